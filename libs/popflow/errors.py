@@ -1,0 +1,5 @@
+"""What popflow says when it stops: one line that names the file, the field and the mend."""
+
+
+class PopflowError(Exception):
+    """A fault in what popflow was given, or a rule that forbids to go on. The command line prints it as one line."""

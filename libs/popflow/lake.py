@@ -1,0 +1,239 @@
+"""Delta tables by contract name, zone by zone: the only code that reads or writes them; and the Spark session.
+
+Zones are separate roots, so that each can have credentials of its own. Writing and the night's reading go through Spark;
+what an analyst reads goes through delta-rs and needs no Java.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import operator
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from popflow.contracts import Contracts, Table
+from popflow.errors import PopflowError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+DAY_PARTITIONS = 8  # files of one date of a person table on one machine; a cluster sets spark.sql.shuffle.partitions
+
+
+def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None) -> SparkSession:
+    """The run's one Spark session, with Delta; under spark-submit it takes master and jars from there."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName(app_name)
+    for name, value in (_session_settings() | dict(settings or {})).items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def _session_settings() -> dict[str, str]:
+    always = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+    }
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if "SPARK_ENV_LOADED" in os.environ or os.environ.get("POPFLOW_SPARK") == "submitted":
+        return always
+    return always | {
+        "spark.master": os.environ.get("POPFLOW_MASTER", f"local[{os.cpu_count()},4]"),  # local[n] never retries a task
+        "spark.jars": ",".join(str(jar) for jar in sorted(_jars_folder().glob("*.jar"))),
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": os.environ.get("POPFLOW_DRIVER_MEMORY", "4g"),
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": str(DAY_PARTITIONS),
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",  # VACUUM on small tables takes 100 s otherwise
+        "spark.driver.extraJavaOptions": "-Dlog4j2.level=ERROR",
+    }
+
+
+def _jars_folder() -> Path:
+    folder = Path(os.environ.get("POPFLOW_JARS", Path(__file__).parents[2] / ".jars"))
+    if not any(folder.glob("io.delta_delta-spark*.jar")):
+        raise PopflowError(f"no Delta jars in {folder}; 'make setup' fetches them, or set POPFLOW_JARS to their folder")
+    return folder
+
+
+class Lake:
+    """The Delta tables of one lake.
+
+    root is a folder or an object-storage address; zones may override where a zone lies.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        contracts: Contracts,
+        spark: SparkSession | None = None,
+        zones: Mapping[str, str] | None = None,
+    ) -> None:
+        self.root = str(root).rstrip("/")
+        self.contracts = contracts
+        self._spark = spark
+        self._zones = dict(zones or {})
+
+    @property
+    def spark(self) -> SparkSession:
+        """The run's Spark session, started at first use."""
+        if self._spark is None:
+            self._spark = session()
+        return self._spark
+
+    def zone(self, name: str) -> str:
+        """Root of a zone: reference, restricted, published or ops."""
+        return self._zones.get(name, f"{self.root}/{name}")
+
+    def path(self, name: str) -> str:
+        """Where the table of a contract lies; for one that is stored in another, that one's place."""
+        contract = self.contracts.table(name)
+        return f"{self.zone(contract.zone)}/{contract.stored_in or name}"
+
+    def exists(self, name: str) -> bool:
+        """Whether the table has been written at all."""
+        return self._open(name) is not None
+
+    def read(self, name: str, **equals: Any) -> DataFrame:
+        """The table's rows by Spark, contract columns only; equals: column = value, or a list of values."""
+        from pyspark.sql import functions as F
+
+        contract = self.contracts.table(name)
+        self._refuse_missing(name)
+        frame = self.spark.read.format("delta").load(self.path(name))
+        if contract.stored_in:
+            frame = frame.where(F.col("kind") == name)
+        conditions = [
+            F.col(c).isin(list(v)) if isinstance(v, list | set | tuple) else F.col(c) == F.lit(v)
+            for c, v in equals.items()
+        ]
+        return frame.where(_all(conditions)).select(*contract.columns)
+
+    def read_pandas(self, name: str, **equals: Any) -> pd.DataFrame:
+        """The same as a pandas frame, by delta-rs, without Java; for published and reference tables."""
+        contract = self.contracts.table(name)
+        table = self._refuse_missing(name)
+        filters: list[tuple[str, str, Any]] = [
+            (c, "in", list(v)) if isinstance(v, list | set | tuple) else (c, "=", v) for c, v in equals.items()
+        ]
+        arrow = table.to_pyarrow_table(filters=filters or None, columns=list(contract.columns))
+        return arrow.to_pandas(date_as_object=True)
+
+    def replace(self, name: str, frame: DataFrame, **partition: Any) -> None:
+        """Write the frame in place of the rows of a partition (of the whole table where none is given), in one commit."""
+        contract = self._refuse_append_only(name)
+        self._create(name)
+        writer = self._ordered(contract, frame).write.format("delta").mode("overwrite")
+        if partition:
+            writer = writer.option("replaceWhere", " AND ".join(_sql_equals(c, v) for c, v in partition.items()))
+        writer.save(self.path(name))
+
+    def append_once(self, name: str, frame: DataFrame, app_id: str, metadata: str) -> bool:
+        """Append in one commit that a rerun under the same app id does not repeat; True if it was written now."""
+        self._create(name)
+        before = self._version(name)
+        writer = self._ordered(self.contracts.table(name), frame).write.format("delta").mode("append")
+        writer.option("txnAppId", app_id).option("txnVersion", 1).option("userMetadata", metadata).save(self.path(name))
+        return self._version(name) > before
+
+    def history(self, name: str) -> list[dict[str, Any]]:
+        """The commits of a table, the newest first; empty where there is none."""
+        table = self._open(name)
+        return table.history() if table else []
+
+    def delete(self, name: str, condition: str) -> None:
+        """Delete the rows for which the SQL condition holds."""
+        self._refuse_append_only(name)
+        if self.exists(name):
+            self.spark.sql(f"DELETE FROM delta.`{self.path(name)}` WHERE {condition}")
+
+    def vacuum(self, name: str, keep_hours: float) -> None:
+        """Remove files that no version younger than keep_hours needs, those of failed attempts too."""
+        if self.exists(name):
+            self.spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+            self.spark.sql(f"VACUUM delta.`{self.path(name)}` RETAIN {keep_hours} HOURS")
+
+    def _create(self, name: str) -> None:
+        from delta.tables import DeltaTable as SparkDeltaTable
+
+        contract = self.contracts.table(name)
+        if self.exists(name):
+            return
+        builder = SparkDeltaTable.createIfNotExists(self.spark).location(self.path(name))
+        builder = builder.addColumns(contract.spark_schema()).partitionedBy(*contract.partition_by)
+        constraints = {f"delta.constraints.{rule}": sql for rule, sql in contract.constraints().items()}
+        for key, value in (contract.delta_properties() | constraints).items():
+            builder = builder.property(key, value)
+        builder.execute()
+
+    def _open(self, name: str) -> DeltaTable | None:
+        try:
+            table = DeltaTable(delta_rs_address(self.path(name)))
+        except TableNotFoundError:
+            return None
+        written_by = int(table.metadata().configuration.get("popflow.contractVersion", "1"))
+        known = self.contracts.table(self.contracts.table(name).stored_in or name).version
+        if written_by > known:
+            raise PopflowError(
+                f"{self.path(name)} was written by version {written_by} of its contract and this popflow knows {known}; "
+                "use the popflow that wrote it, or a newer one"
+            )
+        return table
+
+    def _refuse_missing(self, name: str) -> DeltaTable:
+        table = self._open(name)
+        if table is None:
+            raise PopflowError(f"no table '{name}' at {self.path(name)} yet")
+        return table
+
+    def _refuse_append_only(self, name: str) -> Table:
+        contract = self.contracts.table(name)
+        if contract.append_only:
+            raise PopflowError(f"{name} is append-only: what is published cannot be taken back")
+        return contract
+
+    def _ordered(self, contract: Table, frame: DataFrame) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        fields = contract.spark_schema().fields
+        return frame.select(*(F.col(field.name).cast(field.dataType).alias(field.name) for field in fields))
+
+    def _version(self, name: str) -> int:
+        return self._refuse_missing(name).version()
+
+
+def delta_rs_address(path: str) -> str:
+    """The address under which delta-rs finds what Spark calls s3a://."""
+    return path.replace("s3a://", "s3://", 1)
+
+
+def _all(conditions: list[Column]) -> Column:
+    from pyspark.sql import functions as F
+
+    return functools.reduce(operator.and_, conditions, F.lit(True))
+
+
+def _sql_equals(column: str, value: Any) -> str:
+    if isinstance(value, list | set | tuple):
+        return "(" + " OR ".join(_sql_equals(column, one) for one in value) + ")"
+    if isinstance(value, dt.date):
+        return f"`{column}` = DATE'{value.isoformat()}'"
+    if isinstance(value, int):
+        return f"`{column}` = {value}"
+    return f"`{column}` = '{value}'"

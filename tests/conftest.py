@@ -1,0 +1,38 @@
+"""What the whole suite shares: one Spark session, the contracts, small literal frames."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from popflow import contracts as contracts_module
+from popflow.contracts import Contracts
+from popflow.lake import Lake, session
+
+os.environ.setdefault("POPFLOW_DRIVER_MEMORY", "2g")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The one Spark session of the run."""
+    with tempfile.TemporaryDirectory() as folder:
+        spark = session("popflow-tests", {"spark.sql.warehouse.dir": folder, "spark.sql.shuffle.partitions": "2"})
+        yield spark
+        spark.stop()
+
+
+@pytest.fixture(scope="session")
+def contracts() -> Contracts:
+    """The contracts that popflow ships."""
+    return contracts_module.load()
+
+
+@pytest.fixture
+def lake(tmp_path: Path, contracts: Contracts, spark: SparkSession) -> Lake:
+    """An empty lake."""
+    return Lake(tmp_path / "lake", contracts, spark)
