@@ -1,0 +1,1 @@
+"""Counties, and which of them each cell of an MNO serves."""
