@@ -1,0 +1,49 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint slow bench lock clean java
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: java .venv/ready .jars/ready  ## install all that popflow needs into this folder (a second call installs nothing)
+
+java:
+	@scripts/check_java.sh
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "popflow needs Python 3.11 or newer with venv: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing Python packages into .venv (once, about 2 minutes)"
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.jars/ready: scripts/fetch_jars.py .venv/ready
+	@echo "Fetching Delta's jars into .jars (once)"
+	@$(BIN)/python scripts/fetch_jars.py .jars
+	@touch $@
+
+demo: setup  ## simulate four days around 22 January 2020, run the nights, publish, and ask who left Wuhan
+	@$(BIN)/popflow demo --out demo
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test: lint  ## ruff, mypy and all tests but the slow proofs
+	@$(BIN)/python -m pytest
+
+slow: setup  ## the slow proofs: large histories, kills, the whole scenario
+	@$(BIN)/python -m pytest -m slow
+
+bench: setup  ## benchmarks of the intake, written to benchmarks/RESULTS.md
+	@$(BIN)/python benchmarks/intake.py
+
+lock: setup  ## write requirements.lock anew from what is installed
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude popflow | grep -E '^[A-Za-z0-9._-]+==' > requirements.lock
+
+clean:  ## remove what demo and tests left, not the installation
+	@rm -rf demo .pytest_cache .mypy_cache .ruff_cache spark-warehouse

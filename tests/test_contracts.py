@@ -1,0 +1,143 @@
+"""Every column is declared once, and a contract that does not hold together is refused with file, field and reason."""
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+import yaml
+
+from popflow import contracts as contracts_module
+from popflow.contracts import Contracts, arrow_type, duckdb_type
+from popflow.dictionary import data_dictionary
+from popflow.errors import PopflowError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the shipped contracts that a test may break."""
+    return Path(shutil.copytree(contracts_module.default_folder(), tmp_path / "data_contracts"))
+
+
+def broken(folder: Path, name: str, change) -> str:
+    """What is said when a contract is changed by `change` and read."""
+    path = folder / name
+    body = yaml.safe_load(path.read_text())
+    change(body)
+    path.write_text(yaml.safe_dump(body))
+    with pytest.raises(PopflowError) as refused:
+        contracts_module.load(folder)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert str(path) in message or str(path.parent) in message
+    return message
+
+
+def test_every_shipped_contract_gives_all_three_schemas(contracts: Contracts):
+    for table in contracts.tables.values():
+        names = list(table.columns)
+        assert table.arrow_schema().names == names
+        assert table.spark_schema().names == names
+        assert list(table.duckdb_columns()) == names
+
+
+def test_duckdb_and_arrow_types_of_a_contract_are_the_same(contracts: Contracts):
+    for table in contracts.tables.values():
+        columns = ", ".join(f'"{n}" {t}' for n, t in table.duckdb_columns().items())
+        with duckdb.connect() as con:
+            con.execute("SET TimeZone = 'UTC'")
+            con.execute(f"CREATE TABLE t ({columns})")
+            found = con.sql("SELECT * FROM t").to_arrow_reader().schema
+        expected = table.arrow_schema()
+        assert [_plain(f.type) for f in found] == [_plain(f.type) for f in expected], table.table
+
+
+def _plain(kind: pa.DataType) -> str:
+    return str(kind).replace(" not null", "").replace("l: ", "item: ").replace("large_", "").replace("_view", "")
+
+
+def test_nested_types():
+    assert arrow_type("map<string,array<long>>") == pa.map_(pa.string(), pa.list_(pa.int64()))
+    assert duckdb_type("array<map<string,date>>") == "MAP(VARCHAR, DATE)[]"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda b: b["columns"]["slots_lo"].update(type="lng"), "columns.slots_lo.type: unknown type 'lng'"),
+        (lambda b: b["columns"]["slots_lo"].pop("meaning"), "columns.slots_lo.meaning: Field required"),
+        (lambda b: b["columns"]["county_code"].update(pattern="("), "columns.county_code.pattern: '(' is no regular"),
+        (lambda b: b["key"].append("sim"), "key: column 'sim' is not declared"),
+        (lambda b: b.update(partition_by=["day"]), "partition_by: column 'day' is not declared"),
+        (lambda b: b.update(colour="red"), "colour: Extra inputs are not permitted"),
+        (lambda b: b.update(table="presences"), "table: 'presences' must bear the file's name, presence"),
+        (lambda b: b.update(zone="secret"), "zone: Input should be"),
+        (lambda b: b.update(retention_days=0), "retention_days: Input should be greater than or equal to 1"),
+    ],
+)
+def test_an_invalid_table_is_refused_with_file_column_and_reason(folder, change, said):
+    assert said in broken(folder, "restricted/presence.yaml", change)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda b: b["fields"]["cell_id"].update({"from": ["tac"]}), "column 'tac' is neither under columns nor"),
+        (lambda b: b["fields"]["time"].pop("format"), "kind local_text needs a format"),
+        (lambda b: b.pop("delimiter"), "delimiter: a csv feed needs one"),
+        (lambda b: b.update(mno_bit=1), "mno_bit 1 of unicom belongs to mobile"),
+        (lambda b: b.update(mno="China Mobile"), "mno: String should match pattern"),
+    ],
+)
+def test_an_invalid_feed_is_refused(folder, change, said):
+    assert said in broken(folder, "landing/mobile.yaml", change)
+
+
+def test_the_disclosure_constants_can_only_be_raised(folder):
+    assert "k: Input should be greater than or equal to 20" in broken(
+        folder, "disclosure.yaml", lambda b: b.update(k=19)
+    )
+
+
+def test_what_is_not_yaml_or_not_there_is_said(folder):
+    (folder / "areas.yaml").write_text("a: [")
+    with pytest.raises(PopflowError, match=r"areas\.yaml: not valid YAML"):
+        contracts_module.load(folder)
+    with pytest.raises(PopflowError, match="no contracts folder"):
+        contracts_module.load(folder / "nowhere")
+
+
+def test_no_constraint_and_no_statistics_touch_a_secret_column(contracts: Contracts):
+    for table in contracts.tables.values():
+        secret = {n for n, c in table.columns.items() if c.sensitivity == "secret"}
+        assert not secret & set(table.delta_properties()["delta.dataSkippingStatsColumns"].split(","))
+        assert not any(name in rule for name in secret for rule in table.constraints().values())
+
+
+def test_a_feed_of_another_folder_joins_or_stands_alone(folder, contracts: Contracts):
+    extra = folder / "extra"
+    extra.mkdir()
+    body = yaml.safe_load((folder / "landing/mobile.yaml").read_text()) | {"feed": "fourth", "mno": "fourth"}
+    (extra / "fourth.yaml").write_text(yaml.safe_dump(body | {"mno_bit": 3}))
+    assert set(contracts.with_feeds(extra).mno_bits()) == {"mobile", "unicom", "telecom", "fourth"}
+    assert contracts.with_feeds(extra, only=True).mno_bits() == {"fourth": 3}
+    (extra / "fourth.yaml").write_text(yaml.safe_dump(body))
+    with pytest.raises(PopflowError, match="mno_bit 0 of fourth belongs to mobile"):
+        contracts.with_feeds(extra)
+
+
+def test_the_dictionary_names_every_column_and_is_committed_as_generated(contracts: Contracts):
+    page = data_dictionary(contracts)
+    for table in contracts.tables.values():
+        assert f"### {table.table}\n" in page
+        assert all(f"| {name} | {column.type} |" in page for name, column in table.columns.items())
+    committed = Path(__file__).parents[1] / "docs" / "reference" / "data_dictionary.md"
+    assert committed.read_text(encoding="utf-8") == page, "run 'popflow dictionary --out docs/reference'"
+
+
+def test_types_hold_dates_and_timestamps(contracts: Contracts):
+    schema = contracts.table("releases").arrow_schema()
+    now = dt.datetime(2020, 1, 23, 2, tzinfo=dt.UTC)
+    assert pa.array([now], schema.field("released_at_utc").type).to_pylist() == [now]
