@@ -3,3 +3,7 @@
 
 class PopflowError(Exception):
     """A fault in what popflow was given, or a rule that forbids to go on. The command line prints it as one line."""
+
+
+class Held(PopflowError):
+    """A date is held back: nothing was published, and the message says what is waited for."""

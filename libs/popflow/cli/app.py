@@ -1,0 +1,50 @@
+"""The program `popflow`: its commands, and how it stops.
+
+Exit codes: 0 done; 1 refused or failed, with one line on standard error that says what and the mend; 2 the words of the
+call are off; 3 the night is held back, nothing was published; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from popflow.cli import analyst, night, reference, simulation
+from popflow.errors import Held, PopflowError
+
+app = typer.Typer(
+    name="popflow",
+    help="County-level population flows from signalling records, published so that nobody can be singled out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for module in (simulation, reference, night, analyst):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the program; whatever goes wrong is one line and an exit code, never a stack trace with somebody's data."""
+    if "POPFLOW_DEBUG" in os.environ:
+        app()
+    try:
+        app()
+    except Held as held:
+        _stop(str(held), 3)
+    except PopflowError as error:
+        _stop(str(error), 1)
+    except KeyboardInterrupt:
+        _stop("interrupted; start it again, nothing is half-written", 130)
+    except MemoryError:
+        _stop("out of memory; give the driver less at once (POPFLOW_DRIVER_MEMORY) or the machine more", 1)
+    except OSError as error:
+        _stop(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1)
+    except Exception as error:  # noqa: BLE001 the message of an unforeseen error may hold a record: its kind is all we say
+        _stop(f"unforeseen {type(error).__name__}; POPFLOW_DEBUG=1 shows where, in the restricted zone only", 1)
+
+
+def _stop(line: str, code: int) -> None:
+    print(f"popflow: {' '.join(line.split())}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,61 @@
+"""popflow reference load: one's own counties, cells and subscribers; and the data dictionary."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from popflow import contracts
+from popflow.cli.screen import LAKE, day, progress, say
+from popflow.lake import Lake
+
+reference = typer.Typer(help="Load reference data: counties, cells, subscribers.", no_args_is_help=True)
+
+
+class Kind(StrEnum):
+    """What can be loaded."""
+
+    counties = "counties"
+    cells = "cells"
+    subscribers = "subscribers"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.add_typer(reference, name="reference")
+    app.command()(dictionary)
+
+
+@reference.command()
+def load(
+    kind: Annotated[Kind, typer.Argument(help="counties, cells or subscribers")],
+    file: Annotated[Path, typer.Argument(help="GeoPackage, GeoJSON or Shapefile; CSV or Parquet.")],
+    lake: Annotated[str, LAKE],
+    as_of: Annotated[str, typer.Option(help="subscribers: date from which this register holds.")] = "",
+    contracts_folder: Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")] = None,
+) -> None:
+    """Load a reference file into the lake.
+
+    Example: popflow reference load cells cells.csv --lake lake
+    """
+    from popflow.pipeline import load_reference
+
+    known = contracts.load()
+    known = known.with_feeds(contracts_folder) if contracts_folder else known
+    with progress(f"loading {kind}") as on_progress:
+        said = load_reference(Lake(lake, known), kind, file, as_of=day(as_of) if as_of else None, say=on_progress)
+    say(said)
+
+
+def dictionary(out: Annotated[Path, typer.Option(help="Folder for data_dictionary.md.")] = Path()) -> None:
+    """Write the data dictionary that the contracts imply.
+
+    Example: popflow dictionary --out docs/reference
+    """
+    from popflow.dictionary import data_dictionary
+
+    (out / "data_dictionary.md").write_text(data_dictionary(contracts.load()), encoding="utf-8")
+    say(f"written: {out / 'data_dictionary.md'}")

@@ -1,0 +1,66 @@
+"""What people see: tables and progress on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from popflow.errors import PopflowError
+
+console = Console(highlight=False)
+Day = dt.date
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[Callable[[str], None]]:
+    """A line that says what is being done and for how long; silent where standard error is no terminal."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(doing)
+        yield lambda text: bar.update(task, description=f"{doing}: {text}")
+
+
+def day(text: str) -> dt.date:
+    """A date as typed, or a refusal that names the form."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise PopflowError(f"'{text}' is no date; write it as 2020-01-22") from None
+
+
+def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None:
+    """Print a frame as a table, numbers to the right."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in frame.columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(str(name), justify="right" if numeric else "left")
+    for row in frame.head(limit or len(frame)).itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return "" if value is None or value is pd.NaT else str(value)
+
+
+def say(text: str) -> None:
+    """One line of output."""
+    console.print(text, soft_wrap=True)
+
+
+DATE_HELP = "Date as 2020-01-22."
+LAKE = typer.Option(..., "--lake", help="Folder or object-storage address of the lake.")

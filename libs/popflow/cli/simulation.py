@@ -1,0 +1,53 @@
+"""popflow simulate, scenario, accuracy and demo: a nation with known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from popflow.cli.screen import DATE_HELP, day, progress, say, show
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(simulate)
+    app.command()(demo)
+
+
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for landing, reference and truth.")],
+    first: Annotated[str, typer.Option("--from", help=DATE_HELP)],
+    days: Annotated[int, typer.Option(min=1, help="How many days.")] = 3,
+    persons: Annotated[int, typer.Option(min=100, help="Persons to simulate.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+) -> None:
+    """Write three MNOs' deliveries, their reference data and the truth.
+
+    Example: popflow simulate --out sim --from 2020-01-20 --days 4 --persons 100000 --seed 1
+    """
+    from popflow.synthetic import simulate as run
+
+    with progress("simulating") as on_progress:
+        summary = run(out, day(first), days, persons, seed, on_progress=on_progress)
+    say(str(summary))
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the demo; what an earlier demo left there is replaced.")] = Path(
+        "demo"
+    ),
+    persons: Annotated[int, typer.Option(min=1000, help="Persons to simulate.")] = 160_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same demo.")] = 1,
+) -> None:
+    """Simulate four days around 22 January 2020, run the nights, publish, and ask who left Wuhan.
+
+    Example: popflow demo --out demo
+    """
+    from popflow.demo import run_demo
+
+    with progress("demo") as on_progress:
+        shown = run_demo(out, persons, seed, on_progress)
+    for part in shown:
+        show(part.frame, part.title) if part.frame is not None else say(part.title)

@@ -1,0 +1,1 @@
+"""Releases, corrections, and the analyst's read side."""

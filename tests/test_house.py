@@ -1,0 +1,64 @@
+"""The rooms stand in the order in which data flows, and imports run one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1] / "libs" / "popflow"
+EVERYBODY = {"errors", "contracts", ""}  # "" is the package itself: its version
+ORDER = ["lake", "geography", "intake", "movement", "disclosure", "audit", "publish", "quality", "synthetic"]
+ORDER += ["report", "operations", "pipeline", "demo", "cli"]
+NEVER = {
+    "movement": {"lake", "quality"},
+    "disclosure": {"lake", "quality", "intake", "movement"},
+    "audit": {"disclosure", "movement"},
+    "publish": {"movement", "intake"},
+}
+MAY = {("dictionary", "contracts")}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "popflow":
+            parts = node.module.split(".")
+            if len(parts) > 1:
+                names.add(parts[1])
+            else:
+                names |= {alias.name for alias in node.names if (HOUSE / alias.name).exists()}
+                names |= {alias.name for alias in node.names if (HOUSE / f"{alias.name}.py").exists()}
+        if isinstance(node, ast.Import):
+            names |= {a.name.split(".")[1] for a in node.names if a.name.startswith("popflow.")}
+    return names - {room_of(path)}
+
+
+FILES = sorted(HOUSE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_imports_run_one_way(path: Path):
+    room = room_of(path)
+    if room in {"__init__", "dictionary", "errors", "contracts"}:
+        assert imported_rooms(path) <= EVERYBODY | {"publish"}
+        return
+    allowed = EVERYBODY | {"dictionary"} | set(ORDER[: ORDER.index(room)])
+    assert imported_rooms(path) - allowed == set(), f"{room} stands above what it imports"
+    assert not imported_rooms(path) & NEVER.get(room, set())
+
+
+def test_the_check_sees_an_arrow_that_runs_back():
+    assert "movement" in imported_rooms(HOUSE / "pipeline.py")
+    assert "disclosure" in imported_rooms(HOUSE / "publish" / "releases.py")
+
+
+@pytest.mark.parametrize("room", ["movement", "disclosure"])
+def test_movement_and_disclosure_start_no_session_and_no_action(room: str):
+    for path in (HOUSE / room).rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        for forbidden in ("SparkSession", ".collect(", ".toPandas(", ".count()  # action", "getOrCreate"):
+            assert forbidden not in text, f"{path.name}: {forbidden}"
