@@ -1,0 +1,101 @@
+"""From county codes of December 2019 to those of the polygons' edition, and what has no answer.
+
+The table is data/crosswalk_2019-12_to_2021.yaml; it says there what each kind means.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from popflow.geography.codes import province_of
+
+DATA = Path(__file__).parent / "data"
+HIERARCHY_FILE = DATA / "county_hierarchy_2019-12.csv"
+CROSSWALK_FILE = DATA / "crosswalk_2019-12_to_2021.yaml"
+RESOLVED = ("recoded", "merged")
+
+
+@functools.cache
+def hierarchy() -> pd.DataFrame:
+    """Counties of December 2019, one a row, as in the file; population in persons."""
+    codes = {name: "string" for name in ("county_code", "pref_code", "prov_code")}
+    return pd.read_csv(HIERARCHY_FILE, dtype=codes).astype({name: object for name in codes})
+
+
+@functools.cache
+def crosswalk() -> pd.DataFrame:
+    """Pairs of an old and a new code that differ or differ in extent: old_code, new_code, kind, reason.
+
+    old_code is null for a county that was added, new_code for one of an excluded province.
+    """
+    pairs = [pair for change in _table()["changes"] for pair in _pairs(change)]
+    return pd.DataFrame(pairs + _excluded(), columns=["old_code", "new_code", "kind", "reason"])
+
+
+def unresolved() -> pd.DataFrame:
+    """What the crosswalk cannot resolve: old_code, county_name, new_codes, kind, reason, population.
+
+    One row per county of the hierarchy, or per added county of the edition, whose people and cells of old cannot be
+    given to one county of the edition. `population` (persons, census of 2020 or 2010) is what is at stake.
+    """
+    pairs = crosswalk()
+    open_pairs = pairs[~pairs.kind.isin(RESOLVED)]
+    grouped = open_pairs.groupby([open_pairs.old_code.fillna(""), "kind", "reason"], sort=False, as_index=False)
+    rows = grouped.agg(old_code=("old_code", "first"), new_codes=("new_code", _joined))
+    counties = hierarchy().assign(population=lambda h: h.pop_2020.fillna(h.pop_2010).astype("Int64"))
+    named = counties.rename(columns={"county_code": "old_code", "county": "county_name"})
+    columns = ["old_code", "county_name", "new_codes", "kind", "reason", "population"]
+    return rows.merge(named, on="old_code", how="left")[columns]
+
+
+def edition_code(old_code: str) -> str | None:
+    """County of the edition in which a county of December 2019 lies, None where that is not one county."""
+    return _resolution().get(old_code)
+
+
+def predecessors() -> dict[str, list[str]]:
+    """For each code of the edition, the counties of December 2019 that lie wholly in it."""
+    found: dict[str, list[str]] = {}
+    for old, new in _resolution().items():
+        if new:
+            found.setdefault(new, []).append(old)
+    return found
+
+
+def excluded_provinces() -> list[str]:
+    """Provinces that the edition leaves out."""
+    return [str(code) for code in _table()["excluded_provinces"]["provinces"]]
+
+
+@functools.cache
+def _table() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(CROSSWALK_FILE.read_text(encoding="utf-8"))
+    return content
+
+
+@functools.cache
+def _resolution() -> dict[str, str | None]:
+    codes: dict[str, str | None] = {code: code for code in hierarchy().county_code}
+    for pair in crosswalk().dropna(subset="old_code").itertuples():
+        codes[pair.old_code] = pair.new_code if pair.kind in RESOLVED else None
+    return codes
+
+
+def _pairs(change: dict[str, Any]) -> list[tuple[str | None, str | None, str, str]]:
+    old_codes = [str(code) for code in change["old"]] or [None]
+    return [(old, str(new), change["kind"], change["reason"]) for old in old_codes for new in change["new"]]
+
+
+def _excluded() -> list[tuple[str | None, str | None, str, str]]:
+    reason = _table()["excluded_provinces"]["reason"]
+    codes = [code for code in hierarchy().county_code if province_of(code) in excluded_provinces()]
+    return [(code, None, "excluded", reason) for code in codes]
+
+
+def _joined(codes: pd.Series) -> str:
+    return " ".join(codes.dropna())
