@@ -1,0 +1,155 @@
+"""Where each person is in each quarter-hour of a date: straight lines between counties, at the speed of the distance."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popflow.synthetic.demand import HUBEI, WUHAN_CLOSED, WUHAN_CLOSED_SLOT
+from popflow.synthetic.places import Floats, Ints, Places, distance_km
+from popflow.synthetic.randomness import Stream
+from popflow.synthetic.troubles import Troubles
+
+SLOTS = 96
+DETOUR = 1.25  # way by road or rail over the straight line
+ROAD_KM_H, RAIL_KM_H, AIR_KM_H = 70.0, 200.0, 600.0
+RAIL_FROM_KM, AIR_FROM_KM, AIRPORT_HOURS = 300.0, 1200.0, 2.0
+FIRST_DEPARTURE, LAST_ARRIVAL = 4, 92  # so that 00:00 to 01:00 and 23:00 to 24:00 are spent at the ends of the journey
+USUAL_DEPARTURE, DEPARTURE_SPREAD = 42.0, 14.0  # slots: 10:30 +- 3.5 h
+
+
+@dataclass(frozen=True)
+class Positions:
+    """The county of a chunk's persons: `start` all day, save for those with a row in `moving` (rows x 96).
+
+    row: row of each person, -1 for none. silent: (rows x 96) quarter-hours in which a traveller's phone is off.
+    """
+
+    start: Ints
+    row: Ints
+    moving: NDArray[np.int16]
+    silent: NDArray[np.bool_]
+
+    def county(self, person: Ints, slot: Ints) -> Ints:
+        """The county of persons at slots."""
+        row = self.row[person]
+        return np.where(row >= 0, self.moving[row, slot], self.start[person])
+
+    def off(self, person: Ints, slot: Ints) -> NDArray[np.bool_]:
+        """Whether the person's phone is off at the slot."""
+        row = self.row[person]
+        return (row >= 0) & self.silent[row, slot]
+
+    def runs(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Person, first slot, slots, county of every maximal run, in the order of persons and slots."""
+        still = np.flatnonzero(self.row < 0)
+        travellers = np.flatnonzero(self.row >= 0)
+        changed = np.ones(self.moving[:-1].shape, bool)
+        changed[:, 1:] = self.moving[:-1, 1:] != self.moving[:-1, :-1]
+        row, first = np.nonzero(changed)
+        person = np.concatenate([still, travellers[np.argsort(self.row[travellers])][row]])
+        first_slot = np.concatenate([np.zeros(len(still), int), first])
+        county = np.concatenate([self.start[still], self.moving[row, first].astype(int)])
+        order = np.lexsort((first_slot, person))
+        person, first_slot, county = person[order], first_slot[order], county[order]
+        ends = np.append(first_slot[1:], 0)
+        return person, first_slot, np.where(ends == 0, SLOTS, ends) - first_slot, county
+
+
+@dataclass(frozen=True)
+class Legs:
+    """Journeys: matrix row, first slot of the journey, slots that it takes, from which county to which."""
+
+    row: Ints
+    depart: Ints
+    slots: Ints
+    origin: Ints
+    destination: Ints
+    by_air: NDArray[np.bool_]
+
+
+def positions(
+    places: Places, start: Ints, movers: Ints, destination: Ints, date: dt.date, troubles: Troubles, draw: Stream
+) -> Positions:
+    """Positions of one chunk on one date: its movers' journeys, and the day trips of some who stay."""
+    trippers, visited = _day_trips(places, start, movers, date, troubles, draw)
+    row = np.full(len(start), -1)
+    row[movers] = np.arange(len(movers))
+    row[trippers] = len(movers) + np.arange(len(trippers))
+    people = np.concatenate([movers, trippers]).astype(int)
+    moving = np.empty((len(people) + 1, SLOTS), np.int16)  # a last row for nobody, so that row -1 can be read
+    moving[:-1], moving[-1] = start[people, None], 0
+    silent = np.zeros(moving.shape, bool)
+    out = _legs(places, np.arange(len(movers)), start[movers], destination, _departures(places, start[movers], date, draw))
+    rows = len(movers) + np.arange(len(trippers))
+    there = _legs(places, rows, start[trippers], visited, draw.integers(28, 40, len(rows)))
+    back = _legs(places, rows, visited, start[trippers], draw.integers(60, 76, len(rows)))
+    off = draw.random(len(people)) < troubles.phone_off
+    for legs in (out, there, back):
+        _travel(places, moving, silent, legs, off)
+    return Positions(start, row, moving, silent)
+
+
+def travel_slots(places: Places, origin: Ints, destination: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Quarter-hours from county to county, and whether it is a flight: 70 km/h, from 300 km 200 km/h, then by air."""
+    km = distance_km(places.points[origin], places.points[destination]) * DETOUR
+    by_air = km >= AIR_FROM_KM
+    speed = np.where(km < RAIL_FROM_KM, ROAD_KM_H, RAIL_KM_H)
+    hours = np.where(by_air, AIRPORT_HOURS + km / AIR_KM_H, km / speed)
+    return np.maximum(np.ceil(4 * hours), 1).astype(int), by_air
+
+
+def _departures(places: Places, origin: Ints, date: dt.date, draw: Stream) -> Ints:
+    """Wanted first slots of journeys; on the day on which Wuhan is closed, those out of Wuhan before 10:00."""
+    depart = np.rint(draw.normal(USUAL_DEPARTURE, DEPARTURE_SPREAD, len(origin))).astype(int)
+    if date == WUHAN_CLOSED:
+        early = draw.integers(FIRST_DEPARTURE, WUHAN_CLOSED_SLOT, len(origin))
+        from_wuhan = np.char.startswith(places.county_codes[origin], "4201")
+        depart = np.where(from_wuhan, early, depart)
+    return depart
+
+
+def _legs(places: Places, row: Ints, origin: Ints, destination: Ints, depart: Ints) -> Legs:
+    slots, by_air = travel_slots(places, origin, destination)
+    latest = LAST_ARRIVAL - slots
+    return Legs(row, np.clip(depart, FIRST_DEPARTURE, latest), slots, origin, destination, by_air)
+
+
+def _day_trips(
+    places: Places, start: Ints, movers: Ints, date: dt.date, troubles: Troubles, draw: Stream
+) -> tuple[Ints, Ints]:
+    """Who of the others visits a nearby county on the date and which one; nobody in Hubei once Wuhan is closed."""
+    goes = draw.random(len(start)) < troubles.day_trips
+    goes[movers] = False
+    if date >= WUHAN_CLOSED:
+        goes &= ~np.char.startswith(places.county_codes[start], HUBEI[:2])
+    trippers = np.flatnonzero(goes)
+    choice = draw.integers(0, places.neighbours.shape[1], len(trippers))
+    return trippers, places.neighbours[start[trippers], choice]
+
+
+def _travel(
+    places: Places, moving: NDArray[np.int16], silent: NDArray[np.bool_], legs: Legs, off: NDArray[np.bool_]
+) -> None:
+    """Write journeys into the matrix: on the way, then the destination to the end of the day."""
+    arrival = legs.depart + legs.slots
+    rows = legs.row
+    block = moving[rows]
+    moving[rows] = np.where(np.arange(SLOTS) >= arrival[:, None], legs.destination[:, None], block)
+    leg = np.repeat(np.arange(len(rows)), legs.slots)
+    step = np.arange(len(leg)) - np.repeat(np.cumsum(legs.slots) - legs.slots, legs.slots)
+    slot = legs.depart[leg] + step
+    moving[rows[leg], slot] = _on_the_way(places, legs, leg, step)
+    quiet = (off[rows] | legs.by_air)[leg]
+    silent[rows[leg][quiet], slot[quiet]] = True
+    silent[rows[off[rows]], arrival[off[rows]]] = True
+
+
+def _on_the_way(places: Places, legs: Legs, leg: Ints, step: Ints) -> Ints:
+    """The county nearest to the point that a traveller has reached."""
+    share: Floats = ((step + 0.5) / legs.slots[leg])[:, None]
+    point = (1 - share) * places.points[legs.origin[leg]] + share * places.points[legs.destination[leg]]
+    return np.asarray(places.tree.query(point)[1])

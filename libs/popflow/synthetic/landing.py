@@ -1,0 +1,138 @@
+"""Writes records as three MNOs deliver them: files by area, and the manifest last.
+
+The formats are those of the landing contracts. Text is compressed at gzip level 1 without a time stamp: the same records give the
+same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from popflow.synthetic.cells import Cells
+from popflow.synthetic.formats import SHANGHAI, Lines, MobileLines, TelecomLines, UnicomRows, text_of
+from popflow.synthetic.people import MNOS, Sims
+from popflow.synthetic.places import Ints, Places
+from popflow.synthetic.randomness import Stream
+from popflow.synthetic.records import Records
+
+GZIP_LEVEL, GZIP_WINDOW = 1, 31
+AREAS = ("420000", "north", "northeast", "east", "central_south", "southwest", "northwest")
+SUFFIXES = ("csv.gz", "parquet", "jsonl.gz")
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """A file as its manifest lists it."""
+
+    name: str
+    area: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+class LandingFile(Protocol):
+    """One file of a delivery while it is written."""
+
+    def write(self, records: Records, sims: Sims, draw: Stream) -> None:
+        """Append records."""
+
+    def close(self) -> DeliveredFile:
+        """Finish the file and say what the manifest says of it."""
+
+
+def area_of_provinces(places: Places) -> Ints:
+    """Index of the area of each province: Hubei by itself, the others by region."""
+    regions = np.array([int(code[0]) for code in places.province_codes])
+    return np.where(places.province_codes == AREAS[0], 0, regions)
+
+
+def delivery_folder(out: Path, mno: int, date: dt.date) -> Path:
+    """Folder of an MNO's delivery of a date."""
+    return out / "landing" / MNOS[mno] / date.isoformat() / delivery_id(date)
+
+
+def delivery_id(date: dt.date) -> str:
+    """Id of a date's delivery, unique within an MNO."""
+    return f"{date:%Y%m%d}-1"
+
+
+def write_manifest(folder: Path, mno: int, date: dt.date, files: list[DeliveredFile]) -> None:
+    """The manifest of a delivery, once all its files are there; created the morning after its date."""
+    created = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(3), SHANGHAI).astimezone(dt.UTC)
+    manifest = {
+        "mno": MNOS[mno],
+        "event_date": date.isoformat(),
+        "delivery_id": folder.name,
+        "created_at_utc": f"{created:%Y-%m-%dT%H:%M:%SZ}",
+        "files": [asdict(file) for file in sorted(files, key=lambda file: file.name)],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+class TextFile:
+    """A gzipped text file that hashes what it writes."""
+
+    def __init__(self, path: Path, area: str, lines: Lines) -> None:
+        self.path, self.area, self.lines = path, area, lines
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("wb")
+        self._gzip = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
+        self._hash, self._bytes, self._rows = hashlib.sha256(), 0, 0
+
+    def write(self, records: Records, sims: Sims, draw: Stream) -> None:
+        """Append records."""
+        self._put(self._gzip.compress(text_of(self.lines.of(records, sims, draw))))
+        self._rows += len(records)
+
+    def close(self) -> DeliveredFile:
+        """Finish the file and say what the manifest says of it."""
+        self._put(self._gzip.flush())
+        self._file.close()
+        return DeliveredFile(self.path.name, self.area, self._bytes, self._hash.hexdigest(), self._rows)
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self._bytes += len(data)
+
+
+class ParquetFile:
+    """A Parquet file, a row group a chunk."""
+
+    def __init__(self, path: Path, area: str, rows: UnicomRows) -> None:
+        self.path, self.area, self.rows = path, area, rows
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = pq.ParquetWriter(path, UnicomRows.SCHEMA, compression="zstd", use_dictionary=["sim", "cgi", "event"])
+        self._rows = 0
+
+    def write(self, records: Records, sims: Sims, draw: Stream) -> None:
+        """Append records."""
+        self._writer.write_table(self.rows.of(records, sims, draw))
+        self._rows += len(records)
+
+    def close(self) -> DeliveredFile:
+        """Finish the file and say what the manifest says of it."""
+        self._writer.close()
+        data = self.path.read_bytes()
+        return DeliveredFile(self.path.name, self.area, len(data), hashlib.sha256(data).hexdigest(), self._rows)
+
+
+def writer_formats(cells: Cells, date: dt.date, free_text: float) -> tuple[MobileLines, UnicomRows, TelecomLines]:
+    """The formats of a date's records, in the order of MNOS."""
+    return MobileLines(cells, date, free_text), UnicomRows(cells, date), TelecomLines(cells, date)
+
+
+def new_file(path: Path, area: str, format_: Lines | UnicomRows) -> LandingFile:
+    """A file of a delivery in its MNO's format."""
+    return ParquetFile(path, area, format_) if isinstance(format_, UnicomRows) else TextFile(path, area, format_)

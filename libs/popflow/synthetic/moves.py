@@ -1,0 +1,130 @@
+"""Who moves to which county on a date, day after day: the plan that the records and the truth follow."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popflow.synthetic.demand import FAR_POWER, HUBEI, NEAR_POWER, OUTSIDE_RATE, Demand, gravity_weights
+from popflow.synthetic.places import Floats, Ints, Places
+from popflow.synthetic.randomness import Stream, stream
+from popflow.synthetic.troubles import Troubles
+
+STAY_BEHIND = 0.1  # share of a prefecture's people who never leave on one day, however great the demand
+POOL_MARGIN = 1.25
+LONGEST_ABSENCE_DAYS = 6
+MEAN_ABSENCE_DAYS = 2.0
+NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class DayMoves:
+    """One date: the county where each person is at its start, and who of them ends it in which other county."""
+
+    date: dt.date
+    start: Ints
+    movers: Ints
+    destination: Ints
+    unmet: int
+
+    @property
+    def end(self) -> Ints:
+        """The county where each person is at the day's end."""
+        end = self.start.copy()
+        end[self.movers] = self.destination
+        return end
+
+
+def plan(
+    places: Places, demand: Demand, scale: float, home: Ints, first: dt.date, days: int, troubles: Troubles, seed: int
+) -> Iterator[DayMoves]:
+    """The moves of each date; demand: at full size, of which 1/scale moves. A mover is always one of the persons."""
+    current, came_from = home.copy(), np.full(len(home), NOWHERE)
+    back_on = np.full(len(home), np.iinfo(np.int64).max)
+    outside = _outside_flows(places)
+    for day in range(days):
+        date = first + dt.timedelta(days=day)
+        draw = stream(seed, "moves", day)
+        wanted = draw.poisson(demand.on(date) / scale + outside(current))
+        movers, destination, unmet = _day(places, current, came_from, back_on <= day, wanted, draw)
+        yield DayMoves(date, current.copy(), movers, destination, unmet)
+        came_from[movers] = current[movers]
+        current[movers] = destination
+        back_on[movers] = np.iinfo(np.int64).max
+        returning = movers[draw.random(len(movers)) < troubles.round_trips]
+        absence = np.minimum(draw.geometric(1 / MEAN_ABSENCE_DAYS, len(returning)), LONGEST_ABSENCE_DAYS)
+        back_on[returning] = day + absence
+
+
+def needed_persons(places: Places, demand: Demand, scale: float, first: dt.date, days: int) -> Floats:
+    """Persons (P) that each prefecture must hold on the first morning, so that the demand never runs out of people."""
+    needed, balance = np.zeros(len(places.prefecture_codes)), np.zeros(len(places.prefecture_codes))
+    for day in range(days):
+        flows = demand.on(first + dt.timedelta(days=day)) / scale
+        leaving = flows.sum(axis=1)
+        needed = np.maximum(needed, leaving / (1 - STAY_BEHIND) - balance)
+        balance += flows.sum(axis=0) - leaving
+    return POOL_MARGIN * np.maximum(needed, 0)
+
+
+def _outside_flows(places: Places):  # type: ignore[no-untyped-def]
+    """Expected moves between prefectures outside Hubei, for the counties in which people are."""
+    outside = ~places.in_province(HUBEI)
+    weights = gravity_weights(places, (NEAR_POWER + FAR_POWER) / 2) * (outside[:, None] & outside[None, :])
+    rows = OUTSIDE_RATE * weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+
+    def flows(current: Ints) -> Floats:
+        return np.bincount(places.prefecture[current], minlength=len(rows))[:, None] * rows
+
+    return flows
+
+
+def _day(
+    places: Places, current: Ints, came_from: Ints, due: NDArray[np.bool_], wanted: Ints, draw: Stream
+) -> tuple[Ints, Ints, int]:
+    """Movers, their destinations and the unmet demand: first who is due to go back, then anyone who is there."""
+    here = places.prefecture[current]
+    back, back_to = _returns(places, here, came_from, due, wanted, draw)
+    left = wanted.copy()
+    np.subtract.at(left, (here[back], places.prefecture[back_to]), 1)
+    staying = np.ones(len(current), bool)
+    staying[back] = False
+    new, toward = _new_movers(here, staying, left, draw)
+    movers = np.concatenate([back, new])
+    destination = np.concatenate([back_to, places.draw_county(toward, draw.random(len(toward)))])
+    order = np.argsort(movers)
+    return movers[order], destination[order], int(left.sum() - len(new))
+
+
+def _returns(
+    places: Places, here: Ints, came_from: Ints, due: NDArray[np.bool_], wanted: Ints, draw: Stream
+) -> tuple[Ints, Ints]:
+    candidates = draw.permutation(np.flatnonzero(due & (came_from != NOWHERE)))
+    pair = here[candidates] * len(wanted) + places.prefecture[came_from[candidates]]
+    order, rank = _ranks(pair)
+    chosen = candidates[order][rank < wanted.ravel()[pair[order]]]
+    return chosen, came_from[chosen]
+
+
+def _new_movers(here: Ints, staying: NDArray[np.bool_], wanted: Ints, draw: Stream) -> tuple[Ints, Ints]:
+    """Persons at random out of those staying in each prefecture, as many as wanted, and where they go (prefecture)."""
+    people = draw.permutation(np.flatnonzero(staying))
+    there = np.bincount(here[people], minlength=len(wanted))
+    enough = np.minimum(wanted.sum(axis=1), ((1 - STAY_BEHIND) * there).astype(int))
+    order, rank = _ranks(here[people])
+    movers = people[order][rank < enough[here[people[order]]]]
+    trips = draw.permutation(np.repeat(np.arange(wanted.size), wanted.ravel()))
+    order, rank = _ranks(trips // len(wanted))
+    trips = trips[order][rank < enough[trips[order] // len(wanted)]]
+    return movers, trips % len(wanted)
+
+
+def _ranks(group: Ints) -> tuple[Ints, Ints]:
+    """A stable order by group, and the rank of each within its group, in that order."""
+    order = np.argsort(group, kind="stable")
+    in_order = group[order]
+    return order, np.arange(len(group)) - np.searchsorted(in_order, in_order, side="left")

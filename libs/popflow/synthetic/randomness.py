@@ -1,0 +1,21 @@
+"""Random streams that depend on what they are for, never on the order in which processes run."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+Stream = np.random.Generator
+
+
+def stream(seed: int, purpose: str, *numbers: int) -> Stream:
+    """The stream of a purpose (and a day, a part ...) under a seed; the same arguments give the same numbers for ever."""
+    words = [seed, zlib.crc32(purpose.encode()), *numbers]
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))
+
+
+def hex_tokens(draw: Stream, count: int, digits: int) -> np.ndarray:
+    """`count` random tokens of `digits` hexadecimal digits, as fixed-width bytes (dtype S)."""
+    text = draw.bytes(count * digits // 2).hex().encode()
+    return np.frombuffer(text, dtype=f"S{digits}")
