@@ -1,0 +1,1 @@
+"""Running it: audit trail, purposes, retention, leak scan, run events, status, encryption."""
