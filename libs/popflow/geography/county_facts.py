@@ -11,7 +11,7 @@ NAMES_FILE = crosswalk.DATA / "names.csv"
 
 
 def described(counties: pd.DataFrame) -> pd.DataFrame:
-    """Counties (county_code, county_name) with prefecture, province, pinyin and residents as the contract names them."""
+    """Counties (county_code, county_name) with prefecture, province, pinyin and residents by contract name."""
     frame = counties.copy()
     frame["prefecture_code"] = frame.county_code.map(prefecture_of)
     frame["province_code"] = frame.county_code.map(province_of)

@@ -23,8 +23,7 @@ RESOLVED = ("recoded", "merged")
 @functools.cache
 def hierarchy() -> pd.DataFrame:
     """Counties of December 2019, one a row, as in the file; population in persons."""
-    codes = {name: "string" for name in ("county_code", "pref_code", "prov_code")}
-    return pd.read_csv(HIERARCHY_FILE, dtype=codes).astype({name: object for name in codes})
+    return pd.read_csv(HIERARCHY_FILE, dtype={"county_code": str, "pref_code": str, "prov_code": str})
 
 
 @functools.cache
@@ -81,13 +80,13 @@ def _table() -> dict[str, Any]:
 @functools.cache
 def _resolution() -> dict[str, str | None]:
     codes: dict[str, str | None] = {code: code for code in hierarchy().county_code}
-    for pair in crosswalk().dropna(subset="old_code").itertuples():
-        codes[pair.old_code] = pair.new_code if pair.kind in RESOLVED else None
+    for old, new, kind in crosswalk()[["old_code", "new_code", "kind"]].dropna(subset="old_code").to_numpy():
+        codes[old] = new if kind in RESOLVED else None
     return codes
 
 
 def _pairs(change: dict[str, Any]) -> list[tuple[str | None, str | None, str, str]]:
-    old_codes = [str(code) for code in change["old"]] or [None]
+    old_codes: list[str | None] = [str(code) for code in change["old"]] or [None]
     return [(old, str(new), change["kind"], change["reason"]) for old in old_codes for new in change["new"]]
 
 

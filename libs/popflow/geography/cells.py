@@ -1,0 +1,137 @@
+"""From the cells of the MNOs to the counties that they serve."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from queue import SimpleQueue
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from popflow.geography.service_area import NOWHERE, CountyIndex, Shares, codes_in_order, joined
+from popflow.geography.validity import refuse_overlaps, valid_on
+
+SITES_AT_ONCE = 20_000  # bounds the memory: about 40 MB of circles and pairs a core
+SHARE_DIGITS = 6
+CELL = ["mno", "cell_id", "valid_from"]
+COLUMNS = ["mno", "cell_id", "county_code", "area_share", "is_border", "valid_from", "valid_to"]
+
+Progress = Callable[[int, int], None]
+
+
+def cell_to_county(
+    cells: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress | None = None
+) -> pd.DataFrame:
+    """Counties in the service area of each cell: the columns of the contract `cell_to_county`.
+
+    `cells` as in their contract, `counties` with county_code and geometry (WGS-84). A cell that touches no county is
+    given to the nearest one within 5 km; a cell at sea or abroad has no row (`coverage` counts them). Rows keep the
+    order of the cells, then of the codes. `on_progress(done, total)` counts sites.
+
+    Raises PopflowError where two rows of a cell overlap in time.
+    """
+    return locate_cells(cells, counties, on_progress)[0]
+
+
+def locate_cells(
+    cells: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`cell_to_county`, and how many cells it found where: one row per MNO.
+
+    The second frame: mno, cells, in_one_county, on_border, just_outside, dropped (at sea or abroad); rows of `cells`.
+    """
+    refuse_overlaps(cells, "cells")
+    sites, site_of_cell = _sites(cells)
+    shares = _in_order(_located(sites, counties, on_progress))
+    cell, row = _rows_of_cells(site_of_cell, shares.site, len(sites))
+    frame = cells.iloc[cell][["mno", "cell_id", "valid_from", "valid_to"]].reset_index(drop=True)
+    counties_of_site = np.bincount(shares.site, minlength=len(sites))
+    frame["county_code"] = codes_in_order(counties)[shares.county[row]]
+    frame["area_share"] = np.round(shares.share[row], SHARE_DIGITS)
+    frame["is_border"] = counties_of_site[shares.site[row]] > 1
+    outside = np.zeros(len(sites), dtype=bool)
+    outside[shares.site[shares.just_outside]] = True
+    return frame[COLUMNS], _coverage(cells["mno"], counties_of_site[site_of_cell], outside[site_of_cell])
+
+
+def largest_share(cell_to_county: pd.DataFrame) -> pd.DataFrame:
+    """One county for each cell and period of validity: that with the largest share, ties to the smaller code."""
+    best_first = cell_to_county.sort_values(["area_share", "county_code"], ascending=[False, True])
+    return best_first.drop_duplicates(CELL).sort_index().reset_index(drop=True)
+
+
+def covered_counties(cell_to_county: pd.DataFrame, date: dt.date) -> list[str]:
+    """Codes of the counties that have a cell on a date, in order.
+
+    A cell counts for the county that its records go to, that with the largest share: a county that only lends a strip
+    to its neighbours' cells can hold nobody.
+    """
+    cells = largest_share(cell_to_county[valid_on(cell_to_county, date)])
+    return sorted(cells["county_code"].unique())
+
+
+def _sites(cells: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Distinct service areas, and the number of each cell's: the cells of a mast share theirs."""
+    area = cells[["lon", "lat", "radius_m"]].astype("float64")
+    number = area.groupby(["lon", "lat", "radius_m"], sort=True).ngroup().to_numpy()
+    first = np.unique(number, return_index=True)[1]
+    return area.iloc[first], number
+
+
+def _located(sites: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress | None) -> Shares:
+    """Counties of all sites; shapely lets go of the interpreter while it computes, so threads share the cores."""
+    chunks = [sites.iloc[start : start + SITES_AT_ONCE] for start in range(0, len(sites), SITES_AT_ONCE)]
+    workers = min(os.cpu_count() or 1, len(chunks))
+    idle: SimpleQueue[CountyIndex] = SimpleQueue()
+    for _ in range(workers):
+        idle.put(CountyIndex(counties))
+    located, done = [NOWHERE], 0
+    with ThreadPoolExecutor(workers or 1) as threads:
+        for chunk, found in zip(chunks, threads.map(lambda chunk: _chunk_located(chunk, idle), chunks), strict=True):
+            located.append(replace(found, site=found.site + done))
+            done += len(chunk)
+            if on_progress:
+                on_progress(done, len(sites))
+    return joined(located)
+
+
+def _chunk_located(chunk: pd.DataFrame, idle: SimpleQueue[CountyIndex]) -> Shares:
+    index = idle.get()
+    try:
+        return index.shares(*(chunk[name].to_numpy() for name in ("lon", "lat", "radius_m")))
+    finally:
+        idle.put(index)
+
+
+def _in_order(shares: Shares) -> Shares:
+    order = np.lexsort((shares.county, shares.site))
+    return Shares(shares.site[order], shares.county[order], shares.share[order], shares.just_outside[order])
+
+
+def _rows_of_cells(site_of_cell: np.ndarray, site_of_row: np.ndarray, sites: int) -> tuple[np.ndarray, np.ndarray]:
+    """Joins cells to the rows of their site: positions of the cell and of the row (rows are sorted by site)."""
+    rows_of_site = np.bincount(site_of_row, minlength=sites)
+    first_of_site = np.cumsum(rows_of_site) - rows_of_site
+    rows = rows_of_site[site_of_cell]
+    cell = np.repeat(np.arange(len(site_of_cell)), rows)
+    nth = np.arange(len(cell)) - np.repeat(np.cumsum(rows) - rows, rows)
+    return cell, first_of_site[site_of_cell][cell] + nth
+
+
+def _coverage(mno: pd.Series, counties: np.ndarray, just_outside: np.ndarray) -> pd.DataFrame:
+    kinds = pd.DataFrame(
+        {
+            "mno": mno.to_numpy(),
+            "cells": 1,
+            "in_one_county": (counties == 1) & ~just_outside,
+            "on_border": counties > 1,
+            "just_outside": just_outside,
+            "dropped": counties == 0,
+        }
+    )
+    return kinds.groupby("mno", as_index=False).sum()
