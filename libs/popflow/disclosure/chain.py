@@ -1,0 +1,213 @@
+"""The chains of published rows as trees: for each step its nodes, their parents and their codes.
+
+A tree is built from the codes of the places alone, so it holds every cell that could have persons, those with 0 too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from popflow.contracts import Area
+from popflow.disclosure.exact import ENDS, counts_of
+from popflow.disclosure.rules import Bools, Ints, summed
+from popflow.errors import PopflowError
+from popflow.geography.codes import prefecture_of, province_of
+
+Codes = npt.NDArray[np.str_]
+Labels = dict[str, pd.Categorical]  # for each kind of label (county, prefecture, chain ...) one for every finest cell
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a chain, as data_contracts/published/flows.yaml has it: level and label of origin and destination."""
+
+    name: str
+    origin: tuple[str, str]
+    destination: tuple[str, str]
+    rest: Literal["", "origin_code", "destination_code"] = ""  # in which code the rest row differs from a shown one
+    rest_of: str = ""  # label that names the parent there
+
+
+FLOWS = (
+    Step("root", ("area", "chain"), ("all", "all")),
+    Step("border", ("area", "chain"), ("border", "side")),
+    Step("origin", ("prefecture", "origin_prefecture"), ("border", "side"), "origin_code", "chain"),
+    Step("province", ("prefecture", "origin_prefecture"), ("province", "province"), "destination_code", "side"),
+    Step(
+        "prefecture", ("prefecture", "origin_prefecture"), ("prefecture", "prefecture"), "destination_code", "province"
+    ),
+    Step("county", ("prefecture", "origin_prefecture"), ("county", "county"), "destination_code", "prefecture"),
+    Step("pair", ("county", "origin_county"), ("county", "county"), "origin_code", "origin_prefecture"),
+)
+BLOCKS = FLOWS[:5]
+STOCK = (
+    Step("stock_root", ("area", "chain"), ("all", "all")),
+    Step("stock_group", ("area", "group"), ("all", "all"), "origin_code", "chain"),
+    Step("stock_province", ("area", "group"), ("province", "province"), "destination_code", "all"),
+    Step("stock_prefecture", ("area", "group"), ("prefecture", "prefecture"), "destination_code", "province"),
+    Step("stock_county", ("area", "group"), ("county", "county"), "destination_code", "prefecture"),
+)
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The cells of one step. They are numbered in the order of their codes."""
+
+    step: Step
+    codes: pd.DataFrame  # origin_level, origin_code, destination_level, destination_code
+    rest_codes: pd.DataFrame  # the same for the rest that the node would stand in
+    parent: Ints  # number of the node's parent in the step before
+    of_cell: Ints  # for every finest cell its node
+
+    def counts(self, cells: Ints) -> Ints:
+        """Counts of the nodes from those of the finest cells."""
+        return summed(cells, self.of_cell, len(self.codes))
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The finest cells of a table and the steps above them."""
+
+    cells: pd.MultiIndex  # origin and destination code
+    steps: list[Nodes]
+    places: tuple[str, ...]  # what it was built from: covered counties, or their prefectures
+
+    def counts(self, cells: pd.DataFrame, mnos: Sequence[str]) -> Ints:
+        """Counts of all finest cells from those with persons; cells that the tree does not hold are left out."""
+        cell = self.cells.get_indexer(pd.MultiIndex.from_frame(cells[ENDS]))
+        return summed(counts_of(cells, mnos)[cell >= 0], cell[cell >= 0], len(self.cells))
+
+
+def chains(areas: Mapping[str, Area]) -> dict[str, Area]:
+    """The areas whose outflow is a chain of its own: provinces, and prefectures of a province that is none.
+
+    Prefectures of a province that is one are views of its chain. Two names for one place are refused.
+    """
+    named: dict[tuple[str, str], str] = {}
+    for name, area in areas.items():
+        if (first := named.setdefault((area.level, area.code), name)) != name:
+            raise PopflowError(f"areas.yaml: {name}: {area.code} is {first} already; a chain's origins are its own")
+    provinces = {area.code for area in areas.values() if area.level == "province"}
+    return {n: a for n, a in areas.items() if a.level == "province" or a.province_code not in provinces}
+
+
+def flow_tree(areas: Mapping[str, Area], places: Iterable[str], steps: Sequence[Step]) -> Tree:
+    """The tree of moves from each chain's places to all places, those within a prefecture left out.
+
+    places: codes of the covered counties, or for blocks of their prefectures.
+    """
+    code = np.array(sorted(set(places)))
+    above = _above(code)
+    origin, chain = _origins(code, areas)
+    pair = np.repeat(np.arange(origin.size), code.size), np.tile(np.arange(code.size), origin.size)
+    crosses = above["prefecture"][origin[pair[0]]] != above["prefecture"][pair[1]]
+    o, d = origin[pair[0]][crosses], pair[1][crosses]
+    of_chain = chain[pair[0]][crosses]
+    inside = above["province"][o] == above["province"][d]
+    sides = np.where(inside, "inside_", "outside_").astype(object) + above["province"][o].astype(object)
+    labels = {
+        "all": _labelled(np.zeros(o.size, dtype=int), np.array(["all"])),
+        "chain": _labelled(of_chain, np.array(list(chains(areas)))),
+        "side": pd.Categorical(sides),
+        "origin_county": _labelled(o, code),
+        "origin_prefecture": _labelled(o, above["prefecture"]),
+        "county": _labelled(d, code),
+        "prefecture": _labelled(d, above["prefecture"]),
+        "province": _labelled(d, above["province"]),
+    }
+    return _tree(labels, ("origin_county", "county"), steps, code)
+
+
+def stock_tree(groups: Mapping[str, Sequence[str]], places: Iterable[str]) -> Tree:
+    """The tree of the persons of each chain's groups by county; groups: the disjoint groups of each chain."""
+    code = np.array(sorted(set(places)))
+    above = _above(code)
+    names = [(chain, group) for chain, members in groups.items() for group in members]
+    g, d = np.repeat(np.arange(len(names)), code.size), np.tile(np.arange(code.size), len(names))
+    labels = {
+        "all": _labelled(np.zeros(g.size, dtype=int), np.array(["all"])),
+        "chain": _labelled(g, np.array([chain for chain, _ in names])),
+        "group": _labelled(g, np.array([group for _, group in names])),
+        "county": _labelled(d, code),
+        "prefecture": _labelled(d, above["prefecture"]),
+        "province": _labelled(d, above["province"]),
+    }
+    return _tree(labels, ("group", "county"), STOCK, code)
+
+
+def never_alone(tree: Tree, sensitive: Iterable[str]) -> list[Bools]:
+    """For each step which nodes show a sensitive county alone: it, or what contains no other covered county."""
+    alone = _only_holding(set(sensitive), tree.places)
+    closed = []
+    for nodes in tree.steps:
+        ends = [nodes.codes[f"{end}_level"] + " " + nodes.codes[f"{end}_code"] for end in ("origin", "destination")]
+        closed.append((ends[0].isin(alone) | ends[1].isin(alone)).to_numpy())
+    return closed
+
+
+def _only_holding(sensitive: set[str], places: Sequence[str]) -> set[str]:
+    alone = {f"county {code}" for code in sensitive}
+    for level, of in (("prefecture", prefecture_of), ("province", province_of)):
+        members: dict[str, set[str]] = {}
+        for place in places:
+            members.setdefault(of(place), set()).add(place)
+        alone |= {f"{level} {code}" for code, held in members.items() if len(held) == 1 and held <= sensitive}
+    return alone
+
+
+def _above(code: Codes) -> dict[str, Codes]:
+    return {
+        "prefecture": np.array([prefecture_of(one) for one in code]),
+        "province": np.array([province_of(one) for one in code]),
+    }
+
+
+def _origins(code: Codes, areas: Mapping[str, Area]) -> tuple[Ints, Ints]:
+    """Positions of the places inside a chain, and for each the number of its chain."""
+    inside = [np.flatnonzero(np.char.startswith(code, own_digits(area))) for area in chains(areas).values()]
+    number = np.repeat(np.arange(len(inside)), [len(members) for members in inside])
+    return np.concatenate(inside), number
+
+
+def own_digits(area: Area) -> str:
+    """How the codes of all places in an area begin."""
+    return area.code[:2] if area.level == "province" else area.code[:4]
+
+
+def _labelled(index: Ints, names: Codes) -> pd.Categorical:
+    unique, position = np.unique(names, return_inverse=True)
+    return pd.Categorical.from_codes(position[index], categories=pd.Index(unique))
+
+
+def _tree(labels: Labels, finest: tuple[str, str], steps: Sequence[Step], places: Codes) -> Tree:
+    nodes: list[Nodes] = []
+    for step in steps:
+        nodes.append(_nodes(step, labels, nodes[-1].of_cell if nodes else None))
+    cells = pd.MultiIndex.from_arrays([labels[end] for end in finest], names=ENDS)
+    return Tree(cells, nodes, tuple(places))
+
+
+def _nodes(step: Step, labels: Labels, above: Ints | None) -> Nodes:
+    origin, destination = labels[step.origin[1]], labels[step.destination[1]]
+    key = origin.codes.astype(np.int64) * len(destination.categories) + destination.codes
+    _, first, of_cell = np.unique(key, return_index=True, return_inverse=True)
+    parent = np.zeros(first.size, dtype=np.int64) if above is None else above[first]
+    codes = pd.DataFrame(
+        {
+            "origin_level": step.origin[0],
+            "origin_code": np.asarray(origin[first], dtype=object),
+            "destination_level": step.destination[0],
+            "destination_code": np.asarray(destination[first], dtype=object),
+        }
+    )
+    rest_codes = codes
+    if step.rest:
+        parent_name = np.asarray(labels[step.rest_of][first], dtype=object)
+        rest_codes = codes.assign(**{step.rest: "rest_of_" + parent_name})
+    return Nodes(step, codes, rest_codes, parent, of_cell)

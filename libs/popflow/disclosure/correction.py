@@ -1,0 +1,93 @@
+"""Corrections: what a later release of a date may show beside what earlier ones have shown.
+
+Whoever compares two releases sees, cell by cell, how many more or fewer there are. So the persons who joined a cell and
+those who left it are each nobody or publishable, and a correction shows no cell that an earlier release withheld: else
+a child that comes out of a rest would let its former number be told from the rest's (docs/explanation/disclosure.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from popflow.disclosure.chain import Nodes, Tree
+from popflow.disclosure.exact import finest_cells
+from popflow.disclosure.fold import Folded
+from popflow.disclosure.rules import Bools, Ints, Rules, nobody_or_publishable, summed
+from popflow.errors import PopflowError
+
+CHANGES = ("joined", "left")
+
+
+@dataclass(frozen=True)
+class EarlierRelease:
+    """A release of the date that somebody may have read, withdrawn or not, and what changed since.
+
+    rows: contract `flows`, that release's. changes: contract `atoms` without its first three columns, the persons who
+    joined and who left each finest cell since, person by person; cells without a change may be left out.
+    """
+
+    release: int
+    rows: pd.DataFrame
+    changes: pd.DataFrame
+
+
+def key_of(codes: pd.DataFrame) -> pd.Series:
+    """Levels and codes of a cell as one text."""
+    return _joined(codes, "origin") + "|" + _joined(codes, "destination")
+
+
+def _joined(codes: pd.DataFrame, end: str) -> pd.Series:
+    return codes[f"{end}_level"] + "|" + codes[f"{end}_code"]
+
+
+def withheld_before(tree: Tree, earlier: Sequence[EarlierRelease]) -> list[Bools]:
+    """For each step which nodes an earlier release with rows did not show."""
+    hidden = [np.zeros(len(nodes.codes), dtype=bool) for nodes in tree.steps]
+    for release in earlier:
+        seen = set(key_of(release.rows))
+        for number, nodes in enumerate(tree.steps):
+            if seen:
+                hidden[number] |= ~key_of(nodes.codes).isin(seen).to_numpy()
+    return hidden
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The veto on children of which too few persons joined or left since an earlier release."""
+
+    tree: Tree
+    cells: tuple[Ints, ...]  # for each earlier release who joined and who left each finest cell
+    rules: Rules
+
+    @classmethod
+    def since(cls, earlier: Sequence[EarlierRelease], tree: Tree, mnos: Sequence[str], rules: Rules) -> Changes:
+        """The changes since every earlier release."""
+        parts = [(one.changes, change) for one in earlier for change in CHANGES]
+        frames = [frame[frame["change"] == change] for frame, change in parts]
+        return cls(tree, tuple(tree.counts(finest_cells(frame, mnos), mnos) for frame in frames), rules)
+
+    def refuse_at_root(self) -> None:
+        """Raise PopflowError where too few persons joined or left a whole chain."""
+        roots = self.tree.steps[0]
+        if not all(nobody_or_publishable(roots.counts(cells), self.rules).all() for cells in self.cells):
+            raise PopflowError("correction refused: the whole of a chain changed by a group too small to be shown")
+
+    def __call__(self, step: int, folded: Folded) -> Bools:
+        """For each parent of a step whether a child that is shown, or the rest, changed by a group too small."""
+        nodes, parents = self.tree.steps[step], len(self.tree.steps[step - 1].codes)
+        bad = np.zeros(parents, dtype=bool)
+        for cells in self.cells:
+            counts = nodes.counts(cells)
+            small = folded.shown & ~nobody_or_publishable(counts, self.rules)
+            bad[nodes.parent[small]] = True
+            bad |= ~nobody_or_publishable(rest_counts(nodes, counts, folded, parents), self.rules)
+        return bad
+
+
+def rest_counts(nodes: Nodes, counts: Ints, folded: Folded, parents: int) -> Ints:
+    """Counts of each parent's rest; zeros where it has none."""
+    return summed(counts[folded.in_rest], nodes.parent[folded.in_rest], parents)

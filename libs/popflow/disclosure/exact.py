@@ -1,0 +1,85 @@
+"""Exact frames as counts: read, checked, and refused where they do not hold together. No figure is ever named."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from popflow.disclosure.rules import WITHOUT, Ints
+from popflow.errors import PopflowError
+
+ENDS = ["origin_code", "destination_code"]
+
+
+def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
+    """Cells with persons: origin_code, destination_code, persons, persons_registered and a column for each MNO.
+
+    frame: the first four, and persons_without as dicts or pairs; cells that stand twice are added up.
+    Raises PopflowError where an MNO of the night is missing in a row, or where a part is larger than its whole.
+    """
+    if not mnos:
+        raise PopflowError("mnos: a night has at least one MNO")
+    cells = frame[[*ENDS, "persons", "persons_registered"]].reset_index(drop=True)
+    cells = pd.concat([cells, _without(frame, mnos)], axis=1)
+    parts = cells[["persons_registered", *mnos]]
+    if (parts < 0).any(axis=None) or parts.gt(cells["persons"], axis=0).any(axis=None):
+        raise PopflowError("a cell has fewer persons than registered ones, or a negative number")
+    if parts.gt(cells["persons_registered"], axis=0).any(axis=None):
+        raise PopflowError("a cell has fewer registered persons than registered ones without an MNO")
+    cells = cells[cells["persons"] > 0]
+    return (
+        cells.groupby(ENDS, as_index=False, sort=True, observed=True).sum() if cells.duplicated(ENDS).any() else cells
+    )
+
+
+def _without(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
+    try:
+        maps = [dict(pairs) for pairs in frame["persons_without"]]
+        return pd.DataFrame({mno: np.array([figures[mno] for figures in maps], dtype=np.int64) for mno in mnos})
+    except (KeyError, TypeError, ValueError):
+        raise PopflowError(f"persons_without: a cell lacks the figure of one of {', '.join(mnos)}") from None
+
+
+def counts_of(cells: pd.DataFrame, mnos: Sequence[str]) -> Ints:
+    """Counts of finest cells. With a single MNO nobody is without it, and whoever is that MNO knows everybody."""
+    columns = ["persons", "persons_registered", *(mnos if len(mnos) > 1 else ())]
+    return cells[columns].to_numpy(dtype=np.int64)
+
+
+def counts_width(mnos: Sequence[str]) -> int:
+    """Columns of counts."""
+    return WITHOUT + (len(mnos) if len(mnos) > 1 else 0)
+
+
+def of_codes(codes: pd.Series, question: Callable[[str], Any]) -> np.ndarray:
+    """A function of every code of a column, asked once for each code."""
+    position, unique = pd.factorize(codes)
+    answers = np.array([question(code) for code in unique])
+    return answers[position] if len(answers) else answers
+
+
+def refuse_repeated(frame: pd.DataFrame, key: list[str]) -> None:
+    """Raise PopflowError where a cell stands twice or a key is missing."""
+    if frame[key].isna().any(axis=None) or frame.duplicated(key).any():
+        raise PopflowError(f"a cell stands twice in the exact table, or without its {' or '.join(key)}")
+
+
+def refuse_other_date(exact: pd.DataFrame, date: dt.date) -> None:
+    """Raise PopflowError where the exact table has a date and it is another."""
+    if "date" in exact and not {str(one)[:10] for one in exact["date"].unique()} <= {date.isoformat()}:
+        raise PopflowError(f"the exact table holds another date than {date}")
+
+
+def refuse_uncovered(frame: pd.DataFrame, columns: Sequence[str], places: Iterable[str]) -> None:
+    """Raise PopflowError where a cell lies in a place that was not named as covered: its fold would count wrongly."""
+    known = set(places)
+    strange = {code for column in columns for code in frame[column].unique()} - known
+    if strange:
+        raise PopflowError(
+            f"covered_counties: {len(strange)} places of the exact table are not among them; name every county that "
+            "had a cell on the date or on one of the 7 days before"
+        )

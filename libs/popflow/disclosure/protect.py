@@ -1,0 +1,212 @@
+"""The gate: the only code that makes a ProtectedTable.
+
+Each table is a tree of cells, and one walk from its root downwards decides what is shown. A child is shown only under a
+shown parent; what is not shown stands in its parent's rest, so that all rows of a parent add up, and every difference
+of published rows is a sum of published rows again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from popflow.contracts import Area, Disclosure
+from popflow.disclosure import blocks
+from popflow.disclosure.chain import BLOCKS, FLOWS, Tree, chains, flow_tree, never_alone, own_digits, stock_tree
+from popflow.disclosure.correction import Changes, EarlierRelease, rest_counts, withheld_before
+from popflow.disclosure.exact import ENDS, finest_cells, of_codes, refuse_other_date, refuse_repeated, refuse_uncovered
+from popflow.disclosure.feasibility import Determined
+from popflow.disclosure.fold import Folded, Objection, fold
+from popflow.disclosure.rows import Walked, atoms_table, rows_table, shares_of
+from popflow.disclosure.rules import Bools, Ints, Rules, publishable
+from popflow.disclosure.table import _SEAL, ProtectedTable
+from popflow.errors import PopflowError
+from popflow.geography.codes import prefecture_of
+
+OUTFLOW, OUTFLOW_BLOCK, STOCK = "outflow", "outflow_block", "stock"
+Veto = Callable[[int, Folded], Bools]
+
+
+@dataclass(frozen=True)
+class Release:
+    """Which release of which date a table is, and by which definition and rules it is made."""
+
+    indicator: str
+    date: dt.date
+    release: int
+    definition: str
+    mnos: tuple[str, ...]
+    rules: Disclosure
+    earlier: Sequence[EarlierRelease] = ()
+
+
+def protect_flows(
+    exact: pd.DataFrame,
+    *,
+    date: dt.date,
+    release: int,
+    areas: Mapping[str, Area],
+    covered_counties: Sequence[str],
+    mnos: Sequence[str],
+    rules: Disclosure,
+    definition: str,
+    earlier: Sequence[EarlierRelease] = (),
+) -> ProtectedTable:
+    """The outflow of one date of every chain of the areas, indicator `outflow`.
+
+    exact: contract `flows_exact`, that date's, one row per origin and destination county; stayers and moves within a
+    prefecture may be in it and are left out. covered_counties: every county that had a cell on the date or on one of
+    the 7 days before. mnos: the MNOs of the night. earlier: every release of the date so far.
+    A chain whose root is not publishable has no rows. Raises PopflowError where the exact table does not hold together,
+    and for a correction that may not be.
+    """
+    about = Release(OUTFLOW, date, release, definition, tuple(mnos), rules, earlier)
+    tree = flow_tree(areas, covered_counties, FLOWS)
+    moves = _moves(exact, date, areas)
+    refuse_uncovered(moves, ENDS, tree.places)
+    return protect(about, tree, moves)
+
+
+def protect_blocks(
+    exact: pd.DataFrame,
+    *,
+    date: dt.date,
+    release: int,
+    areas: Mapping[str, Area],
+    covered_counties: Sequence[str],
+    mnos: Sequence[str],
+    rules: Disclosure,
+    definition: str,
+    days: Sequence[blocks.ReleasedDay],
+    earlier: Sequence[EarlierRelease] = (),
+) -> ProtectedTable:
+    """The outflow of the block of 14 days that ends on the date, down to prefectures, indicator `outflow_block`.
+
+    exact: as for `protect_flows`, each person once, in the cell of the last departure in the block. days: the block's
+    released dates, each with the release that stands; a date that is missing there may not be released afterwards.
+    """
+    blocks.refuse_other_days(date, days)
+    about = Release(OUTFLOW_BLOCK, date, release, definition, tuple(mnos), rules, earlier)
+    tree = flow_tree(areas, {prefecture_of(county) for county in covered_counties}, BLOCKS)
+    moves = _moves(exact, date, areas)
+    moves = moves.assign(**{end: of_codes(moves[end], prefecture_of) for end in ENDS})
+    refuse_uncovered(moves, ENDS, tree.places)
+    return protect(about, tree, moves, days)
+
+
+def protect_stock(
+    exact: pd.DataFrame,
+    *,
+    date: dt.date,
+    release: int,
+    groups: Mapping[str, Sequence[str]],
+    covered_counties: Sequence[str],
+    mnos: Sequence[str],
+    rules: Disclosure,
+    definition: str,
+    earlier: Sequence[EarlierRelease] = (),
+    indicator: str = STOCK,
+) -> ProtectedTable:
+    """The persons of disjoint groups by county of day end at a block's end, indicator `stock`.
+
+    exact: contract `stock_exact`, that date's. groups: for each chain its groups, which share no person, such as
+    {"hubei": ["stayed_in_wuhan", "stayed_in_hubei_without_wuhan"]}; rows of other groups are left out.
+    """
+    blocks.refuse_other_days(date, ())
+    about = Release(indicator, date, release, definition, tuple(mnos), rules, earlier)
+    tree = stock_tree(groups, covered_counties)
+    refuse_other_date(exact, date)
+    wanted = exact[exact["group"].isin({group for members in groups.values() for group in members})]
+    refuse_repeated(wanted, ["group", "county_code"])
+    refuse_uncovered(wanted, ["county_code"], tree.places)
+    return protect(about, tree, wanted.rename(columns={"group": "origin_code", "county_code": "destination_code"}))
+
+
+def protect(
+    about: Release, tree: Tree, exact: pd.DataFrame, days: Sequence[blocks.ReleasedDay] | None = None
+) -> ProtectedTable:
+    """Walk a tree with the counts of its finest cells and seal what may be shown.
+
+    exact: origin_code, destination_code of finest cells with persons, persons_registered and persons_without.
+    """
+    rules = Rules.of(about.rules)
+    cells = finest_cells(exact, about.mnos)
+    walked = _walk(about, tree, tree.counts(cells, about.mnos), rules, days)
+    _refuse_unsafe(tree, walked, rules)
+    rows = rows_table(about.indicator, about.date, about.release, about.definition, tree, walked)
+    atoms = atoms_table(about.indicator, about.date, about.release, about.mnos, cells, about.earlier)
+    root_persons, shares, numbers = shares_of(tree, walked)
+    return ProtectedTable(
+        _SEAL,
+        indicator=about.indicator,
+        date=about.date,
+        release=about.release,
+        definition=about.definition,
+        mnos=about.mnos,
+        rows=rows,
+        atoms=atoms,
+        root_persons=root_persons,
+        shares=shares,
+        cells=numbers,
+    )
+
+
+def _walk(
+    about: Release, tree: Tree, cells: Ints, rules: Rules, days: Sequence[blocks.ReleasedDay] | None
+) -> list[Walked]:
+    counts = [nodes.counts(cells) for nodes in tree.steps]
+    sensitive, before = never_alone(tree, about.rules.sensitive_counties), withheld_before(tree, about.earlier)
+    closed = [alone | hidden for alone, hidden in zip(sensitive, before, strict=True)]
+    objections: list[list[Objection]] = [[Determined(rules)] for _ in tree.steps]
+    vetoes: list[Veto] = []
+    if about.earlier:
+        changes = Changes.since(about.earlier, tree, about.mnos, rules)
+        changes.refuse_at_root()
+        vetoes.append(changes)
+    if days is not None:
+        seen = blocks.days_of(tree, days, about.mnos)
+        for number, (own, block) in enumerate(zip(seen, counts, strict=True)):
+            closed[number] |= ~blocks.consistent(block, own.counts, own.shown, rules)
+            objections[number].append(blocks.RestBesideDays(block, own, seen[number - 1], rules))
+        vetoes.append(blocks.UnionsBesideDays(tree, counts, seen, rules))
+    root = publishable(counts[0], rules) & ~closed[0]
+    walked = [Walked(counts[0], Folded(root, np.zeros_like(root)))]
+    for number, nodes in list(enumerate(tree.steps))[1:]:
+        above = walked[-1].folded.shown
+        folded = fold(nodes.parent, counts[number], closed[number], above, rules, objections[number])
+        for veto in vetoes:
+            folded = folded.without(veto(number, folded)[nodes.parent])
+        walked.append(Walked(counts[number], folded))
+    return walked
+
+
+def _refuse_unsafe(tree: Tree, walked: Sequence[Walked], rules: Rules) -> None:
+    """Fail closed: check, apart from how it was found, that every figure is publishable and every parent adds up."""
+    for nodes, above, own in zip(tree.steps[1:], walked, walked[1:], strict=False):
+        parents = len(above.counts)
+        rest = rest_counts(nodes, own.counts, own.folded, parents)
+        shown = Folded(own.folded.in_rest, own.folded.shown)
+        together = rest + rest_counts(nodes, own.counts, shown, parents)
+        has_children, has_rest = np.zeros(parents, dtype=bool), np.zeros(parents, dtype=bool)
+        has_children[nodes.parent[own.folded.shown]] = True
+        has_rest[nodes.parent[own.folded.in_rest]] = True
+        adds_up = (together == above.counts).all(axis=1) & above.folded.shown
+        large = publishable(own.counts[own.folded.shown], rules).all() and publishable(rest[has_rest], rules).all()
+        if not (large and adds_up[has_children].all() and has_children[has_rest].all()):
+            raise PopflowError(f"the gate's own check failed at the step {nodes.step.name}; nothing is protected")
+
+
+def _moves(exact: pd.DataFrame, date: dt.date, areas: Mapping[str, Area]) -> pd.DataFrame:
+    """Rows of `flows_exact` that leave their prefecture from inside a chain."""
+    refuse_other_date(exact, date)
+    ends = ["origin_county", "destination_county"]
+    refuse_repeated(exact, ends)
+    starts = tuple(own_digits(area) for area in chains(areas).values())
+    inside = of_codes(exact["origin_county"], lambda code: code.startswith(starts)).astype(bool)
+    origin, destination = (of_codes(exact[end], prefecture_of) for end in ends)
+    moves = exact[inside & (origin != destination)]
+    return moves.rename(columns=dict(zip(ends, ENDS, strict=True)))
