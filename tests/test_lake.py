@@ -59,7 +59,7 @@ def test_a_lake_of_a_newer_contract_is_refused(lake: Lake, contracts: Contracts)
 
 
 def test_the_log_holds_no_statistics_of_a_token(lake: Lake):
-    row = (dt.date(2020, 1, 22), "a" * 32, "b" * 32, 1, True, "420100", "420102", [], {}, [None] * 24, 3, None, 0, 1)
+    row = (dt.date(2020, 1, 22), "a" * 32, "b" * 32, 1, True, "420100", "420102", [], {}, {}, 3, None, 0, 1)
     frame = lake.spark.createDataFrame([row], lake.contracts.table("person_day").spark_schema())
     lake.replace("person_day", frame, event_date=D)
     logs = [p.read_text() for p in (lake_folder(lake) / "_delta_log").glob("*.json")]

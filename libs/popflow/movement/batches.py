@@ -1,0 +1,90 @@
+"""The slot logic on Arrow batches: lists of bitmaps in, person-days out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from popflow.movement.runs import Longs, Runs, Stays, day_ends, hours, stays
+from popflow.movement.slots import Before, Sightings, absorb_ping_pong, fill, resolve, unpack
+
+BEFORE = ["trailing_county", "trailing_slots", "silent_slots"]
+FOUND = pa.schema(
+    {
+        "day_end_county": pa.string(),
+        "stays": pa.list_(pa.string()),
+        "hour_counties": pa.map_(pa.int32(), pa.string()),
+        "trailing_county": pa.string(),
+        "trailing_slots": pa.int32(),
+        "silent_slots": pa.int32(),
+    }
+)
+
+
+def with_slot_logic(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Put what the slot logic finds in place of each person's sightings and of the run they came with.
+
+    In: one row per person (anything, sightings: array of (county_code, slots_lo, slots_hi), trailing_county,
+    trailing_slots and silent_slots of the day before; null: a new person).
+    Out: the same rows with the columns of FOUND.
+    """
+    for batch in batches:
+        if batch.num_rows:
+            rest = [name for name in batch.schema.names if name not in ("sightings", *BEFORE)]
+            found = _found(_sightings(batch["sightings"]), _before(batch))
+            yield pa.RecordBatch.from_arrays([*(batch[n] for n in rest), *found], [*rest, *FOUND.names])
+
+
+def _found(sightings: Sightings, before: Before) -> list[pa.Array]:
+    observed = resolve(sightings, before)
+    counties = absorb_ping_pong(fill(observed, before))
+    found = stays(counties, observed > 0, before)
+    persons = len(before.county)
+    arrays = [
+        _codes(day_ends(counties)),
+        _stays(found, persons),
+        _hours(hours(counties), persons),
+        _codes(found.trailing_county),
+        found.trailing_slots,
+        found.silent_slots,
+    ]
+    return [pa.array(a) if isinstance(a, pa.Array) else pa.array(a, pa.int32()) for a in arrays]
+
+
+def _sightings(lists: pa.ListArray) -> Sightings:
+    person = pc.list_parent_indices(lists).to_numpy().astype(np.int32)
+    county, lo, hi = lists.flatten().flatten()
+    seen = unpack(lo.to_numpy(zero_copy_only=False), hi.to_numpy(zero_copy_only=False))
+    return Sightings(person, _numbers(county), seen)
+
+
+def _before(batch: pa.RecordBatch) -> Before:
+    county, stay_slots, silent_slots = (_numbers(batch[name]) for name in BEFORE)
+    return Before(county, stay_slots, silent_slots)
+
+
+def _numbers(column: pa.Array) -> NDArray[np.int32]:
+    return pc.fill_null(column.cast(pa.int32()), 0).to_numpy(zero_copy_only=False)
+
+
+def _codes(numbers: NDArray[np.int64]) -> pa.Array:
+    numbers = np.asarray(numbers)
+    return pa.array(numbers, mask=numbers == 0).cast(pa.string())
+
+
+def _stays(found: Stays, persons: int) -> pa.Array:
+    return pa.ListArray.from_arrays(_offsets(found.person, persons), _codes(found.prefecture))
+
+
+def _hours(found: Runs, persons: int) -> pa.Array:
+    hour = pa.array(found.start, pa.int32())
+    return pa.MapArray.from_arrays(_offsets(found.person, persons), hour, _codes(found.value))
+
+
+def _offsets(person: Longs, persons: int) -> pa.Array:
+    counts = np.bincount(person, minlength=persons)
+    return pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())

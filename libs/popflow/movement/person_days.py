@@ -1,0 +1,126 @@
+"""Where each person was during a date: the stage from a night's sightings to `person_day`."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructField, StructType
+
+from popflow.movement import batches
+from popflow.movement.definition import (
+    MAX_GAP_SLOTS,
+    MIN_STAY_SLOTS,
+    SLOTS_A_DAY,
+    SLOTS_A_WORD,
+    SLOTS_AN_HOUR,
+)
+from popflow.movement.places import prefecture
+from popflow.movement.sims import speaking_sims
+
+BEFORE = {"speaker_before": "speaking_sim_key", **{name: name for name in batches.BEFORE}}
+PERSON = ["person_key", "speaking_sim_key", "mno_mask", "registered", "home_prefecture", "observed_slots", "visited"]
+PERSON_DAY = ["event_date", *PERSON, *batches.FOUND.names]
+
+
+def person_days(sims: DataFrame, yesterday: DataFrame | None, date: dt.date) -> DataFrame:
+    """Day end, stays and counties of each person who was seen on a date, by the person's speaking SIM.
+
+    Persons with one county all day, the same as at yesterday's end, go a short way in plain Spark; the others through
+    the slot logic. Both give the same.
+    In: sim_days of the date; person_state of the date before, None for the first night.
+    Out: contract `person_day`. METHODS.md sections 2 to 5.
+    """
+    speakers = with_yesterday(speaking_sims(_beside_yesterday(sims, yesterday)))
+    days = by_one_county(speakers.where(stays_put())).unionByName(by_slot_logic(speakers.where(~stays_put())))
+    return days.withColumn("event_date", F.lit(date)).select(*PERSON_DAY)
+
+
+def with_yesterday(speakers: DataFrame) -> DataFrame:
+    """The speaking SIMs with the counties they saw and the slots in each (visited: map of county to slots)."""
+    slots = F.transform("sightings", lambda s: F.struct(s["county_code"], _observed(s).cast("int")))
+    return speakers.withColumn("visited", F.map_from_entries(slots)).select(*PERSON, "sightings", *batches.BEFORE)
+
+
+def stays_put() -> Column:
+    """Whether a person has one county, that of the run they came with if any, and no silence within the day ends it."""
+    same = F.coalesce(F.col("trailing_county") == _only("county_code"), F.lit(True))
+    long_silence = _day().rlike(f"10{{{MAX_GAP_SLOTS + 1},}}1")
+    return (F.size("sightings") == 1) & same & ~long_silence
+
+
+def by_one_county(speakers: DataFrame) -> DataFrame:
+    """Person-days of persons for whom `stays_put` holds: one run, from its first to its last observation."""
+    first, last = F.col("first_slot"), F.col("last_slot")
+    carried = F.coalesce(first + F.col("silent_slots") <= MAX_GAP_SLOTS, F.lit(False))
+    begin = F.when(F.col("carried"), -F.col("trailing_slots") - F.col("silent_slots")).otherwise(first)
+    from_hour = F.when(F.col("carried"), 0).otherwise(F.ceil(first / SLOTS_AN_HOUR)).cast("int")
+    one = speakers.select(*PERSON, *batches.BEFORE, _only("county_code").alias("county"), _day().alias("day"))
+    one = one.withColumns({"first_slot": F.instr("day", "1") - 1, "last_slot": _last_slot("day")})
+    one = one.withColumn("carried", carried).withColumns({"run": last - begin + 1, "from_hour": from_hour})
+    return one.select(
+        *PERSON,
+        F.col("county").alias("day_end_county"),
+        F.when(F.col("run") >= MIN_STAY_SLOTS, F.array(prefecture(F.col("county"))))
+        .otherwise(_nowhere())
+        .alias("stays"),
+        F.when(F.col("from_hour") < 24, F.create_map("from_hour", "county"))
+        .otherwise(_at_no_hour())
+        .alias("hour_counties"),
+        F.col("county").alias("trailing_county"),
+        F.col("run").alias("trailing_slots"),
+        (F.lit(SLOTS_A_DAY - 1) - last).alias("silent_slots"),
+    )
+
+
+def by_slot_logic(speakers: DataFrame) -> DataFrame:
+    """The same for any person, through numpy: exact for those who stay put as well, and slower."""
+    kept = speakers.select(*PERSON, "sightings", *batches.BEFORE)
+    return kept.mapInArrow(batches.with_slot_logic, _schema(kept))
+
+
+def _beside_yesterday(sims: DataFrame, yesterday: DataFrame | None) -> DataFrame:
+    if yesterday is None:
+        types = {
+            "speaker_before": "string",
+            "trailing_county": "string",
+            "trailing_slots": "int",
+            "silent_slots": "int",
+        }
+        return sims.withColumns({name: F.lit(None).cast(kind) for name, kind in types.items()})
+    before = yesterday.select("person_key", *(F.col(source).alias(name) for name, source in BEFORE.items()))
+    return sims.join(before, "person_key", "left")
+
+
+def _schema(speakers: DataFrame) -> StructType:
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    person = [StructField(name, speakers.schema[name].dataType) for name in PERSON]
+    return StructType([*person, *from_arrow_schema(batches.FOUND).fields])
+
+
+def _only(field: str) -> Column:
+    return F.col("sightings")[0][field]
+
+
+def _day() -> Column:
+    """The day of the first sighting as 96 characters, '1' where the SIM was seen, in order of time."""
+    words = [F.lpad(F.bin(_only(word)), SLOTS_A_WORD, "0") for word in ("slots_hi", "slots_lo")]
+    return F.reverse(F.concat(*words))
+
+
+def _last_slot(day: str) -> Column:
+    return F.lit(SLOTS_A_DAY) - F.instr(F.reverse(day), "1")
+
+
+def _observed(sighting: Column) -> Column:
+    return F.bit_count(sighting["slots_lo"]) + F.bit_count(sighting["slots_hi"])
+
+
+def _nowhere() -> Column:
+    return F.array().cast("array<string>")
+
+
+def _at_no_hour() -> Column:
+    return F.create_map().cast("map<int,string>")

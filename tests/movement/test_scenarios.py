@@ -1,0 +1,39 @@
+"""Golden scenarios: each folder of tests/scenarios says what was recorded and what must come of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from scenario_nation import FOLDER, nation, read_csv, run_nights, scenario_names, told
+
+
+@pytest.fixture(scope="module")
+def nights(spark, contracts, key_path):
+    whole = nation(key_path)
+    return whole, run_nights(spark, contracts, whole, key_path)
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_scenario(name, nights, contracts):
+    whole, known = nights
+    expected = read_csv(FOLDER / name / "expected.csv")
+    found = [
+        told(
+            whole, contracts, *known.get((dt.date.fromisoformat(row["date"]), f"{name}/{row['person']}"), (None, None))
+        )
+        for row in expected.to_dict("records")
+    ]
+    checked = [column for column in expected.columns if column not in ("date", "person")]
+    sentence = (FOLDER / name / "README.md").read_text(encoding="utf-8")
+    for row, one in zip(expected.to_dict("records"), found, strict=True):
+        assert {c: one[c] for c in checked} == {c: row[c] for c in checked}, (
+            f"{row['date']} {row['person']}: {sentence}"
+        )
+
+
+def test_every_scenario_says_what_it_shows():
+    assert len(scenario_names()) >= 30
+    for name in scenario_names():
+        assert len((FOLDER / name / "README.md").read_text(encoding="utf-8").strip()) > 30, name
+        assert len(read_csv(FOLDER / name / "expected.csv")), name
