@@ -8,6 +8,7 @@ the cell stands, and a record's county is the truth's unless a trouble says othe
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ MOVED_SHARE, RETIRED_SHARE = 0.01, 0.01
 UNKNOWN_CELLS = 64  # ids that no table has ever held, per MNO
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
     """All cells, ordered by MNO and county; those of one MNO and county lie side by side from start[mno, county].
 
@@ -48,6 +49,7 @@ class Cells:
     start: Ints
     count: Ints
 
+    @functools.cached_property
     def ids(self) -> NDArray[np.str_]:
         """Canonical cell ids."""
         return np.array([f"{PREFIXES[m]}-{lac}-{ci}" for m, lac, ci in zip(self.mno, self.lac, self.ci, strict=True)])
@@ -55,6 +57,14 @@ class Cells:
 
 def place_cells(places: Places, troubles: Troubles, seed: int) -> Cells:
     """The nation's cells; `new_cells` takes some of them out of the cell table."""
+    mno, county, lon, lat, radius_m, lac, ci, count = _standing(places, seed)
+    start = (np.cumsum(count) - count.ravel()).reshape(count.shape)
+    listed = stream(seed, "new_cells").random(len(mno)) >= troubles.new_cells
+    return Cells(mno, county, lon, lat, radius_m, lac, ci, listed, start, count)
+
+
+@functools.lru_cache(maxsize=4)  # the troubles of one seed share their cells
+def _standing(places: Places, seed: int) -> tuple[Ints, Ints, Floats, Floats, Floats, Ints, Ints, Ints]:
     draw = stream(seed, "cells")
     wanted = np.clip(places.population // RESIDENTS_A_CELL, 0, MOST_CELLS - FEWEST_CELLS).astype(int) + FEWEST_CELLS
     points = [_points_inside(polygon, 3 * n, draw) for polygon, n in zip(places.polygons, wanted, strict=True)]
@@ -64,10 +74,8 @@ def place_cells(places: Places, troubles: Troubles, seed: int) -> Cells:
     order = np.lexsort((county, mno))
     county, mno, lon, lat, to_border_m = county[order], mno[order], lon[order], lat[order], to_border_m[order]
     count = np.tile(wanted, (3, 1))
-    start = (np.cumsum(count) - count.ravel()).reshape(count.shape)
-    listed = stream(seed, "new_cells").random(len(mno)) >= troubles.new_cells
     lac, ci = 4096 + 7 * county + mno, draw.permutation(9 * len(mno))[: len(mno)] + 1000
-    return Cells(mno, county, lon, lat, _radius_m(to_border_m, draw), lac, ci, listed, start, count)
+    return mno, county, lon, lat, _radius_m(to_border_m, draw), lac, ci, count
 
 
 def _radius_m(to_border_m: Floats, draw: Stream) -> Floats:
@@ -96,7 +104,7 @@ def cell_table(cells: Cells, first: dt.date, seed: int) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "mno": np.array(MNOS)[cells.mno],
-            "cell_id": cells.ids(),
+            "cell_id": cells.ids,
             "lon": cells.lon,
             "lat": cells.lat,
             "radius_m": cells.radius_m,

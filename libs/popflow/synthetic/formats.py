@@ -47,8 +47,7 @@ class MobileLines:
     def __init__(self, cells: Cells, date: dt.date, free_text: float) -> None:
         self.free_text = free_text
         self.times = LocalTimes(date)
-        own = [f"|{lac}|{ci}|" for lac, ci in zip(cells.lac, cells.ci, strict=True)]
-        self.cells = pa.array(own + [f"|65534|{i % UNKNOWN_CELLS}|" for i in range(len(MNOS) * UNKNOWN_CELLS)])
+        self.cells = _mobile_cells(cells)
         remarks = REMARKS + BROKEN_REMARKS
         self.tails = pa.array([f"{event}|{remark}\r\n" for event in EVENTS[0] for remark in remarks])
 
@@ -58,7 +57,7 @@ class MobileLines:
         plain = draw.integers(0, len(REMARKS), len(records))
         remark = np.where(broken, len(REMARKS) + plain % len(BROKEN_REMARKS), plain)
         tail = self.tails.take(pa.array(records.event * (len(REMARKS) + len(BROKEN_REMARKS)) + remark))
-        tokens = _tokens(sims.token, b"|").take(pa.array(records.sim))
+        tokens = _concatenated(sims.token, "|").take(pa.array(records.sim))
         tokens = _replaced(tokens, records.damage == MISSING_TOKEN, "|")
         times = _replaced(self.times.of(records.second), records.damage == BROKEN_TIME, BROKEN_TIME_TEXT)
         return _concatenated(tokens, times, self.cells.take(pa.array(records.cell)), tail)
@@ -69,12 +68,12 @@ class TelecomLines:
 
     def __init__(self, cells: Cells, date: dt.date) -> None:
         self.midnight_s = midnight_s(date)
-        self.cells = pa.array([f',"cell":"{cell}","evt":"' for cell in _all_ids(cells)])
+        self.cells = _concatenated(',"cell":"', _all_ids(cells), '","evt":"')
         self.events = pa.array([f'{event}"}}\n' for event in EVENTS[2]])
 
     def of(self, records: Records, sims: Sims, draw: Stream) -> pa.Array:
         """One string a record, line end included."""
-        tokens = _tokens(sims.token, b'","ts":', b'{"sim":"').take(pa.array(records.sim))
+        tokens = _concatenated('{"sim":"', sims.token, '","ts":').take(pa.array(records.sim))
         tokens = _replaced(tokens, records.damage == MISSING_TOKEN, '{"sim":"","ts":')
         milliseconds = (self.midnight_s + records.second) * 1000 + (records.cell * 7 + records.second * 13) % 1000
         times = _replaced(pc.cast(pa.array(milliseconds), pa.string()), records.damage == BROKEN_TIME, "null")
@@ -96,12 +95,12 @@ class UnicomRows:
 
     def __init__(self, cells: Cells, date: dt.date) -> None:
         self.midnight_s = midnight_s(date)
-        self.cells = pa.array(_all_ids(cells))
+        self.cells = _all_ids(cells)
         self.events = pa.array(EVENTS[1])
 
     def of(self, records: Records, sims: Sims, draw: Stream) -> pa.Table:
         """One row a record."""
-        tokens = _tokens(sims.token).take(pa.array(records.sim, mask=records.damage == MISSING_TOKEN))
+        tokens = sims.token.take(pa.array(records.sim, mask=records.damage == MISSING_TOKEN))
         fraction = (records.cell * 7919 + records.second * 104729) % 1_000_000
         microseconds = (self.midnight_s + records.second) * 1_000_000 + fraction
         times = pa.array(microseconds, pa.timestamp("us", tz="UTC"), mask=records.damage == BROKEN_TIME)
@@ -114,7 +113,7 @@ class LocalTimes:
 
     def __init__(self, date: dt.date) -> None:
         dates = [f"{date + dt.timedelta(days=days):%Y%m%d}" for days in OTHER_DATES]
-        self.texts = pa.concat_arrays([_concatenated(pa.scalar(text), seconds_of_day()) for text in dates])
+        self.texts = pa.concat_arrays([_concatenated(text, seconds_of_day()) for text in dates])
 
     def of(self, second: Ints) -> pa.Array:
         """One text a second."""
@@ -139,19 +138,23 @@ def text_of(lines: pa.Array) -> memoryview:
     return memoryview(lines.buffers()[2])[offsets[0] : offsets[-1]]
 
 
-def _all_ids(cells: Cells) -> list[str]:
+@functools.lru_cache(maxsize=2)
+def _all_ids(cells: Cells) -> pa.Array:
     """Cell ids, those that no table has ever held last."""
     unknown = [f"{prefix}-65534-{i}" for prefix in PREFIXES for i in range(UNKNOWN_CELLS)]
-    return [*cells.ids().tolist(), *unknown]
+    return pa.array([*cells.ids.tolist(), *unknown])
 
 
-def _tokens(tokens: NDArray[np.bytes_], after: bytes = b"", before: bytes = b"") -> pa.Array:
-    return pa.array([before + token + after for token in tokens.tolist()], pa.binary()).cast(pa.string())
+@functools.lru_cache(maxsize=2)
+def _mobile_cells(cells: Cells) -> pa.Array:
+    """Area code and cell number of the same, between delimiters."""
+    own = [f"|{lac}|{ci}|" for lac, ci in zip(cells.lac, cells.ci, strict=True)]
+    return pa.array(own + [f"|65534|{i % UNKNOWN_CELLS}|" for i in range(len(MNOS) * UNKNOWN_CELLS)])
 
 
 def _replaced(texts: pa.Array, where: NDArray[np.bool_], text: str) -> pa.Array:
     return pc.if_else(pa.array(where), text, texts) if where.any() else texts
 
 
-def _concatenated(*columns: pa.Array | pa.Scalar) -> pa.Array:
+def _concatenated(*columns: pa.Array | pa.Scalar | str) -> pa.Array:
     return pc.binary_join_element_wise(*columns, "")

@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from popflow.synthetic.moves import DayMoves, needed_persons, plan
 from popflow.synthetic.people import MNOS, PART_PERSONS, homes, parts_of, sims_of_part
 from popflow.synthetic.places import Ints, Places, shipped_places
 from popflow.synthetic.randomness import stream
-from popflow.synthetic.records import Outages, Records, is_evening, late_files, records
+from popflow.synthetic.records import DAY_SECONDS, WRONG_CLOCK_DAYS, Outages, Records, is_evening, late_files, records
 from popflow.synthetic.troubles import Troubles
 
 CHUNK_PERSONS = 25_000
@@ -198,7 +198,7 @@ def _results(nation: Nation, tasks: Iterator[Task], workers: int) -> Iterator[tu
             yield task.date, write_part(nation, task)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of Arrow's threads
-    with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(nation,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(replace(nation, places=nation.places.without_polygons()),)) as pool:
         waiting: dict[Future[list[FileOf]], dt.date] = {}
         for task in tasks:
             waiting[pool.submit(_run, task)] = task.date
@@ -252,6 +252,13 @@ def write_part(nation: Nation, task: Task) -> list[FileOf]:
     return files.close()
 
 
+def _order(group: Ints, second: Ints) -> Ints:
+    """The order by group and time, ties as they come: one key a record, so that any sorting gives the same order."""
+    bits = max(int(len(group)).bit_length(), 1)
+    key = ((group << 21 | (second + WRONG_CLOCK_DAYS * DAY_SECONDS)) << bits) | np.arange(len(group))
+    return np.sort(key) & ((1 << bits) - 1)
+
+
 class PartFiles:
     """The open files of one part on one date: one by MNO and area, and one more where a late file holds the evening."""
 
@@ -269,7 +276,7 @@ class PartFiles:
         mno, area = sims.mno[made.sim], self.area_of_cell[made.cell]
         late = self.late[mno, area] & is_evening(made.second)
         group = (mno * len(landing.AREAS) + area) * 2 + late
-        order = np.lexsort((made.second, group))
+        order = _order(group, made.second)
         made, group = made.take(order), group[order]
         bounds = np.flatnonzero(np.diff(group, prepend=-1, append=-1))
         for low, high in zip(bounds[:-1], bounds[1:], strict=True):

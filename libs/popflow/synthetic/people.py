@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from popflow.synthetic.places import Floats, Ints, Places
@@ -33,7 +34,7 @@ class Sims:
     kind: Ints
     second: NDArray[np.bool_]
     registered: NDArray[np.bool_]
-    token: NDArray[np.bytes_]
+    token: pa.StringArray
 
     def __len__(self) -> int:
         return len(self.person)
@@ -99,7 +100,7 @@ def _assembled(groups: list[tuple[Ints, Ints, int, bool]], troubles: Troubles, d
     return Sims(person[order], mno[order], kind[order], second[order], registered, hex_tokens(draw, len(person), 32))
 
 
-def person_tokens(part: int, persons: int, seed: int) -> NDArray[np.bytes_]:
+def person_tokens(part: int, persons: int, seed: int) -> pa.StringArray:
     """The person tokens of a part: keyed hashes under a key that the MNOs share, here plain random digits."""
     return hex_tokens(stream(seed, "person_tokens", part), persons, 64)
 

@@ -5,6 +5,8 @@ A place is an index into these arrays; codes come back only where something is w
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +25,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Places:
     """Counties (n), prefectures (P) and provinces as arrays in the order of their codes.
 
@@ -96,6 +98,10 @@ class Places:
         """The nearest other counties of each county (n x 8), the nearest first."""
         return self.tree.query(self.points, k=NEIGHBOURS + 1)[1][:, 1:]
 
+    def without_polygons(self) -> Places:
+        """The same for processes that place no cells: polygons are most of what would be sent to them."""
+        return dataclasses.replace(self, polygons=np.empty(0, object))
+
     def in_province(self, code: str) -> NDArray[np.bool_]:
         """Which prefectures lie in a province."""
         return np.char.startswith(self.prefecture_codes, code[:2])
@@ -126,6 +132,7 @@ def distance_km(one: Floats, other: Floats) -> Floats:
     return 2 * EARTH_KM * np.arcsin(np.minimum(chord / 2, 1))
 
 
+@functools.cache
 def shipped_places() -> Places:
     """The counties that popflow ships."""
     from popflow.geography.counties import shipped_counties

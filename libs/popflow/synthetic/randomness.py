@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+import pyarrow as pa
 
 Stream = np.random.Generator
 
@@ -15,7 +16,8 @@ def stream(seed: int, purpose: str, *numbers: int) -> Stream:
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))
 
 
-def hex_tokens(draw: Stream, count: int, digits: int) -> np.ndarray:
-    """`count` random tokens of `digits` hexadecimal digits, as fixed-width bytes (dtype S)."""
+def hex_tokens(draw: Stream, count: int, digits: int) -> pa.StringArray:
+    """`count` random tokens of `digits` hexadecimal digits."""
     text = draw.bytes(count * digits // 2).hex().encode()
-    return np.frombuffer(text, dtype=f"S{digits}")
+    offsets = np.arange(0, len(text) + 1, digits, dtype=np.int32)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))

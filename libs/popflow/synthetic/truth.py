@@ -48,7 +48,7 @@ CELLS = pa.schema(
 def write_cells(out: Path, places: Places, cells: Cells, table: pd.DataFrame) -> None:
     """reference/cells.parquet by its contract; truth/cells.parquet: the county in which each cell stands, new ones too."""
     _write(out / "reference" / "cells.parquet", pa.Table.from_pandas(table, CELLS, preserve_index=False))
-    county = {"mno": np.array(MNOS)[cells.mno], "cell_id": cells.ids(), "county": places.county_codes[cells.county]}
+    county = {"mno": np.array(MNOS)[cells.mno], "cell_id": cells.ids, "county": places.county_codes[cells.county]}
     _write(out / "truth" / "cells.parquet", pa.table({name: values.tolist() for name, values in county.items()}))
 
 
@@ -75,13 +75,13 @@ def _people_of_part(
     out: Path, places: Places, home: Ints, part: int, first: int, troubles: Troubles, seed: int
 ) -> dict[Path, pa.Table]:
     sims = sims_of_part(part, home, places, troubles, seed)
-    tokens = _text(person_tokens(part, len(home), seed))
+    tokens = person_tokens(part, len(home), seed)
     prefecture = pa.array(places.prefecture_codes.tolist()).take(pa.array(places.prefecture[home]))
     owner = pa.array(sims.person)
     register = pa.table(
         {
             "mno": pa.array(MNOS).take(pa.array(sims.mno)),
-            "sim_token": _text(sims.token),
+            "sim_token": sims.token,
             "person_token": tokens.take(owner),
             "line_kind": pa.array(LINE_KINDS).take(pa.array(sims.kind)),
             "home_prefecture": prefecture.take(owner),
@@ -146,10 +146,6 @@ class PositionsFile:
             pa.DictionaryArray.from_arrays(pa.array(county.astype(np.int32)), self.codes),
         ]
         self.writer.write_table(pa.table(columns, schema=POSITIONS))
-
-
-def _text(tokens: np.ndarray) -> pa.Array:
-    return pa.array(tokens.tolist(), pa.binary()).cast(pa.string())
 
 
 def _write(path: Path, table: pa.Table) -> None:
