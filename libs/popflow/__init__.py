@@ -1,3 +1,18 @@
 """County-level population flows from mobile network signalling, published so that nobody can be singled out."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from popflow.publish.reader import Reader
+
 __version__ = "0.1.0"
+
+
+def read(lake: str | Path) -> Reader:
+    """The published tables of a lake, for an analyst; needs no Java."""
+    from popflow.publish.reader import Reader
+
+    return Reader(lake)

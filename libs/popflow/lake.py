@@ -1,7 +1,7 @@
 """Delta tables by contract name, zone by zone: the only code that reads or writes them; and the Spark session.
 
-Zones are separate roots, so that each can have credentials of its own. Writing and the night's reading go through Spark;
-what an analyst reads goes through delta-rs and needs no Java.
+Zones are separate roots, so that each can have credentials of its own. Writing and the night's reading go through
+Spark; what an analyst reads goes through delta-rs and needs no Java.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import functools
 import operator
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from pyarrow.fs import FileSystem, FileType
 
 from popflow.contracts import Contracts, Table
 from popflow.errors import PopflowError
@@ -30,12 +31,16 @@ DAY_PARTITIONS = 8  # files of one date of a person table on one machine; a clus
 
 def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None) -> SparkSession:
     """The run's one Spark session, with Delta; under spark-submit it takes master and jars from there."""
+    from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName(app_name)
     for name, value in (_session_settings() | dict(settings or {})).items():
         builder = builder.config(name, value)
-    spark = builder.getOrCreate()
+    try:
+        spark = builder.getOrCreate()
+    except PySparkRuntimeError:
+        raise PopflowError("Spark did not start: is Java 17 installed? (apt-get install openjdk-17-jre-headless)") from None
     spark.sparkContext.setLogLevel("ERROR")
     return spark
 
@@ -49,7 +54,7 @@ def _session_settings() -> dict[str, str]:
         "spark.sql.execution.arrow.pyspark.enabled": "true",
     }
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if "SPARK_ENV_LOADED" in os.environ or os.environ.get("POPFLOW_SPARK") == "submitted":
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit master, memory and jars are the caller's
         return always
     return always | {
         "spark.master": os.environ.get("POPFLOW_MASTER", f"local[{os.cpu_count()},4]"),  # local[n] never retries a task
@@ -75,7 +80,8 @@ def _jars_folder() -> Path:
 class Lake:
     """The Delta tables of one lake.
 
-    root is a folder or an object-storage address; zones may override where a zone lies.
+    root is a folder or an object-storage address; zones may override where a zone lies. on_access is told of each
+    access before it happens (table, and read, write, delete or vacuum), and forbids it by raising.
     """
 
     def __init__(
@@ -84,8 +90,10 @@ class Lake:
         contracts: Contracts,
         spark: SparkSession | None = None,
         zones: Mapping[str, str] | None = None,
+        on_access: Callable[[str, str], None] | None = None,
     ) -> None:
         self.root = str(root).rstrip("/")
+        self.on_access = on_access or (lambda table, verb: None)
         self.contracts = contracts
         self._spark = spark
         self._zones = dict(zones or {})
@@ -116,6 +124,7 @@ class Lake:
 
         contract = self.contracts.table(name)
         self._refuse_missing(name)
+        self.on_access(name, "read")
         frame = self.spark.read.format("delta").load(self.path(name))
         if contract.stored_in:
             frame = frame.where(F.col("kind") == name)
@@ -125,19 +134,24 @@ class Lake:
         ]
         return frame.where(_all(conditions)).select(*contract.columns)
 
-    def read_pandas(self, name: str, **equals: Any) -> pd.DataFrame:
-        """The same as a pandas frame, by delta-rs, without Java; for published and reference tables."""
+    def read_pandas(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pd.DataFrame:
+        """The same as a pandas frame, by delta-rs, without Java; for published and reference tables.
+
+        columns: those that are wanted, all of the contract's where None.
+        """
         contract = self.contracts.table(name)
         table = self._refuse_missing(name)
+        self.on_access(name, "read")
         filters: list[tuple[str, str, Any]] = [
             (c, "in", list(v)) if isinstance(v, list | set | tuple) else (c, "=", v) for c, v in equals.items()
         ]
-        arrow = table.to_pyarrow_table(filters=filters or None, columns=list(contract.columns))
+        arrow = table.to_pyarrow_table(filters=filters or None, columns=list(columns or contract.columns))
         return arrow.to_pandas(date_as_object=True)
 
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> None:
-        """Write the frame in place of the rows of a partition (of the whole table where none is given), in one commit."""
+        """Write the frame in place of the rows of a partition (by default of the whole table), in one commit."""
         contract = self._refuse_append_only(name)
+        self.on_access(name, "write")
         self._create(name)
         writer = self._ordered(contract, frame).write.format("delta").mode("overwrite")
         if partition:
@@ -146,6 +160,7 @@ class Lake:
 
     def append_once(self, name: str, frame: DataFrame, app_id: str, metadata: str) -> bool:
         """Append in one commit that a rerun under the same app id does not repeat; True if it was written now."""
+        self.on_access(name, "write")
         self._create(name)
         before = self._version(name)
         writer = self._ordered(self.contracts.table(name), frame).write.format("delta").mode("append")
@@ -157,15 +172,33 @@ class Lake:
         table = self._open(name)
         return table.history() if table else []
 
+    def read_text(self, zone: str, name: str) -> str | None:
+        """A small file beside the tables of a zone; None where there is none."""
+        files, path = FileSystem.from_uri(_with_scheme(f"{self.zone(zone)}/{name}"))
+        if files.get_file_info(path).type is FileType.NotFound:
+            return None
+        with files.open_input_stream(path) as stream:
+            return bytes(stream.read()).decode()
+
+    def write_text(self, zone: str, name: str, text: str) -> None:
+        """Write such a file; a reader sees the old one or the new one."""
+        files, path = FileSystem.from_uri(_with_scheme(f"{self.zone(zone)}/{name}"))
+        files.create_dir(path.rsplit("/", 1)[0])
+        with files.open_output_stream(f"{path}.part") as stream:
+            stream.write(text.encode())
+        files.move(f"{path}.part", path)
+
     def delete(self, name: str, condition: str) -> None:
         """Delete the rows for which the SQL condition holds."""
         self._refuse_append_only(name)
         if self.exists(name):
+            self.on_access(name, "delete")
             self.spark.sql(f"DELETE FROM delta.`{self.path(name)}` WHERE {condition}")
 
     def vacuum(self, name: str, keep_hours: float) -> None:
         """Remove files that no version younger than keep_hours needs, those of failed attempts too."""
         if self.exists(name):
+            self.on_access(name, "vacuum")
             self.spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
             self.spark.sql(f"VACUUM delta.`{self.path(name)}` RETAIN {keep_hours} HOURS")
 
@@ -191,8 +224,8 @@ class Lake:
         known = self.contracts.table(self.contracts.table(name).stored_in or name).version
         if written_by > known:
             raise PopflowError(
-                f"{self.path(name)} was written by version {written_by} of its contract and this popflow knows {known}; "
-                "use the popflow that wrote it, or a newer one"
+                f"{self.path(name)} was written by version {written_by} of its contract and this popflow knows "
+                f"{known}; use the popflow that wrote it, or a newer one"
             )
         return table
 
@@ -221,6 +254,10 @@ class Lake:
 def delta_rs_address(path: str) -> str:
     """The address under which delta-rs finds what Spark calls s3a://."""
     return path.replace("s3a://", "s3://", 1)
+
+
+def _with_scheme(address: str) -> str:
+    return delta_rs_address(address) if "://" in address else Path(address).absolute().as_uri()
 
 
 def _all(conditions: list[Column]) -> Column:

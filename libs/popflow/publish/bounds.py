@@ -1,0 +1,210 @@
+"""What published rows say about a destination: at least what is shown, at most that and every row that may hide it.
+
+Published rows form a tree for each date: the chain's steps, each row under the row of the step before. Down to a level,
+the leaves of the tree (rows of that level, rest rows, and rows whose children are not shown) hold each person once, so
+they add up to the whole. A destination that a date does not show is hidden in the one leaf above it: its rest row, or
+the row of its prefecture, its province, its side of the border, and so on up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from popflow.geography.codes import prefecture_of, province_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STEPS = {
+    ("area", "all"): 0,
+    ("area", "border"): 1,
+    ("prefecture", "border"): 2,
+    ("prefecture", "province"): 3,
+    ("prefecture", "prefecture"): 4,
+    ("prefecture", "county"): 5,
+    ("county", "county"): 6,
+}
+ORIGIN, PROVINCE, PREFECTURE, COUNTY, PAIR = 2, 3, 4, 5, 6
+TOP_OF = {"province": PROVINCE, "prefecture": PREFECTURE, "county": COUNTY, "pair": PAIR}
+OWN = {PROVINCE: ["province"], PREFECTURE: ["prefecture"], COUNTY: ["county"], PAIR: ["origin_county", "county"]}
+UNDER = {PROVINCE: "side", PREFECTURE: "province", COUNTY: "prefecture", PAIR: "county"}
+REST = "rest_of_"
+
+
+@dataclass(frozen=True)
+class View:
+    """Whose outflow is looked at, over which sides of the border; by_origin: each origin prefecture for itself."""
+
+    chain: str
+    province: str
+    prefecture: str | None
+    by_origin: bool = False
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """A province's outflow crosses its border; a prefecture's may also stay within the province."""
+        outside = f"outside_{self.province}"
+        return (outside,) if self.prefecture is None else (f"inside_{self.province}", outside)
+
+    @property
+    def of_one_origin(self) -> bool:
+        """Whether figures are of one origin prefecture each, not of the whole chain."""
+        return self.by_origin or self.prefecture is not None
+
+
+def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
+    """The rows of a view with their place in the tree.
+
+    In: rows of the contract `flows`, one release a date. Out: date, persons, step, is_rest, origin (prefecture),
+    origin_county, side, province, prefecture, county; a code that the row does not fix is ''.
+    """
+    frame = flows[["date", "persons"]].copy()
+    kinds = list(zip(flows["origin_level"], flows["destination_level"], strict=True))
+    frame["step"] = [STEPS[kind] for kind in kinds]
+    frame["origin"], frame["origin_county"], rest_origin = _origins(flows)
+    destinations = flows["destination_level"] + "/" + flows["destination_code"]
+    known = {text: destination_codes(*text.split("/"), view.province) for text in destinations.unique()}
+    for position, column in enumerate(("side", "province", "prefecture", "county")):
+        frame[column] = destinations.map({text: codes[position] for text, codes in known.items()})
+    frame["is_rest"] = rest_origin | flows["destination_code"].str.startswith(REST)
+    of_view = frame["side"].isin(("", *view.sides))
+    if view.prefecture is not None:
+        of_view &= frame["origin"].isin(("", "rest", view.prefecture))
+    return frame[of_view].reset_index(drop=True)
+
+
+def leaves(tree: pd.DataFrame, top: int) -> pd.DataFrame:
+    """The rows that hold each person once, down to a step; `hides` is the step that a leaf does not show, 0 for none.
+
+    In: what `placed` gives. Out: the same columns and `hides`.
+    """
+    within = tree[tree["step"] <= top]
+    above = set(_parents(within))
+    found = within[[node not in above for node in _nodes(within)]].copy()
+    found["hides"] = found["step"].where(found["is_rest"], found["step"] + 1)
+    return found.assign(hides=found["hides"].where(found["hides"] <= top, 0))
+
+
+def certain(rows: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Those leaves whose persons surely belong to the view."""
+    if view.prefecture is not None:
+        return rows[rows["origin"] == view.prefecture]
+    return rows[rows["side"] != ""]
+
+
+def whole(tree: pd.DataFrame, leaf: pd.DataFrame, view: View) -> tuple[int, int]:
+    """Persons of the whole outflow, at least and at most (person-trips over several dates)."""
+    sure = certain(leaf, view)
+    others = leaf.drop(sure.index)
+    seen = _shown_origins(tree)
+    open_rows = [
+        persons
+        for date, side, persons in others[["date", "side", "persons"]].itertuples(index=False, name=None)
+        if any((date, view.prefecture, one) not in seen for one in ([side] if side else view.sides))
+    ]
+    at_least = int(sure["persons"].sum())
+    return at_least, at_least + sum(open_rows)
+
+
+def bounds(
+    tree: pd.DataFrame, leaf: pd.DataFrame, view: View, top: int, by: list[str], units: pd.DataFrame
+) -> pd.Series:
+    """Persons that each unit has at most, beyond those that are shown for it.
+
+    units: one row per unit: the `by` columns (of date and origin), side, province, prefecture, county, origin_county as
+    far as the step has them. Out: persons (person-trips over several dates), in the order of units.
+    """
+    hidden = _above_origins(tree, leaf, view, by, units)
+    for step in range(PROVINCE, top + 1):
+        hidden = hidden + _hidden_in_step(tree, leaf, step, by, units)
+    return hidden
+
+
+def _hidden_in_step(tree: pd.DataFrame, leaf: pd.DataFrame, step: int, by: list[str], units: pd.DataFrame) -> pd.Series:
+    """Persons in the rows that hide a step, less those of dates and origins on which the unit itself is shown."""
+    of_step = leaf[leaf["hides"] == step]
+    under = UNDER[step]
+    hiding = of_step.groupby(["date", "origin", under], as_index=False)["persons"].sum()
+    shown = tree[(tree["step"] == step) & ~tree["is_rest"]].drop(columns="persons")
+    excused = shown.merge(hiding, on=["date", "origin", under])
+    total = _looked_up(units, hiding, [*by, under])
+    return total - _looked_up(units, excused, [*by, *OWN[step]])
+
+
+def _above_origins(tree: pd.DataFrame, leaf: pd.DataFrame, view: View, by: list[str], units: pd.DataFrame) -> pd.Series:
+    """Persons in rows above the origin step, where they may hide the unit's origin."""
+    import pandas as pd
+
+    above = leaf[leaf["hides"].isin((1, ORIGIN))]
+    if above.empty:
+        return pd.Series(0, index=units.index)
+    seen = _shown_origins(tree)
+    origins = [view.prefecture] if view.prefecture else sorted(set(units.get("origin", [])) - {"", "rest"})
+    rows = []
+    for date, side, persons in above[["date", "side", "persons"]].itertuples(index=False, name=None):
+        for one in [side] if side else view.sides:
+            if not view.of_one_origin:
+                rows.append((date, "", one, persons))
+            rows += [(date, o, one, persons) for o in origins if view.of_one_origin and (date, o, one) not in seen]
+    hiding = pd.DataFrame(rows, columns=["date", "origin", "side", "persons"])
+    return _looked_up(units, hiding, [*by, "side"])
+
+
+def _shown_origins(tree: pd.DataFrame) -> set[tuple]:
+    shown = tree[(tree["step"] == ORIGIN) & ~tree["is_rest"]]
+    return set(shown[["date", "origin", "side"]].itertuples(index=False, name=None))
+
+
+def _looked_up(units: pd.DataFrame, figures: pd.DataFrame, keys: list[str]) -> pd.Series:
+    import pandas as pd
+
+    if figures.empty or units.empty:
+        return pd.Series(0, index=units.index, dtype="int64")
+    sums = figures.groupby(keys, as_index=False)["persons"].sum()
+    found = units[keys].merge(sums, on=keys, how="left")["persons"]
+    return found.fillna(0).astype("int64").set_axis(units.index)
+
+
+def _origins(flows: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
+    level, code = flows["origin_level"], flows["origin_code"]
+    rest = code.str.startswith(REST)
+    bare = code.str.removeprefix(REST)
+    origin = (bare.str[:4] + "00").where(level == "county", code.where(~rest, "rest")).where(level != "area", "")
+    return origin, code.where((level == "county") & ~rest, ""), rest
+
+
+def destination_codes(level: str, code: str, chain_province: str) -> tuple[str, str, str, str]:
+    """(side, province, prefecture, county) of a destination, '' where it does not fix one."""
+    if level == "all":
+        return "", "", "", ""
+    is_rest, bare = code.startswith(REST), code.removeprefix(REST)
+    if level == "border" or (level == "province" and is_rest):
+        return bare, "", "", ""
+    side = ("inside_" if province_of(bare) == chain_province else "outside_") + chain_province
+    if level == "province" or (level == "prefecture" and is_rest):
+        return side, bare, "", ""
+    if level == "prefecture" or is_rest:
+        return side, province_of(bare), bare, ""
+    return side, province_of(bare), prefecture_of(bare), code
+
+
+def _nodes(rows: pd.DataFrame) -> list[tuple]:
+    columns = ["date", "step", "origin", "side", "province", "prefecture", "county", "origin_county", "is_rest"]
+    return list(rows[columns].itertuples(index=False, name=None))
+
+
+def _parents(rows: pd.DataFrame) -> list[tuple]:
+    """The node under which each row stands, as `_nodes` writes it."""
+    parents = []
+    for date, step, origin, side, province, prefecture, county, _, _ in _nodes(rows):
+        up = step - 1
+        kept = {
+            PAIR: (origin, side, province, prefecture, county),
+            COUNTY: (origin, side, province, prefecture, ""),
+            PREFECTURE: (origin, side, province, "", ""),
+            PROVINCE: (origin, side, "", "", ""),
+            ORIGIN: ("", side, "", "", ""),
+        }.get(step, ("", "", "", "", ""))
+        parents.append((date, up, *kept, "", False))
+    return parents

@@ -1,0 +1,98 @@
+"""The columns of an answer as people read them: heading and meaning in Chinese and English, and format in Excel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Heading:
+    """One column of an answer."""
+
+    zh: str
+    en: str
+    meaning_zh: str
+    meaning_en: str
+    width: int = 12
+    number_format: str = "General"
+
+
+HEADINGS = {
+    "area": Heading("地区", "Area", "询问其流出的地区", "The area whose outflow was asked for", 9),
+    "kind": Heading(
+        "类别",
+        "Kind",
+        "shown：已单独公布；rest：上级已知、下级未单独公布的其余部分；possible：可能属于所询目的地，仅知上限",
+        "shown: has a row of its own; rest: known of the parent, not shown for its children; possible: may belong to "
+        "the destination asked for, only the most is known",
+        10,
+    ),
+    "date": Heading("日期", "Date", "到达当日（北京时间）", "Local date (Asia/Shanghai)", 12, "yyyy-mm-dd"),
+    "origin_level": Heading("出发地级别", "Origin level", "省、地级市或区县", "province, prefecture or county", 11),
+    "origin_code": Heading("出发地代码", "Origin code", "GB/T 2260 代码", "GB/T 2260 code", 15),
+    "origin_name": Heading("出发地", "Origin (Chinese)", "中文名", "Chinese name", 12),
+    "origin_name_en": Heading("出发地（拼音）", "Origin", "英文或拼音名", "English or pinyin name", 14),
+    "destination_level": Heading(
+        "目的地级别", "Destination level", "省、地级市或区县", "province, prefecture or county", 12
+    ),
+    "destination_code": Heading(
+        "目的地代码",
+        "Destination code",
+        "GB/T 2260 代码；rest_of_<上级代码> 为其余",
+        "GB/T 2260 code; rest_of_<parent> for a rest",
+        21,
+    ),
+    "destination_name": Heading("目的地", "Destination (Chinese)", "中文名", "Chinese name", 26),
+    "destination_name_en": Heading("目的地（拼音）", "Destination", "英文或拼音名", "English or pinyin name", 32),
+    "prefecture_code": Heading(
+        "地级市代码", "Prefecture code", "目的地所在地级市", "Prefecture of the destination", 12
+    ),
+    "prefecture_name": Heading("地级市", "Prefecture (Chinese)", "中文名", "Chinese name", 14),
+    "prefecture_name_en": Heading("地级市（拼音）", "Prefecture", "英文或拼音名", "English or pinyin name", 16),
+    "province_code": Heading("省份代码", "Province code", "目的地所在省份", "Province of the destination", 11),
+    "province_name": Heading("省份", "Province (Chinese)", "中文名", "Chinese name", 14),
+    "province_name_en": Heading("省份（英文）", "Province", "英文名", "English name", 14),
+    "persons_at_least": Heading(
+        "至少",
+        "At least",
+        "已公布各行之和；各行相加等于总数",
+        "Sum of what is shown; the rows add up to the whole",
+        12,
+        "#,##0",
+    ),
+    "persons_at_most": Heading(
+        "至多",
+        "At most",
+        "再加上所有可能包含它的未单独公布的行",
+        "That and every row that may hold more of it without showing it",
+        12,
+        "#,##0",
+    ),
+    "unit": Heading(
+        "单位",
+        "Unit",
+        "persons：人（单日）；person-trips：人次（各日之和，同一人可计多次）",
+        "persons on one date; person-trips: the sum of each date's persons, one person may count several times",
+        13,
+    ),
+    "share_percent": Heading(
+        "占比 %", "Share %", "“至少”占总数的百分比", "At least, in percent of the whole outflow asked for", 9, "0.00"
+    ),
+    "dates_shown": Heading(
+        "公布天数", "Dates shown", "该行有数字的天数", "Dates on which this row has a figure", 9, "0"
+    ),
+    "dates_released": Heading(
+        "发布天数", "Dates released", "所询日期中已发布的天数", "Dates of the question with a release", 10, "0"
+    ),
+    "date_from": Heading("起始日期", "From", "所询首日（含）", "First date asked for, included", 12, "yyyy-mm-dd"),
+    "date_to": Heading("截止日期", "To", "所询末日（含）", "Last date asked for, included", 12, "yyyy-mm-dd"),
+    "dates_not_served": Heading(
+        "缺失日期",
+        "Dates not served",
+        "未含在数字中的日期；不是零",
+        "Dates that no figure holds; they are not zero",
+        22,
+    ),
+    "definition": Heading("定义版本", "Definition", "指标定义的版本", "Version of the definition", 12),
+    "release": Heading("发布号", "Release", "每个日期的发布号，从 1 开始", "Number of each date's release, from 1", 10),
+}

@@ -1,0 +1,138 @@
+"""Which release of each date is served, now or at a moment of the past."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from popflow.errors import PopflowError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOCAL = ZoneInfo("Asia/Shanghai")
+ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Served:
+    """The dates of a question: those with a release, those whose release is empty, and those without one."""
+
+    dates: tuple[dt.date, ...]
+    releases: dict[dt.date, int] = field(default_factory=dict)
+    empty: tuple[dt.date, ...] = ()
+    withdrawn: tuple[dt.date, ...] = ()
+    missing: tuple[dt.date, ...] = ()
+
+
+def served(releases: pd.DataFrame, indicator: str, first: dt.date, last: dt.date, as_of: dt.datetime | None) -> Served:
+    """What is served of an indicator between two dates, both included: the newest release that is not withdrawn.
+
+    In: rows of the contract `releases`. as_of: what was served at that moment, None for now.
+    Raises PopflowError where no date of the range has a release, naming the dates that there are.
+    """
+    known = releases[releases["indicator"] == indicator]
+    if as_of is not None:
+        known = known[known["released_at_utc"] <= as_of]
+    standing = _standing(known)
+    dates = tuple(first + ONE_DAY * i for i in range((last - first).days + 1))
+    newest = {date: standing[date] for date in dates if date in standing}
+    if not newest:
+        raise PopflowError(_nothing_served(indicator, first, last, as_of, sorted(standing)))
+    withdrawn = {d for d in dates if d not in newest and d in set(known["date"])}
+    return Served(
+        dates,
+        {date: number for date, (number, status) in newest.items() if status == "released"},
+        tuple(date for date, (_, status) in newest.items() if status == "empty"),
+        tuple(sorted(withdrawn)),
+        tuple(date for date in dates if date not in newest and date not in withdrawn),
+    )
+
+
+def moment(text: str | dt.datetime | dt.date | None) -> dt.datetime | None:
+    """A moment in UTC; without a zone it is Asia/Shanghai's, and a date alone is the end of that day.
+
+    Raises PopflowError for a text that is no ISO 8601 date or time.
+    """
+    if text is None:
+        return None
+    if isinstance(text, str):
+        text = _parsed(text.strip())
+    if not isinstance(text, dt.datetime):
+        text = dt.datetime.combine(text + ONE_DAY, dt.time(), LOCAL)
+    return (text if text.tzinfo else text.replace(tzinfo=LOCAL)).astimezone(dt.UTC)
+
+
+def date_range(
+    first: dt.date | str | None, last: dt.date | str | None, number: int | None, before: dt.date | str | None
+) -> tuple[dt.date, dt.date]:
+    """First and last date of a question, given as from and to, or as so many days before a date (which is not in it).
+
+    Raises PopflowError where it is neither, or where the last date lies before the first.
+    """
+    if before is not None and first is None and last is None:
+        end = day(before)
+        if (number or 14) < 1:
+            raise PopflowError(f"--days {number}: give 1 or more")
+        return end - ONE_DAY * (number or 14), end - ONE_DAY
+    if first is None or last is None or number is not None or before is not None:
+        raise PopflowError("give the dates as --from and --to, or as --days 14 --before 2020-01-23")
+    start, end = day(first), day(last)
+    if end < start:
+        raise PopflowError(f"--from {start} lies after --to {end}")
+    return start, end
+
+
+def day(value: dt.date | str) -> dt.date:
+    """A date; raises PopflowError for a text that is none."""
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
+    try:
+        return dt.date.fromisoformat(str(value).strip())
+    except ValueError:
+        raise PopflowError(f"'{value}' is no date; write it as 2020-01-22") from None
+
+
+def spans(dates: tuple[dt.date, ...] | list[dt.date]) -> str:
+    """Dates as runs: '2020-01-10 to 2020-01-12, 2020-01-15'."""
+    runs: list[list[dt.date]] = []
+    for date in sorted(dates):
+        if runs and date - runs[-1][-1] == ONE_DAY:
+            runs[-1].append(date)
+        else:
+            runs.append([date])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+
+
+def _standing(known: pd.DataFrame) -> dict[dt.date, tuple[int, str]]:
+    withdrawn = set(known.loc[known["status"] == "withdrawn", ["date", "release"]].itertuples(index=False, name=None))
+    newest: dict[dt.date, tuple[int, str]] = {}
+    for date, release, status in known[["date", "release", "status"]].itertuples(index=False, name=None):
+        gone = status == "withdrawn" or (date, release) in withdrawn
+        if not gone and release > newest.get(date, (0, ""))[0]:
+            newest[date] = (int(release), status)
+    return newest
+
+
+def _nothing_served(indicator: str, first: dt.date, last: dt.date, as_of: dt.datetime | None, have: list) -> str:
+    asked = str(first) if first == last else f"{first} to {last}"
+    when = f" as of {as_of.astimezone(LOCAL):%Y-%m-%d %H:%M} (Asia/Shanghai)" if as_of else ""
+    there = (
+        f"there are releases of {spans(have)}"
+        if have
+        else "nothing of it had been released by then"
+        if as_of
+        else ("nothing of it has been released yet")
+    )
+    return f"no release of {indicator} for {asked}{when}; {there}"
+
+
+def _parsed(text: str) -> dt.datetime | dt.date:
+    try:
+        return dt.date.fromisoformat(text) if len(text) == len("2020-01-22") else dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise PopflowError(f"'{text}' is no moment; write it as 2020-01-25 or 2020-01-25T08:00+08:00") from None

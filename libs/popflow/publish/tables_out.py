@@ -1,0 +1,148 @@
+"""An answer as a file or on the screen: csv, parquet, xlsx, geojson, table. Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from popflow.errors import PopflowError
+from popflow.publish.headings import HEADINGS
+from popflow.publish.names import did_you_mean
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from rich.table import Table
+
+SCREEN_COLUMNS = [
+    "date",
+    "origin_code",
+    "origin_name",
+    "destination_code",
+    "destination_name",
+    "destination_name_en",
+    "province_name",
+    "persons_at_least",
+    "persons_at_most",
+    "share_percent",
+    "dates_shown",
+]
+
+
+def format_of(out: str | Path | None, wanted: str | None = None) -> str:
+    """The format that is meant: the one that is named, else the one of the file's ending, else the screen's table.
+
+    Raises PopflowError for one that there is not, with the nearest.
+    """
+    name = wanted or (Path(out).suffix.lstrip(".").lower() if out else "table")
+    if name not in FORMATS:
+        where = f"--format {wanted}" if wanted else f"{out}: no format '{name}'"
+        raise PopflowError(f"{where}{did_you_mean(name, FORMATS)}; the formats are {', '.join(FORMATS)}")
+    if out and name == "table":
+        raise PopflowError(f"{out}: a table is for the screen; give --format csv, parquet, xlsx or geojson for a file")
+    return name
+
+
+def save(frame: pd.DataFrame, out: str | Path, wanted: str | None = None) -> Path:
+    """Write an answer to a file, all at once; its directory must exist. Raises PopflowError where it cannot."""
+    name, path = format_of(out, wanted), Path(out)
+    if not path.parent.is_dir():
+        raise PopflowError(f"{path}: there is no folder {path.parent}; create it first")
+    with at_once(path) as temporary:
+        FORMATS[name](frame, temporary)
+    return path
+
+
+@contextmanager
+def at_once(path: Path) -> Iterator[Path]:
+    """A temporary file beside the path that takes its place when all is written, and is gone when not."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    except OSError as error:
+        raise PopflowError(f"{path}: cannot be written ({error.strerror})") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def as_text(frame: pd.DataFrame, wanted: str) -> str:
+    """An answer as text for a pipe; csv only, since the others are files."""
+    if wanted != "csv":
+        raise PopflowError(f"--format {wanted} needs a file: give --out FILE.{wanted}")
+    return frame.to_csv(index=False)
+
+
+def screen_table(frame: pd.DataFrame, rows: int = 25, title: str = "") -> Table:
+    """An answer as a table for the screen: the largest rows, and how many more there are."""
+    from rich.table import Table
+
+    columns = [name for name in SCREEN_COLUMNS if name in frame and frame[name].astype(str).nunique() > 1]
+    columns = columns if "persons_at_least" in columns else [*columns, "persons_at_least"]
+    table = Table(title=title or None, caption=_caption(frame, rows))
+    for name in columns:
+        figure = HEADINGS[name].number_format != "General" and name != "date"
+        table.add_column(f"{HEADINGS[name].zh}\n{HEADINGS[name].en}", justify="right" if figure else "left")
+    for row in frame[columns].head(rows).itertuples(index=False, name=None):
+        table.add_row(*[f"{value:,}" if isinstance(value, int | float) else str(value) for value in row])
+    return table
+
+
+def _caption(frame: pd.DataFrame, rows: int) -> str | None:
+    return f"and {len(frame) - rows:,} more rows; --out FILE.xlsx writes all" if len(frame) > rows else None
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """With a byte order mark, without which Excel takes Chinese for Latin."""
+    _plain(frame).to_csv(path, index=False, encoding="utf-8-sig")
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    _plain(frame).to_parquet(path, index=False)
+
+
+def _write_xlsx(frame: pd.DataFrame, path: Path) -> None:
+    from popflow.publish.workbook import write_workbook
+
+    write_workbook(_plain(frame), path)
+
+
+def _write_geojson(frame: gpd.GeoDataFrame, path: Path) -> None:
+    if "geometry" not in frame:
+        raise PopflowError(f"{path.name}: geojson needs polygons; ask with geometry")
+    dates = {name: frame[name].astype(str) for name in ("date", "date_from", "date_to") if name in frame}
+    frame.assign(**dates).to_file(path, driver="GeoJSON", engine="pyogrio", RFC7946="YES", COORDINATE_PRECISION=5)
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame without polygons, its notices kept."""
+    import pandas as pd
+
+    if "geometry" not in frame:
+        return frame
+    plain = pd.DataFrame(frame.drop(columns="geometry"))
+    plain.attrs = frame.attrs
+    return plain
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+FORMATS: dict[str, Callable] = {
+    "table": lambda frame, path: None,
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "xlsx": _write_xlsx,
+    "geojson": _write_geojson,
+}
