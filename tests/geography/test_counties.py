@@ -43,7 +43,7 @@ def test_hubei_is_exactly_the_standard_with_jianli_as_a_city(hubei):
 def test_hubei_has_all_its_residents(hubei):
     old = crosswalk.hierarchy().query("prov_code == '420000'")
     assert hubei.population.sum() == old.pop_2020.sum()
-    assert hubei.population.sum() == pytest.approx(57_752_557, rel=0.001)  # census of 2020
+    assert hubei.population.sum() == pytest.approx(57_752_557, rel=0.005)  # the province's own total
     assert hubei.set_index("county_code").population["421088"] == 1120822
 
 

@@ -16,7 +16,7 @@ from popflow.contracts import Column
 from popflow.errors import PopflowError
 from popflow.geography.validity import refuse_overlaps
 
-LARGEST_RADIUS_M = 150_000  # beyond what any network builds; such a number is a unit mistaken
+LARGEST_RADIUS_M = 150_000.0  # beyond what any network builds; such a number is a unit mistaken
 CHINA_LON, CHINA_LAT = (73, 136), (3, 54)
 
 
@@ -95,9 +95,11 @@ def _refuse_places(cells: pd.DataFrame, path: Path) -> None:
     """No longitude of China is one of its latitudes, so that what is swapped shows."""
     swapped = cells["lon"].between(*CHINA_LAT) & cells["lat"].between(*CHINA_LON)
     _refuse(path, "lon and lat", swapped, "are swapped", "exchange them")
-    for name, low, high in (("lon", -180, 180), ("lat", -90, 90), ("radius_m", 0, LARGEST_RADIUS_M)):
+    for name in ("lon", "lat", "radius_m"):
+        rule = _columns()[name]
+        low, high = rule.minimum or 0.0, rule.maximum or LARGEST_RADIUS_M
         outside = ~cells[name].between(low, high)
-        _refuse(path, name, outside, f"is not within {low:,} and {high:,} {_columns()[name].unit}", "correct it")
+        _refuse(path, name, outside, f"is not within {low:,.0f} and {high:,.0f} {rule.unit}", "correct it")
 
 
 def _refuse(path: Path, name: str, wrong: pd.Series, what: str, mend: str) -> None:

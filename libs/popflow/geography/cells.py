@@ -61,8 +61,10 @@ def locate_cells(
 
 def largest_share(cell_to_county: pd.DataFrame) -> pd.DataFrame:
     """One county for each cell and period of validity: that with the largest share, ties to the smaller code."""
-    best_first = cell_to_county.sort_values(["area_share", "county_code"], ascending=[False, True])
-    return best_first.drop_duplicates(CELL).sort_index().reset_index(drop=True)
+    rows = cell_to_county.reset_index(drop=True)
+    shared = rows["is_border"]
+    best_first = rows[shared].sort_values(["area_share", "county_code"], ascending=[False, True])
+    return pd.concat([rows[~shared], best_first.drop_duplicates(CELL)]).sort_index().reset_index(drop=True)
 
 
 def covered_counties(cell_to_county: pd.DataFrame, date: dt.date) -> list[str]:
