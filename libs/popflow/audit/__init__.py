@@ -1,0 +1,8 @@
+"""The attacker: tries to learn of a small group from what is published, and shares no code with the gate."""
+
+from popflow.audit.auditor import audit
+from popflow.audit.history import Candidate, audited_digest
+from popflow.audit.of_lake import audit_lake
+from popflow.audit.verdict import CODES, Finding, Planted, Verdict
+
+__all__ = ["CODES", "Candidate", "Finding", "Planted", "Verdict", "audit", "audit_lake", "audited_digest"]

@@ -1,0 +1,114 @@
+"""The finest cells of a release as exact integers, read from `atoms`, and what is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+NATURAL_COLUMNS = ("origin_code", "destination_code", "persons", "persons_registered")
+
+
+class Malformed(ValueError):  # noqa: N818 - it names the state of the frame
+    """The frame is not what its contract says."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Persons in every finest cell of a release.
+
+    values[0] are persons, values[1] registered ones, values[2 + i] registered ones without any SIM at mnos[i]; each is
+    a matrix of origins x destinations. Cells that the atoms leave out hold 0.
+    """
+
+    origins: tuple[str, ...]
+    destinations: tuple[str, ...]
+    mnos: tuple[str, ...]
+    values: np.ndarray
+
+    def digest(self) -> str:
+        """SHA-256 of codes and numbers, whichever order the atoms came in."""
+        seen = hashlib.sha256(repr((self.origins, self.destinations, self.mnos)).encode())
+        seen.update(np.ascontiguousarray(self.values).tobytes())
+        return seen.hexdigest()
+
+    def on(self, origins: Sequence[str], destinations: Sequence[str]) -> np.ndarray:
+        """The values on other axes; persons in a cell that those do not have are an error."""
+        rows, row_known = _positions(self.origins, origins)
+        columns, column_known = _positions(self.destinations, destinations)
+        lost = self.values[0].sum() - self.values[0][np.ix_(row_known, column_known)].sum()
+        if lost:
+            raise Malformed(f"{lost} persons in cells that no origin or destination of the release holds")
+        moved = np.zeros((len(self.values), len(origins), len(destinations)), dtype=np.int64)
+        moved[:, rows[row_known][:, None], columns[column_known]] = self.values[:, row_known][:, :, column_known]
+        return moved
+
+
+def _positions(codes: Sequence[str], axis: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    place = {code: i for i, code in enumerate(axis)}
+    found = np.array([place.get(code, -1) for code in codes], dtype=np.int64)
+    return found, found >= 0
+
+
+def counts_of(atoms: pd.DataFrame, mnos: Sequence[str], destinations: Collection[str] = ()) -> Counts:
+    """Counts of atoms of one release and one kind of change; destinations: more codes for the axis, with 0 persons.
+
+    Raises Malformed for a null, a negative, a double, an MNO too many or too few, and for parts over their whole.
+    """
+    mnos = tuple(sorted(mnos))
+    measures = measure_columns(atoms, mnos)
+    origins, rows = _axis(atoms["origin_code"], ())
+    columns_axis, columns = _axis(atoms["destination_code"], destinations)
+    shape = (len(origins), len(columns_axis))
+    cell = rows * max(shape[1], 1) + columns
+    if len(np.unique(cell)) != len(cell):
+        raise Malformed("the same finest cell stands twice in the atoms")
+    values = np.zeros((len(measures), shape[0] * shape[1]), dtype=np.int64)
+    for i, measure in enumerate(measures):
+        values[i, cell] = measure
+    return Counts(tuple(origins), tuple(columns_axis), mnos, values.reshape(len(measures), *shape))
+
+
+def measure_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> list[np.ndarray]:
+    """Persons, registered persons and those without each MNO, as integer columns."""
+    for column in NATURAL_COLUMNS:
+        if column not in atoms or atoms[column].isna().any():
+            raise Malformed(f"atoms: column {column} is missing or has nulls")
+    persons = _whole(atoms["persons"], "persons")
+    registered = _whole(atoms["persons_registered"], "persons_registered")
+    without = [_whole(column, f"persons_without {mno}") for mno, column in without_columns(atoms, mnos).items()]
+    if (registered > persons).any() or any((part > registered).any() for part in without):
+        raise Malformed("atoms: more registered persons than persons, or more without an MNO than registered ones")
+    return [persons, registered, *without]
+
+
+def without_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> dict[str, pd.Series]:
+    """persons_without as one column an MNO; a frame may bring columns without_<mno> in its place."""
+    if "persons_without" not in atoms:
+        if missing := [mno for mno in mnos if f"without_{mno}" not in atoms]:
+            raise Malformed(f"atoms: no persons_without for {', '.join(missing)}")
+        return {mno: atoms[f"without_{mno}"] for mno in mnos}
+    maps = [one if isinstance(one, dict) else dict(one) for one in atoms["persons_without"]]
+    known = set(mnos)
+    if any(one.keys() != known for one in maps):
+        raise Malformed(f"atoms: persons_without has other MNOs than the release, which has {', '.join(mnos)}")
+    return {mno: pd.Series([one[mno] for one in maps], dtype="int64") for mno in mnos}
+
+
+def _whole(column: pd.Series, name: str) -> np.ndarray:
+    if len(column) and not pd.api.types.is_integer_dtype(column):
+        raise Malformed(f"atoms: {name} is not of whole numbers")
+    if (column < 0).any():
+        raise Malformed(f"atoms: {name} has negative numbers")
+    return column.to_numpy(dtype=np.int64)
+
+
+def _axis(codes: pd.Series, more: Collection[str]) -> tuple[list[str], np.ndarray]:
+    places, found = pd.factorize(codes)
+    axis = sorted({*found, *more})
+    position = {code: i for i, code in enumerate(axis)}
+    order = np.array([position[code] for code in found], dtype=np.int64)
+    return axis, order[places] if len(found) else places.astype(np.int64)

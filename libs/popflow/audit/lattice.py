@@ -1,0 +1,284 @@
+"""What the published rows mean: every step of a chain as a grid of origins x destinations, with what each cell holds.
+
+This is the auditor's own reading of the contract `flows`. A chain is a tree: a cell of one grid lies in one cell of
+the grid before. The sums come from the atoms, what is shown comes from the rows, and rows that no grid has a place for
+are kept apart as strays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from popflow.audit.counts import Counts, Malformed
+from popflow.contracts import Area
+
+REST = "rest_of_"
+NOT_SHOWN = -1
+Spec = tuple[str, str, str, str | None]  # step, origin level, destination level, what its rest row differs in
+FLOW_SPEC: tuple[Spec, ...] = (
+    ("root", "chain", "all", None),
+    ("border", "chain", "border", None),
+    ("origin", "prefecture", "border", "origin"),
+    ("province", "prefecture", "province", "destination"),
+    ("prefecture", "prefecture", "prefecture", "destination"),
+    ("county", "prefecture", "county", "destination"),
+    ("pair", "county", "county", "origin"),
+)
+STOCK_SPEC: tuple[Spec, ...] = (
+    ("root", "chain", "all", None),
+    ("group", "group", "all", None),
+    ("province", "group", "province", "destination"),
+    ("prefecture", "group", "prefecture", "destination"),
+    ("county", "group", "county", "destination"),
+)
+SPECS = {"outflow": FLOW_SPEC, "outflow_block": FLOW_SPEC[:5], "stock": STOCK_SPEC}
+PUBLISHED_LEVEL = {"chain": "area", "group": "area"}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain of published rows: its name, its province, and the prefecture that it is narrowed to, if any."""
+
+    name: str
+    province: str
+    prefecture: str | None = None
+
+    def holds(self, origin: str) -> bool:
+        """Whether an origin county or prefecture belongs to the chain."""
+        return _prefecture(origin) == self.prefecture if self.prefecture else _province(origin) == self.province
+
+
+@dataclass
+class Grid:
+    """One step of a chain. values: [measure, origin, destination]; shown: persons published, or NOT_SHOWN.
+
+    up: for each origin and each destination its place on the axes of the grid before. rest: persons of the rest row
+    below each cell of the grid before, or NOT_SHOWN; rest_on: what its label differs in.
+    """
+
+    step: str
+    origin_level: str
+    destination_level: str
+    rest_on: str | None
+    origins: tuple[str, ...]
+    destinations: tuple[str, ...]
+    values: np.ndarray
+    is_cell: np.ndarray
+    shown: np.ndarray
+    up_origin: np.ndarray
+    up_destination: np.ndarray
+    rest: np.ndarray
+
+    def label(self, origin: int, destination: int) -> str:
+        """A cell as people write it."""
+        return cell_text(
+            self.origin_level, self.origins[origin], self.destination_level, self.destinations[destination]
+        )
+
+    def rest_label(self, before: Grid, origin: int, destination: int) -> str:
+        """The rest row below a cell of the grid before."""
+        on_origin = self.rest_on == "origin"
+        origin_code, destination_code = before.origins[origin], before.destinations[destination]
+        if self.rest_on is None:
+            return f"what is left of {before.label(origin, destination)}"
+        return cell_text(
+            self.origin_level,
+            REST + origin_code if on_origin else origin_code,
+            self.destination_level,
+            destination_code if on_origin else REST + destination_code,
+        )
+
+    def parents(self) -> np.ndarray:
+        """For each cell, flat, the flat place of the cell that holds it on the grid before."""
+        width = self.rest.shape[1]
+        return (self.up_origin[:, None] * width + self.up_destination).ravel()
+
+
+@dataclass
+class Tree:
+    """One chain of one release: its grids from the root on, its finest counts, and the rows without a place."""
+
+    chain: Chain
+    grids: list[Grid]
+    values: np.ndarray
+    origins: tuple[str, ...]
+    destinations: tuple[str, ...]
+    mnos: tuple[str, ...]
+    places: dict[str, tuple[np.ndarray, np.ndarray]]
+    used: set[int] = field(default_factory=set)
+
+    def grid(self, step: str) -> Grid:
+        """The grid of a step."""
+        return next(grid for grid in self.grids if grid.step == step)
+
+
+def cell_text(origin_level: str, origin: str, destination_level: str, destination: str) -> str:
+    """A row's label: levels always beside their codes."""
+    return f"[{origin_level} {origin} -> {destination_level} {destination}]"
+
+
+def labelled(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str, str], str, int]]:
+    """Each row's place, its label, and its persons."""
+    columns = (rows[name] for name in ("origin_level", "origin_code", "destination_level", "destination_code"))
+    for *place, persons in zip(*columns, rows["persons"], strict=True):
+        at = (str(place[0]), str(place[1]), str(place[2]), str(place[3]))
+        yield at, cell_text(*at), int(persons)
+
+
+def chains_of(areas: Mapping[str, Area]) -> list[Chain]:
+    """Chains of areas.yaml: each province, and each prefecture whose province is none."""
+    provinces = {area.code for area in areas.values() if area.level == "province"}
+    chains = [Chain(name, area.code) for name, area in areas.items() if area.level == "province"]
+    alone = {n: a for n, a in areas.items() if a.level == "prefecture" and a.province_code not in provinces}
+    return chains + [Chain(name, area.province_code, area.code) for name, area in alone.items()]
+
+
+def build_tree(
+    chain: Chain,
+    spec: Sequence[Spec],
+    counts: Counts,
+    covered: Collection[str],
+    *,
+    prefectures_only: bool = False,
+) -> Tree:
+    """The grids of a chain with their sums and without rows yet.
+
+    Children are the counties that have a cell that night, with 0 persons too, and every code that the atoms know.
+    """
+    groups = any(origin_level == "group" for _, origin_level, _, _ in spec)
+    known = {_prefecture(code) for code in covered} if prefectures_only else set(covered)
+    mine = set(counts.origins) if groups else {code for code in {*known, *counts.origins} if chain.holds(code)}
+    origins, destinations = tuple(sorted(mine)), tuple(sorted({*known, *counts.destinations}))
+    outside = [i for i, origin in enumerate(counts.origins) if origin not in mine]
+    if not groups and outside and counts.values[0][outside].sum():
+        outside_chain = [counts.origins[i] for i in outside]
+        counts = _without_origins(counts, set(outside_chain))
+    values = counts.on(origins, destinations)
+    # The origin's own prefecture is no destination.
+    home, away = np.array([o[:4] for o in origins], dtype="U4"), np.array([d[:4] for d in destinations], dtype="U4")
+    is_cell = np.full((len(origins), len(destinations)), True) if groups else home[:, None] != away
+    if values[0][~is_cell].any():
+        raise Malformed("atoms: moves within a prefecture, which are never published")
+    tree = Tree(chain, [], values, origins, destinations, counts.mnos, {})
+    before: tuple[np.ndarray, np.ndarray] | None = None
+    for one in spec:
+        before = _add_grid(tree, one, is_cell, before)
+    return tree
+
+
+def _without_origins(counts: Counts, gone: Collection[str]) -> Counts:
+    keep = [i for i, origin in enumerate(counts.origins) if origin not in gone]
+    return Counts(tuple(counts.origins[i] for i in keep), counts.destinations, counts.mnos, counts.values[:, keep])
+
+
+def _add_grid(
+    tree: Tree, spec: Spec, is_cell: np.ndarray, before: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    step, origin_level, destination_level, rest_on = spec
+    origin_codes, rows = _axis([_at(origin_level, tree.chain)(code) for code in tree.origins])
+    codes, columns = _axis([_at(destination_level, tree.chain)(code) for code in tree.destinations])
+    shape = (len(origin_codes), len(codes))
+    values = _gather(_gather(tree.values, rows, shape[0], 1), columns, shape[1], 2)
+    cells = _gather(_gather(is_cell[None].astype(np.int64), rows, shape[0], 1), columns, shape[1], 2)[0] > 0
+    up_origin, up_destination = np.zeros(shape[0], dtype=np.int64), np.zeros(shape[1], dtype=np.int64)
+    parent_shape = tree.grids[-1].shown.shape if tree.grids else (1, 1)
+    if before is not None:
+        up_origin[rows], up_destination[columns] = before
+    tree.grids.append(
+        Grid(
+            step,
+            PUBLISHED_LEVEL.get(origin_level, origin_level),
+            destination_level,
+            rest_on,
+            tuple(origin_codes),
+            tuple(codes),
+            values,
+            cells,
+            np.full(shape, NOT_SHOWN, dtype=np.int64),
+            up_origin,
+            up_destination,
+            np.full(parent_shape, NOT_SHOWN, dtype=np.int64),
+        )
+    )
+    tree.places[step] = (rows, columns)
+    return rows, columns
+
+
+def _gather(values: np.ndarray, places: np.ndarray, size: int, axis: int) -> np.ndarray:
+    if size == values.shape[axis] and (places == np.arange(size)).all():
+        return values
+    moved = np.moveaxis(values, axis, 0)
+    total = np.zeros((size, *moved.shape[1:]), dtype=np.int64)
+    np.add.at(total, places, moved)
+    return np.moveaxis(total, 0, axis)
+
+
+def _axis(codes: list[str]) -> tuple[list[str], np.ndarray]:
+    axis = sorted(set(codes))
+    place = {code: i for i, code in enumerate(axis)}
+    return axis, np.array([place[code] for code in codes], dtype=np.int64)
+
+
+def _at(level: str, chain: Chain) -> Callable[[str], str]:
+    def side(code: str) -> str:
+        return f"{'inside' if _province(code) == chain.province else 'outside'}_{chain.province}"
+
+    levels: dict[str, Callable[[str], str]] = {
+        "chain": lambda _: chain.name,
+        "all": lambda _: "all",
+        "group": lambda code: code,
+        "county": lambda code: code,
+        "border": side,
+        "prefecture": _prefecture,
+        "province": _province,
+    }
+    return levels[level]
+
+
+def _prefecture(code: str) -> str:
+    return code[:4] + "00"
+
+
+def _province(code: str) -> str:
+    return code[:2] + "0000"
+
+
+def place_rows(tree: Tree, rows: pd.DataFrame) -> None:
+    """Put each published row in its place on the grids; tree.used holds the positions of those that have one."""
+    levels = rows["origin_level"].astype(str) + ">" + rows["destination_level"].astype(str)
+    positions = {pair: np.flatnonzero(levels == pair) for pair in levels.unique()}
+    for before, grid in zip([None, *tree.grids[:-1]], tree.grids, strict=True):
+        at = positions.get(f"{grid.origin_level}>{grid.destination_level}")
+        if at is None:
+            continue
+        chosen = rows.iloc[at]
+        _place(tree, at, grid.shown, grid.origins, grid.destinations, chosen, "", None, grid.is_cell)
+        if before is not None and grid.rest_on:
+            _place(tree, at, grid.rest, before.origins, before.destinations, chosen, REST, grid.rest_on, before.is_cell)
+
+
+def _place(
+    tree: Tree,
+    at: np.ndarray,
+    target: np.ndarray,
+    origins: Sequence[str],
+    destinations: Sequence[str],
+    rows: pd.DataFrame,
+    prefix: str,
+    on: str | None,
+    is_cell: np.ndarray,
+) -> None:
+    origin = rows["origin_code"].map({(prefix if on == "origin" else "") + c: i for i, c in enumerate(origins)})
+    column = rows["destination_code"].map(
+        {(prefix if on == "destination" else "") + c: i for i, c in enumerate(destinations)}
+    )
+    known = (origin.notna() & column.notna()).to_numpy()
+    i, j = origin[known].to_numpy(dtype=np.int64), column[known].to_numpy(dtype=np.int64)
+    real = is_cell[i, j]
+    i, j, kept = i[real], j[real], at[known][real]
+    target[i, j] = rows["persons"].to_numpy(dtype=np.int64)[known][real]
+    tree.used.update(kept.tolist())

@@ -1,0 +1,81 @@
+"""The leak that only all rows together give away: 100 - 60 - 60 + 25 = 5."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from popflow.audit.history import History, Release
+from popflow.audit.lattice import NOT_SHOWN, Tree
+from popflow.audit.plants_links import rebuilt
+from popflow.audit.plants_rows import Result, Trees, any_release
+from popflow.audit.surgery import copied, counts_on_tree, lower, rows_of
+
+Stray = tuple[str, str, str, str, int]
+
+
+def linear_program_only(history: History, trees: Trees, rng: np.random.Generator, k: int, floor: int) -> Result:
+    """A margin of another grouping, from one county to a prefecture, beside that prefecture, its county and the pair.
+
+    The others' journeys to the other counties remain: a small group as the history has it, or made one.
+    """
+    release = any_release(history, rng, "outflow")
+    if release is None:
+        return "no outflow is published"
+    mine = trees(release)
+    for wanted, made in ((k, False), (2**40, True)):
+        found = [(tree, i, j) for tree in mine for i, j in _corners(tree, k, wanted)]
+        if found:
+            return _planted(history, release, mine, found[int(rng.integers(len(found)))], rng, k, made)
+    return "no row between counties lies in a prefecture with others"
+
+
+def _corners(tree: Tree, k: int, limit: int) -> np.ndarray:
+    """Pairs (o, c) for which all others from o's prefecture to the others of c's hold 1 to limit - 1 persons."""
+    prefecture, county, pair = (tree.grid(step) for step in ("prefecture", "county", "pair"))
+    p, y = pair.up_origin, county.up_destination[pair.up_destination]
+    margin = _onto_prefectures(tree)[:, y]
+    whole, column = prefecture.values[0][p][:, y], county.values[0][p][:, pair.up_destination]
+    left = whole - column - margin + pair.values[0]
+    shown = (county.shown[p][:, pair.up_destination] != NOT_SHOWN) & (prefecture.shown[p][:, y] != NOT_SHOWN)
+    large = (pair.values[0] >= k) & (margin - pair.values[0] >= k)
+    return np.argwhere(pair.is_cell & shown & large & (left > 0) & (left < limit))
+
+
+def _onto_prefectures(tree: Tree) -> np.ndarray:
+    county, pair = tree.grid("county"), tree.grid("pair")
+    y = county.up_destination[pair.up_destination]
+    margin = np.zeros((len(tree.grid("prefecture").destinations), len(pair.origins)), dtype=np.int64)
+    np.add.at(margin, y, pair.values[0].T)
+    return margin.T
+
+
+def _planted(
+    history: History,
+    release: Release,
+    mine: list[Tree],
+    corner: tuple[Tree, int, int],
+    rng: np.random.Generator,
+    k: int,
+    made: bool,
+) -> Result:
+    tree, i, j = corner
+    pair, county = tree.grid("pair"), tree.grid("county")
+    y = county.up_destination[pair.up_destination]
+    counts = counts_on_tree(tree)
+    if made:
+        others = (pair.up_origin == pair.up_origin[i]) & (np.arange(len(pair.origins)) != i)
+        elsewhere = (y == y[j]) & (np.arange(len(pair.destinations)) != j)
+        cells = np.argwhere(others[:, None] & elsewhere)
+        target = int(rng.integers(1, k))
+        for measure in (0, 1):
+            lower(counts, measure, cells, target)
+        if len(mine) > 1:
+            return "more than one chain"
+    again = rebuilt(mine, counts, release) if made else copied(mine)
+    home = tree.grid("prefecture").destinations[y[j]]
+    strays: list[Stray] = [("county", pair.origins[i], "prefecture", home, int(pair.values[0, i, y == y[j]].sum()))]
+    if pair.shown[i, j] == NOT_SHOWN:
+        label = ("county", pair.origins[i], "county", pair.destinations[j])
+        strays.append((*label, int(pair.values[0, i, j])))
+    rows = rows_of(release, again, strays)
+    return history.with_(release.planted(rows, counts if made else None)), f"{release.where} pair"

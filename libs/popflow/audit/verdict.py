@@ -1,0 +1,93 @@
+"""What an audit says: a verdict, and each failure as an equation that a person can check by hand.
+
+Findings show the small groups that they found. A verdict belongs to the restricted zone and is never published.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+CODES = {
+    "A1": "a difference of nested published cells is a small group",
+    "A2": "the same without the persons of an MNO",
+    "A3": "a withheld cell has a single feasible value",
+    "A4": "the same for an MNO that knows its own part",
+    "A5": "a small group over days, blocks, stock or releases",
+    "A6": "something outside the contract, or rows that do not agree with the atoms",
+    "A7": "a planted leak was not caught",
+    "A8": "the audit did not come to its end in its time",
+}
+SHOWN_FINDINGS = 50
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One failure: its code A1 to A8, where, the cells it names, and the attack as an equation."""
+
+    code: str
+    where: str
+    cells: tuple[str, ...]
+    equation: str
+
+    def text(self) -> str:
+        """The finding on one line."""
+        return f"{self.code} {self.where}: {self.equation}"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One leak that was planted in a copy of the history; outcome is caught, missed or not applicable."""
+
+    leak: str
+    outcome: str
+    where: str
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one audit.
+
+    ok: nothing was found, every planted leak that this history can hold was caught, all in time.
+    counts: what was looked at and how much of it, by name.
+    digest: SHA-256 of exactly what was audited (`fingerprint`); publishing refuses a verdict with another.
+    passed: by release or block, the digest of what was found good; handed to the next audit it saves the work.
+    """
+
+    ok: bool
+    findings: tuple[Finding, ...]
+    counts: dict[str, int]
+    seconds: float
+    digest: str
+    planted: tuple[Planted, ...] = ()
+    passed: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def summary(self) -> str:
+        """How many findings of which code, without a figure of any cell: fit for a log or a message."""
+        if self.ok:
+            return "nothing"
+        kinds = Counter(finding.code for finding in self.findings)
+        return ", ".join(f"{code} {number} times ({CODES[code]})" for code, number in sorted(kinds.items()))
+
+    def text(self) -> str:
+        """The verdict as plain lines, for the restricted zone alone."""
+        lines = [f"audit: {'ok' if self.ok else 'NOT OK'} in {self.seconds:.1f} s, digest {self.digest[:16]}"]
+        lines += [f"  {name}: {number:,}" for name, number in sorted(self.counts.items())]
+        caught = [plant for plant in self.planted if plant.outcome == "caught"]
+        possible = [plant for plant in self.planted if plant.outcome != "not applicable"]
+        if self.planted:
+            lines.append(f"  planted leaks caught: {len(caught)} of {len(possible)}")
+        lines += [
+            f"  planted leak not applicable: {plant.leak} ({plant.where})"
+            for plant in self.planted
+            if plant.outcome == "not applicable"
+        ]
+        lines += [f"  {finding.text()}" for finding in self.findings[:SHOWN_FINDINGS]]
+        if len(self.findings) > SHOWN_FINDINGS:
+            lines.append(f"  ... and {len(self.findings) - SHOWN_FINDINGS} more findings")
+        return "\n".join(lines)
+
+
+class Overtime(Exception):  # noqa: N818 - it is no error of the data
+    """The audit's time is up."""
