@@ -1,0 +1,60 @@
+"""The last nights as a table: what landed, what was held or released, and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from popflow.lake import Lake
+
+COLUMNS = ["date", "landed", "state", "release", "why", "run_id", "ended_at_utc"]
+
+
+def status(lake: Lake, nights: int = 14) -> pd.DataFrame:
+    """One row a date, the newest first.
+
+    Columns: date; landed: MNOs with an accepted delivery; state: released, empty, withdrawn, held, failed or landed;
+    release: its number, 0 for none; why: the run's own words; run_id; ended_at_utc.
+    """
+    landed, released, runs = _landed(lake), _released(lake), _last_runs(lake)
+    dates = sorted({*landed, *released, *runs}, reverse=True)[:nights]
+    return pd.DataFrame([_row(date, landed, released, runs) for date in dates], columns=COLUMNS)
+
+
+def _row(date: str, landed: dict, released: dict, runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    run, release = runs.get(date, {}), released.get(date, {})
+    state = release.get("status") or run.get("outcome") or "landed"
+    return {
+        "date": date,
+        "landed": ", ".join(landed.get(date, [])),
+        "state": state,
+        "release": int(release.get("release", 0)),
+        "why": run.get("why") or release.get("reason") or "",
+        "run_id": run.get("run_id") or release.get("run_id") or "",
+        "ended_at_utc": run.get("ended_at_utc", ""),
+    }
+
+
+def _landed(lake: Lake) -> dict[str, list[str]]:
+    if not lake.exists("deliveries"):
+        return {}
+    frame = lake.read_pandas("deliveries", columns=["mno", "delivery_date", "status"])
+    accepted = frame[frame["status"] == "accepted"].drop_duplicates(["delivery_date", "mno"]).sort_values("mno")
+    return {str(date): list(mnos) for date, mnos in accepted.groupby("delivery_date")["mno"]}
+
+
+def _released(lake: Lake) -> dict[str, dict[str, Any]]:
+    if not lake.exists("releases"):
+        return {}
+    frame = lake.read_pandas("releases").sort_values(["date", "release", "released_at_utc"])
+    rows: list[dict[str, Any]] = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
+    return {str(row["date"]): row for row in rows}  # the last one of each date stands
+
+
+def _last_runs(lake: Lake) -> dict[str, dict[str, Any]]:
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in Path(lake.zone("ops")).glob("runs/*.json")]
+    return {run["date"]: run for run in sorted(found, key=lambda run: run["ended_at_utc"])}

@@ -1,0 +1,125 @@
+"""The expectations: what the contracts say of each column, and what no contract can say.
+
+Each rule is a line: column, least, most, severity, and what it means when it fails. A critical rule stops the night; a
+warning is reported and lets it pass.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from popflow.contracts import Column, Table
+
+Severity = Literal["critical", "warning"]
+UNIQUE = "key_is_unique"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A figure's range; null figures (no history) pass unless the rule demands one."""
+
+    column: str
+    least: float | None
+    most: float | None
+    severity: Severity
+    says: str
+    demanded: bool = False
+
+
+SUITES: dict[str, tuple[Rule, ...]] = {
+    "intake": (
+        Rule("located_percent", 90, None, "critical", "cells are missing or the cell table is another MNO's", True),
+        Rule("readable_percent", 95, None, "critical", "records do not fit the feed's contract", True),
+        Rule("in_time_percent", 90, None, "critical", "records are of other days: a clock or a time zone is off", True),
+        Rule("whole_files_percent", 90, None, "critical", "files were set aside whole", True),
+        Rule("new_files_percent", 50, None, "critical", "the delivery repeats files of an earlier one", True),
+        Rule("new_files_percent", 100, None, "warning", "some files repeat an earlier delivery's"),
+        Rule("twin_deliveries", None, 0, "critical", "a delivery came twice under two names"),
+        Rule("empty_hours", None, 0, "critical", "hours are missing: files, or a shifted clock", True),
+        Rule("night_share_percent", None, 15, "critical", "the night is as busy as the day: a shifted clock", True),
+        Rule("percent_of_norm", 80, 150, "critical", "the MNO's active SIMs are off their trailing norm"),
+        Rule("share_points_off_norm", None, 8, "critical", "the MNO's share of all active SIMs has jumped"),
+        Rule("prefectures_near_norm_percent", 70, None, "critical", "prefectures are off their trailing norm"),
+        Rule("profile_points_off_norm", None, 15, "critical", "the day's hours are not those of the days before"),
+        Rule("percent_of_same_weekday", 70, 150, "warning", "the night is unlike the same weekday a week before"),
+    ),
+    "movement": (
+        Rule("counties_in_edition_percent", 100, None, "critical", "county codes of another edition", True),
+        Rule("stayers_percent", 50, None, "critical", "half of all persons moved: a cell table was swapped"),
+        Rule("imbalance_percent", None, 10, "critical", "the date does not begin where the one before ended"),
+        Rule("registered_percent", 80, None, "warning", "many SIMs have no register entry"),
+        Rule("rows_over_their_sum", None, 0, "critical", "a part is larger than its whole", True),
+        Rule("hours", 24, 24, "critical", "hours are missing in the population", True),
+        Rule("hourly_swing_percent", None, 20, "critical", "the population changes over the day", True),
+        Rule("census_percent", None, 110, "critical", "more persons than residents", True),
+        Rule("census_agreement_percent", 50, None, "critical", "persons are not where residents are"),
+    ),
+}
+
+
+def expectations(rules: tuple[Rule, ...]) -> list[Any]:
+    """GX expectations of a suite's rules."""
+    gxe = _gx_expectations()
+    found: list[Any] = []
+    for rule in rules:
+        said: dict[str, Any] = {"severity": rule.severity, "notes": rule.says, "meta": {"says": rule.says}}
+        if rule.demanded:
+            found.append(gxe.ExpectColumnValuesToNotBeNull(column=rule.column, **said))
+        bounds = {"min_value": rule.least, "max_value": rule.most}
+        found.append(gxe.ExpectColumnValuesToBeBetween(column=rule.column, **bounds, **said))
+    return found
+
+
+def contract_expectations(contract: Table) -> list[Any]:
+    """GX expectations that a contract implies, for the frame that `checked` makes of a sample."""
+    gxe = _gx_expectations()
+    columns = [*contract.columns, UNIQUE]
+    found: list[Any] = [gxe.ExpectTableColumnsToMatchSet(column_set=columns, severity="critical")]
+    found.append(gxe.ExpectColumnValuesToBeInSet(column=UNIQUE, value_set=[True], severity="critical"))
+    for name, column in contract.columns.items():
+        said = {"column": name, "severity": "critical", "meta": {"says": column.meaning}}
+        if not column.nullable:
+            found.append(gxe.ExpectColumnValuesToNotBeNull(**said))
+        if column.sensitivity is None and column.pattern:
+            found.append(gxe.ExpectColumnValuesToMatchRegex(regex=_without_groups(column.pattern), **said))
+        if column.sensitivity is None and (column.minimum, column.maximum) != (None, None):
+            bounds = {"min_value": column.minimum, "max_value": column.maximum}
+            found.append(gxe.ExpectColumnValuesToBeBetween(**bounds, **said))
+        if column.sensitivity is not None:
+            found.append(gxe.ExpectColumnValuesToBeInSet(value_set=[True], **said))
+    return found
+
+
+def checked(contract: Table, sample: pd.DataFrame) -> pd.DataFrame:
+    """A sample in which each secret value is only whether it has its form, and each key whether it is the only one.
+
+    GX keeps values that it finds odd, so it gets none of a secret column.
+    """
+    frame = sample.copy()
+    frame[UNIQUE] = ~sample.duplicated(contract.key, keep=False) if contract.key else True
+    for name, column in contract.columns.items():
+        if column.sensitivity is not None and name in frame:
+            frame[name] = [_has_its_form(column, value) for value in sample[name]]
+    return frame
+
+
+def _gx_expectations() -> Any:
+    """GX's expectations; imported where they are needed, since that takes seconds."""
+    return importlib.import_module("great_expectations.expectations")
+
+
+def _without_groups(pattern: str) -> str:
+    """pandas warns of groups that are not asked for."""
+    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
+
+
+def _has_its_form(column: Column, value: object) -> bool | None:
+    if value is None:
+        return None
+    return bool(re.fullmatch(column.pattern or ".+", str(value)))

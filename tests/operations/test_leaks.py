@@ -1,0 +1,122 @@
+"""The leak scan finds a token wherever it was planted, and does not repeat it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import secrets
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from popflow.contracts import Contracts
+from popflow.errors import PopflowError
+from popflow.operations.leaks import KnownTokens, LeakReport, scan, shapes_of
+
+TOKEN = "3f" + "0a9b7c" * 5  # 32 hex digits, as the feeds write them
+ODD = "sim-00042-of-telecom"  # a token that no contract's pattern describes
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    """What a run leaves behind, without a token: a log, a page, a published table with its Delta log."""
+    (tmp_path / "run.log").write_text('{"event": "stage_done", "run_id": "0123456789abcdef0123456789abcdef"}\n')
+    (tmp_path / "page.html").write_text(f"<td>input_fingerprint</td><td>{'ab' * 32}</td>\n" * 20)
+    table = pa.table({"origin_code": ["420102", "420103"], "persons": [20, 25]})
+    pq.write_table(table, tmp_path / "part-00000-7e0e4d9a-9d4b-4c5b-8a53-1c6c7f6e5d4c.parquet")
+    add = {"add": {"path": "part-0.parquet", "stats": json.dumps({"minValues": {"origin_code": "420102"}})}}
+    (tmp_path / "00000000000000000000.json").write_text(json.dumps(add) + "\n")
+    return tmp_path
+
+
+def scanned(path: Path, contracts: Contracts, *known: str) -> LeakReport:
+    return scan([path], shapes_of(contracts), KnownTokens(known))
+
+
+def plant_in_log(folder: Path, token: str) -> None:
+    with (folder / "run.log").open("a") as file:
+        file.write(f"could not read line: {token}|20200122080000|1|2\n")
+
+
+def plant_in_page(folder: Path, token: str) -> None:
+    (folder / "page.html").write_text("<p>fine</p>\n" * 50 + f"<td>unexpected value {token.upper()}</td>")
+
+
+def plant_in_statistic(folder: Path, token: str) -> None:
+    table = pa.table({"sim_token": pa.array([token.encode()], pa.binary())})  # binary: not read as text, only its range
+    pq.write_table(table, folder / "leak.parquet")
+
+
+def plant_in_value(folder: Path, token: str) -> None:
+    nested = pa.table({"add": [{"tags": [token, "x"]}]})
+    pq.write_table(nested, folder / "leak.parquet", write_statistics=False, compression="zstd")
+
+
+def plant_in_metadata(folder: Path, token: str) -> None:
+    table = pa.table({"a": [1]}).replace_schema_metadata({"written_for": token})
+    pq.write_table(table, folder / "leak.parquet")
+
+
+def plant_in_delta_log(folder: Path, token: str) -> None:
+    add = {"add": {"path": "p.parquet", "stats": json.dumps({"maxValues": {"sim_token": token}})}}
+    (folder / "00000000000000000001.json").write_text(json.dumps(add))
+
+
+def plant_in_packed_log(folder: Path, token: str) -> None:
+    (folder / "old.log.gz").write_bytes(gzip.compress(f"token={token}\n".encode()))
+
+
+def plant_in_name(folder: Path, token: str) -> None:
+    (folder / f"{token}.csv").write_text("a\n")
+
+
+PLANTS = [plant_in_log, plant_in_page, plant_in_statistic, plant_in_value, plant_in_metadata, plant_in_delta_log]
+PLANTS += [plant_in_packed_log, plant_in_name]
+
+
+def test_what_holds_no_token_is_clean(left: Path, contracts: Contracts):
+    report = scanned(left, contracts, TOKEN, ODD)
+    assert report.leaks == ()
+    assert report.files == 4
+    assert report.refuse() is report
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize(("token", "known", "kind"), [(TOKEN, (), "shape of a token"), (ODD, (ODD,), "known token")])
+def test_a_planted_token_is_found_and_not_repeated(left: Path, contracts: Contracts, plant, token, known, kind):
+    plant(left, token)
+    report = scanned(left, contracts, *known)
+    assert [leak.kind for leak in report.leaks][:1] == [kind]
+    assert token not in repr(report).lower()
+    with pytest.raises(PopflowError) as error:
+        report.refuse()
+    assert token not in str(error.value).lower()
+
+
+def test_the_place_is_named(left: Path, contracts: Contracts):
+    plant_in_statistic(left, TOKEN)
+    plant_in_log(left, TOKEN)
+    places = {Path(leak.file).name: leak.place for leak in scanned(left, contracts).leaks}
+    assert places == {"leak.parquet": "Parquet statistic of sim_token, row group 0", "run.log": "line 2"}
+
+
+def test_a_known_token_is_found_in_an_allowed_field_and_inside_a_longer_word(left: Path, contracts: Contracts):
+    (left / "run.log").write_text(f'{{"run_id": "{TOKEN}"}}\n')
+    assert scanned(left, contracts).ok
+    assert not scanned(left, contracts, TOKEN).ok
+    (left / "run.log").write_text(f"key{TOKEN}{secrets.token_hex(8)}\n")
+    assert scanned(left, contracts, TOKEN).leaks[0].kind == "known token"
+
+
+def test_a_token_across_the_pieces_of_a_long_line_is_found(left: Path, contracts: Contracts):
+    (left / "one_line.html").write_text(" " * ((1 << 16) - 10) + TOKEN + " " * 100)
+    assert [Path(leak.file).name for leak in scanned(left, contracts).leaks] == ["one_line.html"]
+
+
+def test_tokens_are_kept_as_hashes_only():
+    known = KnownTokens([TOKEN])
+    assert TOKEN not in repr(vars(known))
+    assert known.within(TOKEN)
+    assert not known.within(TOKEN[:-1] + "0")

@@ -1,0 +1,237 @@
+"""Each gate is tripped by the fault it is for, and lets an ordinary night pass."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from popflow.contracts import Contracts
+from popflow.errors import PopflowError
+from popflow.operations.leaks import scan, shapes_of
+from popflow.quality.figures import intake_figures, movement_figures
+from popflow.quality.gates import Gates
+
+DAY = dt.date(2020, 1, 21)
+MNOS = ("mobile", "unicom", "telecom")
+SIZE = {"mobile": 6000, "unicom": 2000, "telecom": 2500}
+PREFECTURES = ("110100", "420100", "421000", "430100", "440100")
+DAYLIGHT = np.array([2, 1, 1, 1, 1, 2, 5, 8, 9, 9, 9, 10, 10, 9, 9, 9, 9, 10, 10, 9, 8, 7, 5, 3])
+
+
+@pytest.fixture(scope="module")
+def gates(tmp_path_factory: pytest.TempPathFactory) -> Gates:
+    return Gates(tmp_path_factory.mktemp("ops") / "quality", DAY, "run1")
+
+
+def activity(nights: int = 8) -> pd.DataFrame:
+    rows = [
+        (
+            DAY - dt.timedelta(days=back),
+            mno,
+            code,
+            SIZE[mno] // 5 + (back * 7 + i) % 11,
+            list(SIZE[mno] // 50 * DAYLIGHT),
+        )
+        for back in range(nights)
+        for mno in MNOS
+        for i, code in enumerate(PREFECTURES)
+    ]
+    return pd.DataFrame(rows, columns=["date", "mno", "prefecture_code", "sims", "sims_by_hour"])
+
+
+def tallies(**of_mobile: int) -> pd.DataFrame:
+    counts = {"rows": 1000, "accepted": 980, "unknown_cell": 10, "unparseable": 5, "no_token": 0, "time_outside": 5}
+    rows = [
+        (mno, f"{mno}-1", None, "f1", reason, count)
+        for mno in MNOS
+        for reason, count in (counts | (of_mobile if mno == "mobile" else {})).items()
+    ]
+    return pd.DataFrame(rows, columns=["mno", "delivery_id", "event_date", "file", "reason", "records"])
+
+
+def deliveries() -> pd.DataFrame:
+    rows = [
+        (mno, f"{mno}-{back}", DAY - dt.timedelta(days=back), f"{area}.gz", area, 5000 + 13 * back + i, "accepted")
+        for back in range(3)
+        for mno in MNOS
+        for i, area in enumerate(("420000", "430000"))
+    ]
+    return pd.DataFrame(rows, columns=["mno", "delivery_id", "delivery_date", "file", "area", "rows", "status"])
+
+
+def figures(**changed: pd.DataFrame) -> pd.DataFrame:
+    given = {"tallies": tallies(), "deliveries": deliveries(), "activity": activity()} | changed
+    return intake_figures(given["tallies"], given["deliveries"], given["activity"], DAY, MNOS)
+
+
+def tripped(gates: Gates, frame: pd.DataFrame, suite: str = "intake") -> set[str]:
+    return {finding.column for finding in gates.check(suite, frame).failed}
+
+
+def test_an_ordinary_night_passes(gates: Gates):
+    verdict = gates.check("intake", figures())
+    assert verdict.failed == ()
+    assert verdict.warnings == ()
+    assert verdict.result["success"] is True
+    assert verdict.enforce() is verdict
+
+
+def test_a_first_night_without_history_passes(gates: Gates):
+    assert tripped(gates, figures(activity=activity(nights=1))) == set()
+
+
+def test_an_mno_at_half_volume_is_stopped(gates: Gates):
+    thin = activity()
+    tonight = (thin["date"] == DAY) & (thin["mno"] == "telecom")
+    thin.loc[tonight, "sims"] //= 2
+    verdict = gates.check("intake", figures(activity=thin))
+    assert {f.column for f in verdict.failed} == {"percent_of_norm", "prefectures_near_norm_percent",
+                                                  "share_points_off_norm"}  # fmt: skip
+    with pytest.raises(PopflowError, match=r"gate intake: expect_column_values_to_be_between\(percent_of_norm\) is "
+                                           r"50\.0 of telecom, at least 80"):  # fmt: skip
+        verdict.enforce()
+
+
+def test_a_cell_table_of_another_mno_is_stopped(gates: Gates):
+    assert tripped(gates, figures(tallies=tallies(accepted=30, unknown_cell=960))) == {"located_percent"}
+
+
+def test_a_cell_table_with_swapped_places_is_stopped(gates: Gates):
+    swapped = activity()
+    swapped["sims"] *= swapped["prefecture_code"].map({"420100": 5}).fillna(1).astype(int)
+    tonight = swapped["date"] == DAY
+    codes = {"420100": "430100", "430100": "440100", "440100": "420100"}
+    swapped.loc[tonight, "prefecture_code"] = swapped.loc[tonight, "prefecture_code"].replace(codes)
+    assert tripped(gates, figures(activity=swapped)) == {"prefectures_near_norm_percent"}
+
+
+def shifted(hours: list[int]) -> list[int]:
+    """What a clock 8 hours ahead leaves on the date: nothing before 8, and the evening on the next date."""
+    return [0] * 8 + hours[:16]
+
+
+def test_records_shifted_by_eight_hours_are_stopped(gates: Gates):
+    late = activity()
+    tonight = (late["date"] == DAY) & (late["mno"] == "mobile")
+    late.loc[tonight, "sims_by_hour"] = late.loc[tonight, "sims_by_hour"].map(shifted)
+    assert tripped(gates, figures(activity=late)) == {"empty_hours", "profile_points_off_norm"}
+
+
+def test_a_shift_in_every_night_is_stopped_without_a_norm(gates: Gates):
+    turned = activity()
+    turned["sims_by_hour"] = turned["sims_by_hour"].map(lambda hours: hours[8:] + hours[:8])
+    assert tripped(gates, figures(activity=turned)) == {"night_share_percent"}
+
+
+def test_a_delivery_that_came_twice_under_two_names_is_stopped(gates: Gates):
+    again = deliveries()
+    copy = again[again["delivery_id"] == "unicom-0"].assign(delivery_id="unicom-0-resent")
+    assert tripped(gates, figures(deliveries=pd.concat([again, copy]))) == {"twin_deliveries"}
+
+
+def test_yesterdays_delivery_under_todays_name_is_stopped(gates: Gates):
+    again = deliveries()
+    again.loc[again["delivery_id"] == "unicom-0", "status"] = "redelivered"
+    assert tripped(gates, figures(deliveries=again)) == {"new_files_percent"}
+
+
+def test_some_files_that_came_again_are_a_warning(gates: Gates):
+    again = deliveries()
+    more = again[again["delivery_id"] == "unicom-0"].head(1).assign(delivery_id="late", status="redelivered", rows=77)
+    verdict = gates.check("intake", figures(deliveries=pd.concat([again, more])))
+    assert verdict.ok
+    assert [finding.column for finding in verdict.warnings] == ["new_files_percent"]
+    verdict.enforce()
+
+
+def test_an_mno_without_anything_is_stopped(gates: Gates):
+    with_two = [frame[frame["mno"] != "mobile"] for frame in (tallies(), deliveries(), activity())]
+    seen = intake_figures(with_two[0], with_two[1], with_two[2], DAY, MNOS)
+    assert "located_percent" in tripped(gates, seen)
+
+
+COUNTIES = pd.DataFrame(
+    [(f"{code[:4]}0{i}", code[:2] + "0000", 100_000) for code in PREFECTURES for i in (2, 3)],
+    columns=["county_code", "province_code", "population"],
+)
+
+
+def flows(**changed: str) -> pd.DataFrame:
+    codes = list(COUNTIES["county_code"].replace(changed))
+    rows = [(DAY, a, b, 900 if a == b else 5, 890 if a == b else 5, {"mobile": 3}) for a in codes for b in codes]
+    names = ["date", "origin_county", "destination_county", "persons", "persons_registered", "persons_without"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def population(**changed: str) -> pd.DataFrame:
+    codes = COUNTIES["county_code"].replace(changed)
+    rows = [(DAY, code, hour, 945, 930, {"mobile": 3}) for code in codes for hour in range(24)]
+    names = ["date", "county_code", "hour", "persons", "persons_registered", "persons_without"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_an_ordinary_movement_passes(gates: Gates):
+    assert tripped(gates, movement_figures(flows(), flows(), population(), COUNTIES), "movement") == set()
+
+
+def test_a_county_of_another_edition_is_stopped(gates: Gates):
+    mixed = {"421002": "421023"}  # Jianli's code before 2020
+    seen = movement_figures(flows(**mixed), flows(), population(**mixed), COUNTIES)
+    assert "counties_in_edition_percent" in tripped(gates, seen, "movement")
+
+
+def test_a_swapped_cell_table_shows_as_everybody_moving(gates: Gates):
+    moved = flows()
+    moved["destination_county"] = np.roll(moved["destination_county"], 1)
+    assert "stayers_percent" in tripped(gates, movement_figures(moved, flows(), population(), COUNTIES), "movement")
+
+
+def test_a_day_that_does_not_begin_where_the_last_ended_is_stopped(gates: Gates):
+    eve = flows()
+    eve.loc[eve["destination_county"] == "110102", "persons"] *= 6
+    assert tripped(gates, movement_figures(flows(), eve, population(), COUNTIES), "movement") == {"imbalance_percent"}
+
+
+def test_a_part_above_its_whole_is_stopped(gates: Gates):
+    odd = flows()
+    odd.loc[3, "persons_registered"] = odd.loc[3, "persons"] + 1
+    seen = movement_figures(odd, flows(), population(), COUNTIES)
+    assert tripped(gates, seen, "movement") == {"rows_over_their_sum"}
+
+
+def test_missing_hours_of_the_population_are_stopped(gates: Gates):
+    some = population().query("hour != 3")
+    assert tripped(gates, movement_figures(flows(), flows(), some, COUNTIES), "movement") == {"hours"}
+
+
+def test_more_persons_than_residents_are_stopped(gates: Gates):
+    few = COUNTIES.assign(population=800)
+    seen = movement_figures(flows(), flows(), population(), few)
+    assert "census_percent" in tripped(gates, seen, "movement")
+
+
+def test_a_contract_suite_finds_what_breaks_its_contract_and_keeps_no_value(gates: Gates, contracts: Contracts):
+    table = contracts.table("subscribers")
+    token = "0123456789abcdef" * 2
+    row = (DAY, "mobile", token, token, token, token, "person", "420100")
+    good = pd.DataFrame([row, (DAY, "unicom", *row[2:])], columns=list(table.columns))
+    assert gates.check_contract(table, good).ok
+    bad = good.assign(person_key="not a key", line_kind="human", mno="mobile")
+    verdict = gates.check_contract(table, bad)
+    assert {finding.column for finding in verdict.failed} == {"key_is_unique", "line_kind", "person_key"}
+    assert token not in repr(verdict.result)
+    assert "not a key" not in repr(verdict.result)
+
+
+def test_data_docs_hold_no_token_and_only_the_owner_can_read_them(gates: Gates, contracts: Contracts):
+    gates.check("intake", figures())
+    page = gates.docs()
+    assert "intake" in page.read_text()
+    report = scan([gates.folder], shapes_of(contracts))
+    assert report.leaks == ()
+    assert report.files > 10
+    assert [path for path in Path(gates.folder).rglob("*") if path.stat().st_mode & 0o077] == []
