@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from pyarrow.fs import FileSystem, FileType
@@ -40,7 +41,9 @@ def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None
     try:
         spark = builder.getOrCreate()
     except PySparkRuntimeError:
-        raise PopflowError("Spark did not start: is Java 17 installed? (apt-get install openjdk-17-jre-headless)") from None
+        raise PopflowError(
+            "Spark did not start: is Java 17 installed? (apt-get install openjdk-17-jre-headless)"
+        ) from None
     spark.sparkContext.setLogLevel("ERROR")
     return spark
 
@@ -139,14 +142,19 @@ class Lake:
 
         columns: those that are wanted, all of the contract's where None.
         """
+        return self.read_arrow(name, columns, **equals).to_pandas(date_as_object=True)
+
+    def read_arrow(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
+        """The same as an Arrow table, for what is too large for pandas, such as millions of cells."""
         contract = self.contracts.table(name)
         table = self._refuse_missing(name)
         self.on_access(name, "read")
         filters: list[tuple[str, str, Any]] = [
             (c, "in", list(v)) if isinstance(v, list | set | tuple) else (c, "=", v) for c, v in equals.items()
         ]
-        arrow = table.to_pyarrow_table(filters=filters or None, columns=list(columns or contract.columns))
-        return arrow.to_pandas(date_as_object=True)
+        if contract.stored_in:
+            filters.append(("kind", "=", name))
+        return table.to_pyarrow_table(filters=filters or None, columns=list(columns or contract.columns))
 
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> None:
         """Write the frame in place of the rows of a partition (by default of the whole table), in one commit."""
@@ -155,7 +163,16 @@ class Lake:
         self._create(name)
         writer = self._ordered(contract, frame).write.format("delta").mode("overwrite")
         if partition:
-            writer = writer.option("replaceWhere", " AND ".join(_sql_equals(c, v) for c, v in partition.items()))
+            writer = writer.option("replaceWhere", _sql_all(partition))
+        writer.save(self.path(name))
+
+    def replace_partitions(self, name: str, frame: DataFrame, partitions: Sequence[Mapping[str, Any]]) -> None:
+        """Write the frame in place of the rows of several partitions, in one commit."""
+        contract = self._refuse_append_only(name)
+        self.on_access(name, "write")
+        self._create(name)
+        writer = self._ordered(contract, frame).write.format("delta").mode("overwrite")
+        writer = writer.option("replaceWhere", " OR ".join(f"({_sql_all(partition)})" for partition in partitions))
         writer.save(self.path(name))
 
     def append_once(self, name: str, frame: DataFrame, app_id: str, metadata: str) -> bool:
@@ -264,6 +281,10 @@ def _all(conditions: list[Column]) -> Column:
     from pyspark.sql import functions as F
 
     return functools.reduce(operator.and_, conditions, F.lit(True))
+
+
+def _sql_all(equals: Mapping[str, Any]) -> str:
+    return " AND ".join(_sql_equals(column, value) for column, value in equals.items())
 
 
 def _sql_equals(column: str, value: Any) -> str:

@@ -1,0 +1,168 @@
+"""DuckDB SQL of a feed: from its raw rows to classified records, by its contract alone.
+
+`records`: (row_number, sim_token, time, cell, event) with time as a whole number in the feed's own unit and zone.
+`reduced`: the one aggregate of a file. A group's `place` is, for accepted records, day * 1,000,000 + county code (day
+0, 1 or 2: the date before the delivery's, its own, the next); for the others -1 to -4, the place in REASONS.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from popflow.contracts import Feed, TimeField
+from popflow.errors import PopflowError
+
+LOCAL = ZoneInfo("Asia/Shanghai")
+REASONS = ("unparseable", "no_token", "time_outside", "unknown_cell")  # in the order in which they are tested
+DAYS = (-1, 0, 1)  # of a record's date against its delivery's
+DAY_PLACE = 1_000_000
+SLOTS_A_DAY = 96
+QUARANTINED_ROWS = 100
+SAMPLE_ENDS = ("00", "40", "80", "c0", "C0")  # tokens are hashes: 1/64 of them, by their last byte
+CELL_PART_BITS, CELL_AREA_BITS = 36, 27  # an NR cell identity has 36 bits, LAC and TAC 16 to 24: one long holds both
+UNITS_PER_SECOND = {"epoch_s": 1, "epoch_ms": 1_000}  # all other kinds come in microseconds
+
+
+class Window(NamedTuple):
+    """The three local dates of a delivery, in a feed's own unit and zone."""
+
+    start: int
+    slot: int
+
+    @property
+    def end(self) -> int:
+        """First instant after it."""
+        return self.start + len(DAYS) * SLOTS_A_DAY * self.slot
+
+
+def window(time: TimeField, date: dt.date, zone_aware: bool = False) -> Window:
+    """The window of a delivery's date; zone_aware: the file's timestamps are instants, whatever the contract's zone."""
+    unit = UNITS_PER_SECOND.get(time.kind, 1_000_000)
+    first = dt.datetime.combine(date + dt.timedelta(days=DAYS[0]), dt.time(), LOCAL)
+    last = first + dt.timedelta(days=len(DAYS))
+    absolute = time.kind.startswith("epoch") or time.kind == "zoned_text" or zone_aware
+    zone = ZoneInfo("UTC") if absolute else ZoneInfo(time.zone)
+    offsets = {moment.astimezone(zone).utcoffset() for moment in (first, last)}
+    if len(offsets) > 1:
+        raise PopflowError(f"fields.time.zone: clocks in {time.zone} change around {date}; a feed's time must not jump")
+    offset = offsets.pop() or dt.timedelta()
+    return Window(int(first.timestamp() + offset.total_seconds()) * unit, 15 * 60 * unit)
+
+
+def text_records(feed: Feed, positions: dict[str, int]) -> str:
+    """Records of a text feed from lines(line, row_number); positions: place of each csv column in the file, from 1."""
+    columns = feed.fields.needed_columns()
+    if feed.format == "jsonl":
+        paths = ", ".join(quoted(f'$."{column}"') for column in columns)
+        fields, places = f"TRY(json_extract_string(line, [{paths}]))", {c: i + 1 for i, c in enumerate(columns)}
+    else:
+        line = "line" if len((feed.delimiter or "").encode()) == 1 else "rtrim(line)"
+        fields, places = f"string_split({line}, {quoted(feed.delimiter or '')})", positions
+    found = {name: quoted(value) for name, value in feed.constants.items()}
+    found |= {name: f"f[{place}]" for name, place in places.items() if name not in found}
+    lines = f"(SELECT row_number, {fields} AS f FROM lines)"
+    return _records(feed, found, lines, "row_number", _time_of_text(feed.fields.time))
+
+
+def parquet_records(feed: Feed, address: str, types: dict[str, str]) -> str:
+    """Records of a Parquet file; types: DuckDB type of each of its columns."""
+    found = {name: quoted(value) for name, value in feed.constants.items()}
+    found |= {name: identifier(name) for name in feed.fields.needed_columns() if name not in found}
+    rows = f"read_parquet({quoted(address)}, file_row_number = true)"
+    is_timestamp = types.get(feed.fields.time.from_column, "").startswith("TIMESTAMP")
+    time = "epoch_us({})" if is_timestamp else _time_of_text(feed.fields.time)
+    return _records(feed, found, rows, "file_row_number + 1", time)
+
+
+def _records(feed: Feed, found: dict[str, str], source: str, number: str, time: str) -> str:
+    fields = feed.fields
+    event = found[fields.event.from_column] if fields.event else "NULL"
+    return f"""
+        SELECT {number} AS row_number,
+            CAST({found[fields.sim_token.from_column]} AS VARCHAR) AS sim_token,
+            {time.format(found[fields.time.from_column])} AS time,
+            {_cell(feed, [found[column] for column in fields.cell_id.from_columns])} AS cell,
+            CAST({event} AS VARCHAR) AS event
+        FROM {source}"""
+
+
+def _time_of_text(time: TimeField) -> str:
+    if time.kind.startswith("epoch"):
+        return "TRY_CAST({} AS BIGINT)"
+    return f"epoch_us(try_strptime(CAST({{}} AS VARCHAR), {quoted(time.format or '').replace('{', '{{')}))"
+
+
+def cell_key_is_number(feed: Feed) -> bool:
+    """Whether cells are joined by number: numeric parts that fit one long."""
+    return feed.fields.cell_id.base != "text" and len(feed.fields.cell_id.from_columns) <= 2
+
+
+def _cell(feed: Feed, parts: list[str]) -> str:
+    if feed.fields.cell_id.base == "text":
+        return cell_text(feed, [f"NULLIF(CAST({part} AS VARCHAR), '')" for part in parts])
+    numbers = [_number(part, feed.fields.cell_id.base == "hex") for part in parts]
+    if not cell_key_is_number(feed):
+        return cell_text(feed, [f"CAST({number} AS VARCHAR)" for number in numbers])
+    return cell_number(numbers)
+
+
+def cell_text(feed: Feed, parts: list[str]) -> str:
+    """Canonical text of a cell id; null where a part is."""
+    prefix = [quoted(feed.fields.cell_id.prefix)] if feed.fields.cell_id.prefix else []
+    return f" || {quoted(feed.fields.cell_id.separator)} || ".join([*prefix, *parts])
+
+
+def cell_number(numbers: list[str]) -> str:
+    """One long from one or two numbers; the area's (LAC, TAC) takes the upper bits."""
+    if len(numbers) == 1:
+        return numbers[0]
+    area, part = numbers
+    fits = f"{area} BETWEEN 0 AND {(1 << CELL_AREA_BITS) - 1} AND {part} BETWEEN 0 AND {(1 << CELL_PART_BITS) - 1}"
+    return f"CASE WHEN {fits} THEN {area} * {1 << CELL_PART_BITS} + {part} END"
+
+
+def _number(part: str, hexadecimal: bool) -> str:
+    return f"TRY_CAST({quoted('0x') + ' || ' if hexadecimal else ''}{part} AS BIGINT)"
+
+
+def reduced(feed: Feed, records: str, frame: Window) -> str:
+    """The one aggregate of a file: place, sim_token, sampled -> records, slots, the first rows of each reason."""
+    token = f"sim_token IS NOT NULL AND regexp_full_match(sim_token, {quoted(feed.fields.sim_token.pattern)})"
+    ends = ", ".join(quoted(end) for end in SAMPLE_ENDS)
+    return f"""
+        WITH records AS ({records}),
+        timed AS (
+            SELECT *, CASE WHEN time >= {frame.start} AND time < {frame.end}
+                THEN CAST((time - {frame.start}) // {frame.slot} AS INTEGER) END AS quarter
+            FROM records),
+        placed AS (
+            SELECT row_number, sim_token, time, timed.cell, event, quarter % {SLOTS_A_DAY} AS slot,
+                CASE WHEN time IS NULL OR timed.cell IS NULL THEN -1
+                    WHEN NOT ({token}) THEN -2
+                    WHEN quarter IS NULL THEN -3
+                    ELSE coalesce(CASE quarter // {SLOTS_A_DAY} WHEN 0 THEN day_0
+                        WHEN 1 THEN {DAY_PLACE} + day_1 ELSE {2 * DAY_PLACE} + day_2 END, -4) END AS place
+            FROM timed LEFT JOIN cells ON cells.cell = timed.cell),
+        folded AS (
+            SELECT place, slot, row_number,
+                CASE WHEN place > 0 THEN sim_token END AS sim_token,
+                CASE WHEN place > 0 AND right(sim_token, 2) IN ({ends})
+                    THEN {{'cell': cell, 'time': time, 'event': event}} END AS sampled
+            FROM placed)
+        SELECT place, sim_token, sampled, count(*) AS records,
+            coalesce(bit_or(CASE WHEN slot < 48 THEN 1::BIGINT << slot END), 0) AS slots_lo,
+            coalesce(bit_or(CASE WHEN slot >= 48 THEN 1::BIGINT << (slot - 48) END), 0) AS slots_hi,
+            min(row_number, {QUARANTINED_ROWS}) FILTER (WHERE place < 0) AS first_rows
+        FROM folded GROUP BY place, sim_token, sampled"""
+
+
+def quoted(text: str) -> str:
+    """A SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A SQL name."""
+    return '"' + name.replace('"', '""') + '"'

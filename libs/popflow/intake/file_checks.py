@@ -1,0 +1,126 @@
+"""What is checked of a whole file before its rows count: fingerprint, damage, columns."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from popflow.contracts import Feed
+from popflow.intake.packing import PackFile
+from popflow.intake.storage import is_local, open_address
+from popflow.intake.text_lines import DAMAGE, HashedFile, TextLines
+
+COPY_CHUNK = 1 << 20
+FILE_REASONS = {
+    "file_missing": "the manifest lists it and it is not there",
+    "file_unlisted": "it is there and the manifest does not list it",
+    "file_hash": "its fingerprint is not the manifest's",
+    "file_rows": "it has another number of rows than the manifest says",
+    "file_damaged": "it cannot be read to its end",
+    "file_empty": "it has no rows",
+    "file_columns": "it lacks a column that its contract needs, or has it in another type",
+    "file_misfit": "most of its rows do not fit its contract",
+}
+
+
+class WholeFile(Exception):  # noqa: N818 - a verdict, not an error
+    """A file is set aside whole, for one of FILE_REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CheckedLines(TextLines):
+    """Lines of a file whose fingerprint the manifest gives."""
+
+    def check(self, file: PackFile) -> None:
+        """Raise WholeFile where the file read is not the manifest's."""
+        if self.sha256() != file.sha256:
+            raise WholeFile("file_hash")
+
+    def raise_damage(self, file: PackFile) -> None:
+        """Raise what stopped the reading: WholeFile where it is the file's own damage; nothing where nothing did."""
+        if isinstance(self.failure, DAMAGE):
+            self.check(file)
+            raise WholeFile("file_damaged") from None
+        if self.failure:
+            raise self.failure
+
+
+@contextlib.contextmanager
+def text_lines(file: PackFile, feed: Feed) -> Iterator[CheckedLines]:
+    """A text file, opened."""
+    filler = feed.delimiter if feed.format == "csv" else None
+    with opened(file) as source:
+        yield CheckedLines(source, feed.compression == "gzip", filler or " ")
+
+
+@contextlib.contextmanager
+def opened(file: PackFile) -> Iterator[pa.NativeFile]:
+    """A landing file as a stream; one that is gone since its manifest was read is named."""
+    system, path = open_address(file.address)
+    try:
+        stream = system.open_input_stream(path, compression=None)
+    except FileNotFoundError:
+        raise WholeFile("file_missing") from None
+    with stream:
+        yield stream
+
+
+def positions(feed: Feed, lines: CheckedLines) -> dict[str, int]:
+    """Place of each column in a csv file, from 1: the header's if it has one, else the contract's."""
+    if feed.format != "csv":
+        return {}
+    names = feed.columns
+    if feed.header:
+        try:
+            names = [name.strip().strip('"') for name in lines.header().split(feed.delimiter)]
+        except DAMAGE:
+            raise WholeFile("file_damaged") from None
+    _refuse_missing(feed, names)
+    return {name: place for place, name in reversed(list(enumerate(names, 1)))}
+
+
+@contextlib.contextmanager
+def parquet_copy(file: PackFile, scratch: Path) -> Iterator[str]:
+    """Path of a Parquet file with the manifest's fingerprint: where it lies, or a copy from object storage."""
+    _, path = open_address(file.address)
+    copy = None if is_local(file.address) else scratch / "landing-file"
+    with opened(file) as source:
+        hashed = HashedFile(source)
+        if copy:
+            with copy.open("wb") as target:
+                while chunk := hashed.read(COPY_CHUNK):
+                    target.write(chunk)
+        if hashed.sha256() != file.sha256:
+            raise WholeFile("file_hash")
+    yield str(copy or path)
+    if copy:
+        copy.unlink()
+
+
+def parquet_types(path: str, feed: Feed) -> tuple[dict[str, str], int]:
+    """DuckDB type of each column of a Parquet file, and its rows."""
+    try:
+        footer = pq.read_metadata(path)
+        found = duckdb.execute("SELECT * FROM read_parquet(?) LIMIT 0", [path])
+        types = {str(name): str(kind) for name, kind, *_ in found.description or []}
+        found.fetchall()
+    except (pa.ArrowInvalid, OSError, duckdb.Error):
+        raise WholeFile("file_damaged") from None
+    _refuse_missing(feed, list(types))
+    is_timestamp = types.get(feed.fields.time.from_column, "").startswith("TIMESTAMP")
+    if is_timestamp != feed.fields.time.kind.startswith("timestamp"):
+        raise WholeFile("file_columns")
+    return types, footer.num_rows
+
+
+def _refuse_missing(feed: Feed, names: list[str]) -> None:
+    if not set(feed.fields.needed_columns()) - set(feed.constants) <= set(names):
+        raise WholeFile("file_columns")

@@ -1,0 +1,133 @@
+"""Text files as Arrow batches of numbered lines, hashed, unzipped and checked in one read.
+
+No CSV or JSON reader sees the file: each of its lines becomes one value, blank, broken or binary as it may be, so that
+every line keeps its number. Splitting into fields is SQL (`popflow.intake.feed_sql`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+from isal import igzip, isal_zlib
+
+SCHEMA = pa.schema([("line", pa.string()), ("row_number", pa.int64())])
+CHUNK = 1 << 18  # fits the second-level cache: larger chunks are slower
+LONGEST_LINE = 16 << 20  # a longer line becomes an empty one: counted, numbered, not parsed
+NEWLINE, CARRIAGE_RETURN, SPACE = 10, 13, 32
+BOM = b"\xef\xbb\xbf"
+DAMAGE: tuple[type[Exception], ...] = (EOFError, igzip.BadGzipFile, isal_zlib.error, zlib.error)  # what unzipping says of a damaged file
+
+
+class HashedFile(io.RawIOBase):
+    """A file that computes its SHA-256 as it is read."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._hash = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """True, always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, hashing what is read."""
+        chunk = self._source.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        self._hash.update(chunk)
+        return len(chunk)
+
+    def sha256(self) -> str:
+        """Fingerprint of the whole file; reads what has not been read yet."""
+        while chunk := self._source.read(CHUNK):
+            self._hash.update(chunk)
+        return self._hash.hexdigest()
+
+
+class TextLines:
+    """The lines of one text file, once: batches of SCHEMA, and afterwards its row count and fingerprint.
+
+    A line comes without byte order mark, its line end (LF or CRLF) replaced by the
+    filler: for csv the delimiter, which only adds empty trailing fields, for jsonl a space.
+    """
+
+    def __init__(self, source: BinaryIO, gzipped: bool, filler: str) -> None:
+        self._hashed = HashedFile(source)
+        raw = io.BufferedReader(self._hashed, 1 << 20)
+        self._text = igzip.GzipFile(fileobj=raw, mode="rb") if gzipped else raw
+        self._filler = filler.encode() if len(filler.encode()) == 1 else b" "
+        self._before = 0  # lines before the first row
+        self.rows = 0
+        self.failure: Exception | None = None
+
+    def header(self) -> str:
+        """The first line of a file that has a header; call it before `reader`."""
+        self._before = 1
+        line = self._text.readline(LONGEST_LINE).removeprefix(BOM)
+        return _as_utf8(line).decode().rstrip("\r\n")
+
+    def sha256(self) -> str:
+        """Fingerprint of the file as it lies."""
+        return self._hashed.sha256()
+
+    def reader(self) -> pa.RecordBatchReader:
+        """All lines; what breaks while reading is kept in `failure`, since DuckDB reports it as its own."""
+        return pa.RecordBatchReader.from_batches(SCHEMA, self._kept())
+
+    def _kept(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for chunk in _whole_lines(self._text):
+                yield self._batch(_as_utf8(chunk))
+        except Exception as failure:
+            self.failure = failure
+            raise
+
+    def _batch(self, chunk: bytes) -> pa.RecordBatch:
+        if self.rows == 0:
+            chunk = chunk.removeprefix(BOM)
+        text = np.frombuffer(bytearray(chunk), np.uint8)
+        ends = np.flatnonzero(text == NEWLINE)
+        before = ends[ends > 0] - 1
+        text[before[text[before] == CARRIAGE_RETURN]] = self._filler[0]
+        text[ends] = self._filler[0]
+        offsets = np.empty(len(ends) + 1, np.int32)
+        offsets[0] = 0
+        np.add(ends, 1, out=offsets[1:], casting="unsafe")
+        lines = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
+        first = self._before + self.rows + 1
+        numbers = np.arange(first, first + len(ends))
+        self.rows += len(ends)
+        return pa.record_batch([lines, pa.array(numbers)], schema=SCHEMA)
+
+
+def _whole_lines(text: Any) -> Iterator[bytes]:
+    """Chunks that end with a line; the last line may lack its end."""
+    rest: list[bytes] = []
+    held = 0
+    while chunk := text.read(CHUNK):
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            first = chunk.find(b"\n") + 1 if held > LONGEST_LINE else 0
+            yield b"\n" + chunk[first:cut] if first else b"".join([*rest, chunk[:cut]])
+            rest, held = [chunk[cut:]], len(chunk) - cut
+        else:
+            held += len(chunk)
+            rest = [*rest, chunk] if held <= LONGEST_LINE else []
+    if held:
+        yield b"".join(rest) + b"\n"
+
+
+def _as_utf8(chunk: bytes) -> bytes:
+    """The bytes if they are UTF-8, else each byte as a character of its own, so that no line is lost."""
+    if chunk.isascii():
+        return chunk
+    try:
+        chunk.decode()
+    except UnicodeDecodeError:
+        return chunk.decode("latin-1").encode()
+    return chunk
