@@ -44,7 +44,8 @@ def share_points_off_norm(activity: pd.DataFrame, date: dt.date) -> pd.Series:
     earlier = shares[shares.index.isin(before(activity, date)["date"].unique())]
     if earlier.empty or date not in shares.index:
         return pd.Series(dtype=float)
-    return (shares.loc[date] - earlier.median()).abs().round()
+    points: pd.Series = (shares.loc[date] - earlier.median()).abs().round()
+    return points
 
 
 def prefectures_near_norm_percent(activity: pd.DataFrame, date: dt.date) -> pd.Series:
