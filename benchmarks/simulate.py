@@ -1,6 +1,6 @@
 """Records a second that the synthetic nation writes, over the three formats.
 
-    python benchmarks/simulate.py --persons 400000 --days 2 --processes 2
+python benchmarks/simulate.py --persons 400000 --days 2 --processes 2
 """
 
 from __future__ import annotations

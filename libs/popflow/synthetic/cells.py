@@ -26,7 +26,7 @@ FEWEST_CELLS, MOST_CELLS, RESIDENTS_A_CELL = 3, 8, 250_000  # per county and MNO
 BORDER_SHARE, BORDER_REACH = 0.2, 1.2
 LARGEST_RADIUS_M, SMALLEST_RADIUS_M = 3000.0, 50.0
 METRES_A_DEGREE = 111_320.0
-IN_SERVICE_SINCE = dt.date(2019, 1, 1)
+IN_SERVICE = dt.timedelta(days=365)  # before the first date
 MOVED_SHARE, RETIRED_SHARE = 0.01, 0.01
 UNKNOWN_CELLS = 64  # ids that no table has ever held, per MNO
 
@@ -99,7 +99,10 @@ def _points_inside(polygon: shapely.Geometry, count: int, draw: Stream) -> tuple
 
 
 def cell_table(cells: Cells, first: dt.date, seed: int) -> pd.DataFrame:
-    """The cells by the contract `cells`: those listed, and earlier places of some, retired ones, up to the day before."""
+    """The cells by the contract `cells`: those listed, and of some an earlier place; and retired ones.
+
+    What is no longer so ended on the day before `first`.
+    """
     draw = stream(seed, "cell_table")
     frame = pd.DataFrame(
         {
@@ -108,7 +111,7 @@ def cell_table(cells: Cells, first: dt.date, seed: int) -> pd.DataFrame:
             "lon": cells.lon,
             "lat": cells.lat,
             "radius_m": cells.radius_m,
-            "valid_from": IN_SERVICE_SINCE,
+            "valid_from": first - IN_SERVICE,
             "valid_to": None,
         }
     )[cells.listed]
@@ -116,7 +119,8 @@ def cell_table(cells: Cells, first: dt.date, seed: int) -> pd.DataFrame:
     retired = frame.sample(frac=RETIRED_SHARE, random_state=int(draw.integers(2**31)))
     elsewhere = frame.sample(len(moved), random_state=int(draw.integers(2**31)))
     earlier = moved.assign(lon=elsewhere["lon"].to_numpy(), lat=elsewhere["lat"].to_numpy())
-    retired = retired.assign(cell_id=retired["cell_id"] + "9")
+    gone = [f"{cell_id[:6]}-60000-{number}" for number, cell_id in enumerate(retired["cell_id"])]
+    retired = retired.assign(cell_id=gone)
     frame.loc[moved.index, "valid_from"] = first
     old = pd.concat([earlier, retired]).assign(valid_to=first - dt.timedelta(days=1))
-    return pd.concat([frame, old[old["valid_to"] >= IN_SERVICE_SINCE]], ignore_index=True)
+    return pd.concat([frame, old], ignore_index=True)

@@ -11,7 +11,8 @@ outflow index of Wuhan (Kraemer et al., Science 2020). What is assumed:
   by gravity (residents of both prefectures), 65 % of it near (distance to the power of -3), 35 % far (-0.5: people
   who work on the coast), in both directions alike, and their curve is Baidu's, its peaks damped by the square root;
 - 70 % of Wuhan's average outflow comes into Wuhan, from where Wuhan's outflow goes, until the city is closed;
-- outside Hubei 0.3 % of the people move a day (no published number depends on it);
+- outside Hubei 0.3 % of the people move to another prefecture a day, and everywhere 0.5 % to another county of their
+  own prefecture (no published number depends on either);
 - a date outside the series has the index of the series' nearest date.
 """
 
@@ -34,7 +35,7 @@ JIA_DATES = [dt.date(2020, 1, day) for day in range(1, 25)]
 CALIBRATION_DATES = [dt.date(2020, 1, day) for day in range(10, 25)]
 HUBEI_MOVERS_A_DAY = 5_000_000
 INTO_WUHAN = 0.7
-OUTSIDE_RATE = 0.003
+OUTSIDE_RATE, LOCAL_RATE = 0.003, 0.005
 NEAR_SHARE, NEAR_POWER, FAR_POWER = 0.65, 3.0, 0.5
 NEAREST_KM = 40.0  # closer centres count as this far apart
 

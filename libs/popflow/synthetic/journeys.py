@@ -1,4 +1,4 @@
-"""Where each person is in each quarter-hour of a date: straight lines between counties, at the speed of the distance."""
+"""Where each person is in each quarter-hour of a date: straight lines between counties, faster the farther."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def positions(
     moving = np.empty((len(people) + 1, SLOTS), np.int16)  # a last row for nobody, so that row -1 can be read
     moving[:-1], moving[-1] = start[people, None], 0
     silent = np.zeros(moving.shape, bool)
-    out = _legs(places, np.arange(len(movers)), start[movers], destination, _departures(places, start[movers], date, draw))
+    out = _legs(
+        places, np.arange(len(movers)), start[movers], destination, _departures(places, start[movers], date, draw)
+    )
     rows = len(movers) + np.arange(len(trippers))
     there = _legs(places, rows, start[trippers], visited, draw.integers(28, 40, len(rows)))
     back = _legs(places, rows, visited, start[trippers], draw.integers(60, 76, len(rows)))

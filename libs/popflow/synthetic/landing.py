@@ -1,7 +1,6 @@
 """Writes records as three MNOs deliver them: files by area, and the manifest last.
 
-The formats are those of the landing contracts. Text is compressed at gzip level 1 without a time stamp: the same records give the
-same bytes.
+Text is compressed at gzip level 1 without a time stamp: the same records give the same bytes.
 """
 
 from __future__ import annotations
@@ -56,28 +55,36 @@ def area_of_provinces(places: Places) -> Ints:
     return np.where(places.province_codes == AREAS[0], 0, regions)
 
 
-def delivery_folder(out: Path, mno: int, date: dt.date) -> Path:
-    """Folder of an MNO's delivery of a date."""
-    return out / "landing" / MNOS[mno] / date.isoformat() / delivery_id(date)
+@dataclass(frozen=True)
+class Delivery:
+    """An MNO's delivery of a date; number: 1, or 2 for one that brings what was late on the last date."""
+
+    mno: int
+    date: dt.date
+    number: int = 1
+
+    @property
+    def delivery_id(self) -> str:
+        """Unique within an MNO."""
+        return f"{self.date:%Y%m%d}-{self.number}"
+
+    def folder(self, out: Path) -> Path:
+        """Where its files lie."""
+        return out / "landing" / MNOS[self.mno] / self.date.isoformat() / self.delivery_id
 
 
-def delivery_id(date: dt.date) -> str:
-    """Id of a date's delivery, unique within an MNO."""
-    return f"{date:%Y%m%d}-1"
-
-
-def write_manifest(folder: Path, mno: int, date: dt.date, files: list[DeliveredFile]) -> None:
+def write_manifest(out: Path, delivery: Delivery, files: list[DeliveredFile]) -> None:
     """The manifest of a delivery, once all its files are there; created the morning after its date."""
-    created = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(3), SHANGHAI).astimezone(dt.UTC)
+    next_day = delivery.date + dt.timedelta(days=delivery.number)
+    created = dt.datetime.combine(next_day, dt.time(3), SHANGHAI).astimezone(dt.UTC)
     manifest = {
-        "mno": MNOS[mno],
-        "event_date": date.isoformat(),
-        "delivery_id": folder.name,
+        "mno": MNOS[delivery.mno],
+        "event_date": delivery.date.isoformat(),
+        "delivery_id": delivery.delivery_id,
         "created_at_utc": f"{created:%Y-%m-%dT%H:%M:%SZ}",
         "files": [asdict(file) for file in sorted(files, key=lambda file: file.name)],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    (delivery.folder(out) / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
 class TextFile:
@@ -113,7 +120,9 @@ class ParquetFile:
     def __init__(self, path: Path, area: str, rows: UnicomRows) -> None:
         self.path, self.area, self.rows = path, area, rows
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(path, UnicomRows.SCHEMA, compression="zstd", use_dictionary=["sim", "cgi", "event"])
+        self._writer = pq.ParquetWriter(
+            path, UnicomRows.SCHEMA, compression="zstd", use_dictionary=["sim", "cgi", "event"]
+        )
         self._rows = 0
 
     def write(self, records: Records, sims: Sims, draw: Stream) -> None:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from popflow.synthetic.demand import FAR_POWER, HUBEI, NEAR_POWER, OUTSIDE_RATE, Demand, gravity_weights
+from popflow.synthetic.demand import (
+    FAR_POWER,
+    HUBEI,
+    LOCAL_RATE,
+    NEAR_POWER,
+    OUTSIDE_RATE,
+    Demand,
+    gravity_weights,
+)
 from popflow.synthetic.places import Floats, Ints, Places
 from popflow.synthetic.randomness import Stream, stream
 from popflow.synthetic.troubles import Troubles
@@ -45,11 +53,12 @@ def plan(
     """The moves of each date; demand: at full size, of which 1/scale moves. A mover is always one of the persons."""
     current, came_from = home.copy(), np.full(len(home), NOWHERE)
     back_on = np.full(len(home), np.iinfo(np.int64).max)
-    outside = _outside_flows(places)
+    rates = background_rates(places)
     for day in range(days):
         date = first + dt.timedelta(days=day)
         draw = stream(seed, "moves", day)
-        wanted = draw.poisson(demand.on(date) / scale + outside(current))
+        people = np.bincount(places.prefecture[current], minlength=len(rates))
+        wanted = draw.poisson(demand.on(date) / scale + people[:, None] * rates)
         movers, destination, unmet = _day(places, current, came_from, back_on <= day, wanted, draw)
         yield DayMoves(date, current.copy(), movers, destination, unmet)
         came_from[movers] = current[movers]
@@ -71,16 +80,13 @@ def needed_persons(places: Places, demand: Demand, scale: float, first: dt.date,
     return POOL_MARGIN * np.maximum(needed, 0)
 
 
-def _outside_flows(places: Places):  # type: ignore[no-untyped-def]
-    """Expected moves between prefectures outside Hubei, for the counties in which people are."""
+def background_rates(places: Places) -> Floats:
+    """Share of each prefecture's people who move on a day, to prefectures (P x P): outside Hubei, and within each."""
     outside = ~places.in_province(HUBEI)
     weights = gravity_weights(places, (NEAR_POWER + FAR_POWER) / 2) * (outside[:, None] & outside[None, :])
-    rows = OUTSIDE_RATE * weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
-
-    def flows(current: Ints) -> Floats:
-        return np.bincount(places.prefecture[current], minlength=len(rows))[:, None] * rows
-
-    return flows
+    rates: Floats = OUTSIDE_RATE * weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+    np.fill_diagonal(rates, LOCAL_RATE)
+    return rates
 
 
 def _day(
@@ -96,6 +102,8 @@ def _day(
     new, toward = _new_movers(here, staying, left, draw)
     movers = np.concatenate([back, new])
     destination = np.concatenate([back_to, places.draw_county(toward, draw.random(len(toward)))])
+    elsewhere = destination != current[movers]  # a move within a prefecture may draw the county that it starts from
+    movers, destination = movers[elsewhere], destination[elsewhere]
     order = np.argsort(movers)
     return movers[order], destination[order], int(left.sum() - len(new))
 

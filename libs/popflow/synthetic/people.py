@@ -43,7 +43,12 @@ class Sims:
         """Those of persons first..last-1, counted from first."""
         cut = slice(*np.searchsorted(self.person, [first, last]))
         return Sims(
-            self.person[cut] - first, self.mno[cut], self.kind[cut], self.second[cut], self.registered[cut], self.token[cut]
+            self.person[cut] - first,
+            self.mno[cut],
+            self.kind[cut],
+            self.second[cut],
+            self.registered[cut],
+            self.token[cut],
         )
 
 
@@ -75,7 +80,7 @@ def mno_shares(places: Places, troubles: Troubles, seed: int) -> Floats:
 
 
 def sims_of_part(part: int, homes_of_part: Ints, places: Places, troubles: Troubles, seed: int) -> Sims:
-    """The SIMs of a part's persons: one at an MNO by its share in the home province, the further ones by the troubles."""
+    """The SIMs of a part's persons: one by the MNOs' shares in the home province, the further ones by the troubles."""
     draw = stream(seed, "sims", part)
     shares = mno_shares(places, troubles, seed)[places.province[homes_of_part]]
     first = _choose(shares, draw)

@@ -46,7 +46,9 @@ class Places:
         typical = known.groupby(frame["county_code"].map(prefecture_of)).transform("median")
         population = known.fillna(typical).fillna(ASSUMED_POPULATION).to_numpy(float)
         codes = frame["county_code"].to_numpy(str)
-        return cls(codes, population, frame["lon"].to_numpy(float), frame["lat"].to_numpy(float), frame.geometry.to_numpy())
+        return cls(
+            codes, population, frame["lon"].to_numpy(float), frame["lat"].to_numpy(float), frame.geometry.to_numpy()
+        )
 
     def __len__(self) -> int:
         return len(self.county_codes)
@@ -74,7 +76,7 @@ class Places:
     @cached_property
     def prefecture_population(self) -> Floats:
         """Residents of each prefecture."""
-        return np.bincount(self.prefecture, self.population)
+        return np.bincount(self.prefecture, self.population).astype(float)
 
     @cached_property
     def prefecture_points(self) -> Floats:

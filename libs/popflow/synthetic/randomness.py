@@ -11,7 +11,7 @@ Stream = np.random.Generator
 
 
 def stream(seed: int, purpose: str, *numbers: int) -> Stream:
-    """The stream of a purpose (and a day, a part ...) under a seed; the same arguments give the same numbers for ever."""
+    """The stream of a purpose (and a day, a part ...) under a seed; the same arguments give the same numbers."""
     words = [seed, zlib.crc32(purpose.encode()), *numbers]
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))
 

@@ -46,8 +46,8 @@ class Records:
     event: Ints
     damage: Ints
 
-    def take(self, index: NDArray) -> Records:  # type: ignore[type-arg]
-        """Some of the records, by index or mask."""
+    def take(self, index: Ints | NDArray[np.bool_] | slice) -> Records:
+        """Some of the records, by index, mask or slice."""
         return Records(*(getattr(self, one.name)[index] for one in fields(self)))
 
     def __len__(self) -> int:
@@ -184,7 +184,7 @@ def _noise(clean: Records, cells: Cells, sims: Sims, where: Positions, troubles:
 def _other_days(
     clean: Records, cells: Cells, sims: Sims, where: Positions, troubles: Troubles, draw: Stream
 ) -> Records:
-    """Records of the evening before or the night after, at the county where the person then was; or of a wrong clock."""
+    """Records of the hour before or after the date, in the county where the person then was; or of a wrong clock."""
     some = clean.take(draw.random(len(clean)) < troubles.wrong_day)
     before = draw.random(len(some)) < 0.5
     minute = draw.integers(0, 3600, len(some))

@@ -11,7 +11,7 @@ from popflow.errors import PopflowError
 
 
 def _trouble(rate: float, meaning: str, everyday: bool = False) -> float:
-    return field(default=rate if everyday else 0.0, metadata={"rate": rate, "meaning": meaning})  # type: ignore[no-any-return]
+    return field(default=rate if everyday else 0.0, metadata={"rate": rate, "meaning": meaning})
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,20 @@ class Troubles:
     duplicates: float = _trouble(0.021, "share of records that repeat token, cell and time of another", everyday=True)
     wrong_day: float = _trouble(0.0025, "share of records of another day than their file", everyday=True)
     free_text: float = _trouble(0.058, "share of mobile lines whose remark holds an unescaped delimiter", everyday=True)
-    damaged_records: float = _trouble(0.0002, "share of records without a token or with an unreadable time", everyday=True)
+    damaged_records: float = _trouble(
+        0.0002, "share of records without a token or with an unreadable time", everyday=True
+    )
     unknown_cells: float = _trouble(0.001, "share of records at cells that no cell table has ever held", everyday=True)
 
-    border_ping_pong: float = _trouble(0.05, "share of persons whose phone flips to a county across the border, briefly")
+    border_ping_pong: float = _trouble(
+        0.05, "share of persons whose phone flips to a county across the border, briefly"
+    )
     heard_across: float = _trouble(0.002, "share of records heard by a cell of a neighbouring county")
     night_silence: float = _trouble(0.50, "share of SIM-days without a record from 23:00 to 06:00")
     phone_off: float = _trouble(0.15, "share of travellers without a record while they travel, arrival included")
-    late_files: float = _trouble(0.10, "share of an MNO's areas and dates of which two evening hours come with the next date")
+    late_files: float = _trouble(
+        0.10, "share of an MNO's areas and dates of which two evening hours come with the next date"
+    )
     outages: float = _trouble(0.02, "share of an MNO's provinces and dates without records for 2 to 6 hours")
     new_cells: float = _trouble(0.01, "share of cells in use that the cell table lacks")
     unequal_shares: float = _trouble(0.30, "relative spread of the MNOs' shares from province to province")

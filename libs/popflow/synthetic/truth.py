@@ -46,7 +46,7 @@ CELLS = pa.schema(
 
 
 def write_cells(out: Path, places: Places, cells: Cells, table: pd.DataFrame) -> None:
-    """reference/cells.parquet by its contract; truth/cells.parquet: the county in which each cell stands, new ones too."""
+    """reference/cells.parquet by its contract; truth/cells.parquet: the county where each stands, new ones too."""
     _write(out / "reference" / "cells.parquet", pa.Table.from_pandas(table, CELLS, preserve_index=False))
     county = {"mno": np.array(MNOS)[cells.mno], "cell_id": cells.ids, "county": places.county_codes[cells.county]}
     _write(out / "truth" / "cells.parquet", pa.table({name: values.tolist() for name, values in county.items()}))
@@ -62,9 +62,9 @@ def write_people(out: Path, places: Places, home: Ints, troubles: Troubles, seed
     for part, persons in enumerate(parts_of(len(home))):
         for path, table in _people_of_part(out, places, home[persons], part, persons.start, troubles, seed).items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = writers.setdefault(path, None) or pq.ParquetWriter(path, table.schema, compression="zstd")  # type: ignore[arg-type]
-            writers[path] = writer
-            writer.write_table(table)
+            if path not in writers:
+                writers[path] = pq.ParquetWriter(path, table.schema, compression="zstd")
+            writers[path].write_table(table)
             sims += table.num_rows if path.stem == "sims" else 0
     for writer in writers.values():
         writer.close()
@@ -113,8 +113,8 @@ def write_day(out: Path, places: Places, move: DayMoves) -> None:
             "persons": persons,
         }
     )
-    population = flows.groupby(["date", "destination_county"], as_index=False)["persons"].sum()
-    population = population.rename(columns={"destination_county": "county"})
+    ended = flows.rename(columns={"destination_county": "county"})
+    population = ended.groupby(["date", "county"])["persons"].sum().reset_index()
     for name, frame in (("flows", flows), ("population", population)):
         table = pa.Table.from_pandas(frame, preserve_index=False)
         _write(out / "truth" / name / f"{move.date.isoformat()}.parquet", table)
@@ -132,7 +132,9 @@ class PositionsFile:
     def __enter__(self) -> PositionsFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.writer.close()
 
     def write(self, first_person: int, where: Positions) -> None:

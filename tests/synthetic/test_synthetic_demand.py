@@ -1,0 +1,146 @@
+"""Demand and scenario: the published figures come out again, and people add up."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import itertools
+from importlib import resources
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr, spearmanr
+
+from popflow.contracts import Contracts
+from popflow.errors import PopflowError
+from popflow.synthetic.demand import HUBEI, JIA_CODES, Demand, index_on, wuhan_destinations, wuhan_index
+from popflow.synthetic.moves import needed_persons, plan
+from popflow.synthetic.people import homes
+from popflow.synthetic.places import Places
+from popflow.synthetic.scenario import MASKS, counts, mask_shares, wuhan_2020
+from popflow.synthetic.troubles import Troubles
+
+JIA_TOTAL = 11_478_484
+WUHAN_CLOSES = dt.date(2020, 1, 23)
+
+
+def jia_rows() -> list[dict[str, str]]:
+    text = (
+        resources.files("popflow.synthetic").joinpath("data/jia_wuhan_outflow_296.csv").read_text(encoding="utf-8-sig")
+    )
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_jias_total_is_kept_over_the_prefectures_with_a_figure(places: Places) -> None:
+    with_figure = [code for row in jia_rows() for code in JIA_CODES.get(row["city_code"], [row["city_code"]])]
+    known = np.isin(places.prefecture_codes, with_figure)
+    assert wuhan_destinations(places)[known].sum() == pytest.approx(JIA_TOTAL)
+
+
+def test_every_row_of_jia_finds_its_prefecture(places: Places) -> None:
+    for row in jia_rows():
+        for code in JIA_CODES.get(row["city_code"], [row["city_code"]]):
+            assert code in places.prefecture_codes, row["city_cn"]
+
+
+def test_45_prefectures_have_an_assumed_figure(places: Places) -> None:
+    with_figure = {code for row in jia_rows() for code in JIA_CODES.get(row["city_code"], [row["city_code"]])}
+    without = set(places.prefecture_codes) - with_figure - {"420100"}
+    assert len(without) == 45
+    assert {"422800", "429000"} <= without
+    assumed = wuhan_destinations(places)[np.isin(places.prefecture_codes, list(without))]
+    assert (assumed > 0).mean() > 0.9  # Tibet's median is 0
+
+
+def test_wuhans_daily_volume_follows_the_index(demand: Demand) -> None:
+    for date, index in wuhan_index().items():
+        assert demand.on(date)[demand.wuhan].sum() == pytest.approx(demand.from_wuhan.sum() * index)
+
+
+def test_dates_outside_the_series_take_its_nearest_date() -> None:
+    assert index_on(dt.date(2019, 12, 1)) == index_on(dt.date(2020, 1, 1))
+    assert index_on(dt.date(2020, 3, 1)) == index_on(dt.date(2020, 2, 5))
+
+
+def test_nobody_comes_into_wuhan_once_it_is_closed(demand: Demand) -> None:
+    assert demand.on(WUHAN_CLOSES)[:, demand.wuhan].sum() == 0
+    assert demand.on(WUHAN_CLOSES - dt.timedelta(days=1))[:, demand.wuhan].sum() > 100_000
+
+
+def test_five_million_movers_a_day_leave_hubeis_prefectures(places: Places, demand: Demand) -> None:
+    hubei = places.in_province(HUBEI)
+    dates = [dt.date(2020, 1, day) for day in range(10, 25)]
+    assert np.mean([demand.on(date)[hubei].sum() for date in dates]) == pytest.approx(5e6, rel=0.02)
+    assert len(hubei.nonzero()[0]) == 14
+
+
+def test_movers_are_never_short_of_people(places: Places, demand: Demand) -> None:
+    scale, first, days = 2000.0, dt.date(2020, 1, 15), 12
+    needed = needed_persons(places, demand, scale, first, days)
+    home = homes(places, int(needed.sum() / 0.9) + 400, needed, seed=3)
+    wuhan, wanted = [], []
+    for day in plan(places, demand, scale, home, first, days, Troubles.none(), seed=3):
+        left = (places.prefecture[day.start] == demand.wuhan) & (places.prefecture[day.end] != demand.wuhan)
+        wuhan.append(int(left.sum()))
+        wanted.append(demand.on(day.date)[demand.wuhan].sum() / scale)
+    assert np.abs(np.array(wuhan) - wanted).max() < 5 * np.sqrt(max(wanted))
+    assert pearsonr(wuhan, wanted).statistic > 0.98
+
+
+def test_destinations_by_prefecture_are_in_jias_order(places: Places, demand: Demand) -> None:
+    scale, first, days = 200.0, dt.date(2020, 1, 20), 3
+    needed = needed_persons(places, demand, scale, first, days)
+    home = homes(places, int(needed.sum() / 0.9) + 400, needed, seed=3)
+    reached = np.zeros(len(places.prefecture_codes))
+    for day in plan(places, demand, scale, home, first, days, Troubles.all(), seed=3):
+        from_wuhan = places.prefecture[day.start[day.movers]] == demand.wuhan
+        reached += np.bincount(places.prefecture[day.destination[from_wuhan]], minlength=len(reached))
+    reached[demand.wuhan] = 0
+    shown = reached >= 20
+    assert shown.sum() > 40
+    assert spearmanr(reached[shown], wuhan_destinations(places)[shown]).statistic >= 0.95
+
+
+def test_the_scenario_spans_its_dates_and_needs_its_persons() -> None:
+    scenario = wuhan_2020(scale=100)
+    assert scenario.first + dt.timedelta(days=scenario.days - 1) == dt.date(2020, 2, 5)
+    assert scenario.movers == 50_000
+    assert wuhan_2020(scale=50).persons > scenario.persons
+    with pytest.raises(PopflowError, match="scale"):
+        wuhan_2020(scale=0.5)
+
+
+def test_counts_fit_the_contract_and_chain(contracts: Contracts, places: Places) -> None:
+    dates = list(counts(dt.date(2020, 1, 22), 2, seed=1))
+    (_, first), (_, second) = dates
+    assert list(first.columns) == list(contracts.table("flows_exact").columns)
+    assert first["persons"].min() >= 1
+    assert first["persons"].sum() == np.rint(places.population).sum()
+    ended = first.groupby("destination_county")["persons"].sum()
+    started = second.groupby("origin_county")["persons"].sum()
+    assert ended.to_dict() == started.to_dict()
+
+
+def test_counts_know_who_has_no_sim_at_an_mno() -> None:
+    _, frame = next(counts(dt.date(2020, 1, 22), 1, seed=1, scale=20.0))
+    without = np.array([list(row.values()) for row in frame["persons_without"]])
+    registered = frame["persons_registered"].to_numpy()
+    assert (registered <= frame["persons"]).all()
+    assert (without <= registered[:, None]).all()
+    expected = mask_shares(Troubles()) @ (1 - MASKS)
+    assert without.sum(axis=0) / registered.sum() == pytest.approx(expected, abs=0.001)
+    assert list(frame["persons_without"].iloc[0]) == ["mobile", "unicom", "telecom"]
+
+
+def test_counts_are_those_of_the_seed() -> None:
+    draws = [next(counts(dt.date(2020, 1, 22), 1, seed=seed, scale=100.0))[1] for seed in (1, 1, 2)]
+    assert draws[0].equals(draws[1])
+    assert not draws[0].equals(draws[2])
+
+
+def test_the_diagonal_never_runs_out(places: Places, demand: Demand) -> None:
+    population = np.bincount(places.prefecture, places.population)
+    for date in itertools.islice((dt.date(2019, 12, 31) + dt.timedelta(days=day) for day in range(37)), 37):
+        flows = demand.on(date)
+        population = population + flows.sum(axis=0) - flows.sum(axis=1)
+        assert (population[places.in_province(HUBEI)] > 2 * flows.sum(axis=1)[places.in_province(HUBEI)]).all(), date
