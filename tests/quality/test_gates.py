@@ -24,7 +24,7 @@ DAYLIGHT = np.array([2, 1, 1, 1, 1, 2, 5, 8, 9, 9, 9, 10, 10, 9, 9, 9, 9, 10, 10
 
 @pytest.fixture(scope="module")
 def gates(tmp_path_factory: pytest.TempPathFactory) -> Gates:
-    return Gates(tmp_path_factory.mktemp("ops") / "quality", DAY, "run1")
+    return Gates(tmp_path_factory.mktemp("ops") / "quality", DAY, "run1", pages=False)
 
 
 def activity(nights: int = 8) -> pd.DataFrame:
@@ -228,7 +228,12 @@ def test_a_contract_suite_finds_what_breaks_its_contract_and_keeps_no_value(gate
 
 
 def test_data_docs_hold_no_token_and_only_the_owner_can_read_them(gates: Gates, contracts: Contracts):
-    gates.check("intake", figures())
+    gates = Gates(gates.folder, DAY, "run2")
+    row = (DAY, "mobile", *["0123456789abcdef" * 2] * 4, "person", "420100")
+    gates.check_contract(
+        contracts.table("subscribers"), pd.DataFrame([row], columns=contracts.table("subscribers").columns)
+    )
+    gates.check("intake", figures(tallies=tallies(accepted=30, unknown_cell=960)))
     page = gates.docs()
     assert "intake" in page.read_text()
     report = scan([gates.folder], shapes_of(contracts))

@@ -66,10 +66,11 @@ class GateVerdict:
 
 
 class Gates:
-    """The gates of one run; GX's project lies in ops/quality."""
+    """The gates of one run; GX's project lies in ops/quality. pages: each check adds a page to the Data Docs."""
 
-    def __init__(self, folder: Path, date: dt.date, run_id: str) -> None:
+    def __init__(self, folder: Path, date: dt.date, run_id: str, *, pages: bool = True) -> None:
         self.folder = folder
+        self._pages = pages
         self._run_name = f"{date}.{run_id}"
         self._context = _context(folder)
 
@@ -114,7 +115,7 @@ class Gates:
         suite = context.suites.add_or_update(gx.ExpectationSuite(name, expectations=rules))
         definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
         definition = context.validation_definitions.add_or_update(definition)
-        pages: Any = [gx.checkpoint.UpdateDataDocsAction(name="pages")]
+        pages: Any = [gx.checkpoint.UpdateDataDocsAction(name="pages")] if self._pages else []
         checkpoint = gx.Checkpoint(name=name, validation_definitions=[definition], actions=pages, result_format=form)
         checkpoint = context.checkpoints.add_or_update(checkpoint)
         ran = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=RunIdentifier(run_name=self._run_name))

@@ -1,0 +1,37 @@
+"""The night: at 02:00 Asia/Shanghai, for the day before; one run at a time, missed ones in order.
+
+The release job writes nothing where the date is not complete, and says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+from night_plan import MNOS, STEPS, ZONE, edges, setting
+from tasks import arguments, delivery, job, upkeep
+
+FIRST = setting("FIRST_DATE")  # the first date of the service: all since then are caught up with
+
+with DAG(
+    "popflow_nightly",
+    schedule=CronDataIntervalTimetable("0 2 * * *", ZONE),
+    start_date=dt.datetime.fromisoformat(f"{FIRST or '2020-01-01'}T02:00:00+08:00"),
+    catchup=bool(FIRST),
+    max_active_runs=1,
+    dagrun_timeout=dt.timedelta(hours=20),
+    doc_md=__doc__,
+    tags=["popflow"],
+) as dag:
+    landed = [delivery(mno) for mno in MNOS]
+    steps = {}
+    for step in STEPS:
+        each = [arguments("--mno", mno) for mno in MNOS] if step.each_mno else [arguments()]
+        in_order = {"depends_on_past": True} if step.name == "persons" else {}
+        steps[step.name] = job(step, map_index_template="{{ task.application_args[-1] }}", **in_order).expand(
+            application_args=each
+        )
+    for before, after in sorted(edges()):
+        steps[before] >> steps[after]
+    landed >> steps["intake"]
+    steps["release"] >> upkeep()

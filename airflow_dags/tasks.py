@@ -1,0 +1,85 @@
+"""The tasks that the DAGs are made of: a sensor for a delivery, a spark-submit of a job, the upkeep."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.sensors.filesystem import FileSensor
+from airflow.sdk import Asset
+from night_plan import DEADLINE, HOUSE, STEPS, ZONE, Step, setting
+from notice import Notice
+
+# A run at 02:00 is of the day before; a run that somebody starts names its date.
+DATE = "{{ dag_run.conf.get('date') or data_interval_start.in_timezone('" + ZONE + "').to_date_string() }}"
+RETRIES: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay": dt.timedelta(seconds=int(setting("RETRY_SECONDS", "300"))),
+    "on_failure_callback": Notice("failed", DATE),
+}
+
+
+def asset(table: str) -> Asset:
+    """A table of the lake, as Airflow knows it."""
+    return Asset(name=table, uri=f"x-popflow://lake/{table}")
+
+
+def delivery(mno: str) -> FileSensor:
+    """Waits, without holding a worker, until the MNO's manifest is there; late is a failure that people are told of."""
+    return FileSensor(
+        task_id=f"delivery_{mno}",
+        filepath=f"{setting('LANDING')}/{mno}/{DATE}/*/manifest.json",
+        deferrable=True,
+        poke_interval=float(setting("POKE_SECONDS", "60")),
+        timeout=float(setting("DEADLINE_SECONDS", str(DEADLINE.total_seconds()))),
+        on_failure_callback=Notice("late", DATE),
+    )
+
+
+def job(step: Step, **more: Any) -> Any:
+    """spark-submit of one job, partial: expand it over arguments."""
+    return SparkSubmitOperator.partial(
+        task_id=step.name,
+        application=str(HOUSE / "jobs" / f"{step.name}.py"),
+        name=f"popflow_{step.name}",
+        jars=",".join(str(jar) for jar in sorted((HOUSE / ".jars").glob("*.jar"))),
+        conf=spark_conf(),
+        inlets=[asset(table) for table in step.reads],
+        outlets=[asset(table) for table in step.writes],
+        execution_timeout=step.timeout,
+        **RETRIES,
+        **more,
+    )
+
+
+def arguments(*more: str) -> list[str]:
+    """Command line of a job; secrets come from files that the environment names, never from here."""
+    return ["--date", DATE, "--landing", setting("LANDING"), "--lake", setting("LAKE"), *more]
+
+
+def upkeep() -> BashOperator:
+    """Quality page, leak scan and retention, once the date is through."""
+    python = HOUSE / ".venv" / "bin" / "python"
+    return BashOperator(
+        task_id="upkeep",
+        bash_command=f"{python} -m popflow.operations.upkeep --date {DATE} --lake $POPFLOW_LAKE",
+        append_env=True,
+        execution_timeout=dt.timedelta(hours=1),
+        **RETRIES,
+    )
+
+
+def spark_conf() -> dict[str, str]:
+    """What a job needs to open Delta tables; memory and the rest come from spark-defaults.conf of the cluster."""
+    return {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.driver.memory": setting("DRIVER_MEMORY", "4g"),
+    }
+
+
+def by_name(name: str) -> Step:
+    """A step of the night."""
+    return next(step for step in STEPS if step.name == name)
