@@ -18,12 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import LinearConstraint, milp
+from scipy.sparse import coo_array
 
 from popflow import contracts, disclosure
 from popflow.contracts import Disclosure
 from popflow.disclosure.chain import FLOWS, flow_tree
 from popflow.disclosure.exact import finest_cells
-from popflow.disclosure.rules import PERSONS, Rules, publishable
+from popflow.disclosure.rules import PERSONS, REGISTERED, Rules, publishable
 
 DATE = dt.date(2020, 1, 22)
 MNOS = {"mobile": 0.58, "unicom": 0.20, "telecom": 0.22}
@@ -95,6 +97,70 @@ def primary_shares(exact: pd.DataFrame, covered: Sequence[str], rules: Rules) ->
     return {name: float(own[publishable(own, rules), PERSONS].sum() / total) for name, own in counts.items()}
 
 
+def optimum(exact: pd.DataFrame, covered: Sequence[str], rules: Rules, step: str) -> float:
+    """The largest share of flow that any admissible fold of the chain shows at a step, by an integer program.
+
+    Admissible is what the rules allow without saying which siblings join a rest: publishable cells under shown parents,
+    rests that are publishable and hold enough children, all or none of fewer. What a reader could work out from the
+    rules is not in it, so that it is an upper bound.
+    """
+    tree = flow_tree(contracts.load().areas, covered, FLOWS)
+    moves = exact.rename(columns={"origin_county": "origin_code", "destination_county": "destination_code"})
+    cells = tree.counts(finest_cells(moves, list(MNOS)), list(MNOS))
+    counts = [nodes.counts(cells) for nodes in tree.steps]
+    offset = np.concatenate([[0], np.cumsum([len(own) for own in counts])])
+    families = [(s, p) for s in range(1, len(counts)) for p in range(len(counts[s - 1]))]
+    kinds = offset[-1] + 2 * np.arange(len(families))  # for each family two more: it has a rest; it shows none
+    best = np.zeros(offset[-1] + 2 * len(families))
+    most = np.ones(best.size)
+    wanted = [nodes.step.name for nodes in tree.steps].index(step)
+    best[offset[wanted] : offset[wanted + 1]] = -counts[wanted][:, PERSONS]
+    for number, own in enumerate(counts):
+        most[offset[number] : offset[number + 1]] = publishable(own, rules)
+    rows: list[tuple[dict[int, float], float]] = []  # sum of coefficient times variable <= bound
+    for (number, parent), kind in zip(families, kinds, strict=True):
+        child = np.flatnonzero(tree.steps[number].parent == parent)
+        rows += _family(child + offset[number], counts[number][child], parent + offset[number - 1], int(kind), rules)
+    place = [(r, v, c) for r, (terms, _) in enumerate(rows) for v, c in terms.items()]
+    r, v, c = (np.array(column) for column in zip(*place, strict=True))
+    matrix = coo_array((c, (r, v)), shape=(len(rows), best.size)).tocsr()
+    limits = LinearConstraint(matrix, ub=np.array([bound for _, bound in rows]))
+    found = milp(
+        best, constraints=limits, integrality=np.ones(best.size), bounds=(0, most), options={"time_limit": 120}
+    )
+    return float(-found.fun / counts[0][:, PERSONS].sum())
+
+
+def _family(
+    child: np.ndarray, counts: np.ndarray, parent: int, has_rest: int, rules: Rules
+) -> list[tuple[dict[int, float], float]]:
+    """What the rules ask of one family: a child is shown under a shown parent; all, none, or those beside a rest."""
+    none, size = has_rest + 1, len(child)
+    rows = [({int(one): 1.0, parent: -1.0}, 0.0) for one in child] + [
+        ({int(one): 1.0, none: 1.0}, 1.0) for one in child
+    ]
+    rows.append(({int(one): -1.0 for one in child} | {has_rest: -size, none: -size}, -float(size)))
+    least = np.array([rules.rest_children, rules.k, *[rules.floor] * (counts.shape[1] - 2)])
+    weights = np.column_stack([np.ones(size), counts[:, REGISTERED:]])
+    for need, weight in zip(least, weights.T, strict=True):
+        rows.append(
+            (
+                {int(one): float(w) for one, w in zip(child, weight, strict=True)} | {has_rest: float(need)},
+                float(weight.sum()),
+            )
+        )
+    if size < rules.rest_children:
+        rows.append(({has_rest: 1.0}, 0.0))
+    return rows
+
+
+def small_instances(people: pd.Series, seed: int) -> tuple[pd.DataFrame, list[str]]:
+    """A night of fewer counties: three prefectures of Hubei and some of four other provinces."""
+    begins = ("4201", "4205", "4290", "4301", "4302", "4401", "4419", "1101", "4105", "4106")
+    few = people[people.index.str.startswith(begins)]
+    return night(few, 60_000, seed), list(few.index)
+
+
 def main() -> None:
     """Print a table of the figures of every seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -104,15 +170,28 @@ def main() -> None:
     chosen = parser.parse_args()
     people, parameters = counties(chosen.counties), contracts.load().disclosure
     for seed in chosen.seeds:
-        exact = night(people, chosen.movers, seed)
-        began = time.perf_counter()
-        table = protect(exact, list(people.index), parameters)
-        seconds = time.perf_counter() - began
-        primary = primary_shares(exact, list(people.index), Rules.of(parameters))
-        print(f"seed {seed}: {len(exact):,} cells, {len(table.rows):,} rows, {seconds:.1f} s")
-        for step, share in table.shares.items():
-            shown, cells = table.cells[step]
-            print(f"  {step:10} {share:7.1%} of flow, {shown:7,} of {cells:7,} cells; primary {primary[step]:7.1%}")
+        _print_night(people, chosen.movers, seed, parameters)
+        _print_beside_the_optimum(people, seed, parameters)
+
+
+def _print_night(people: pd.Series, movers: int, seed: int, parameters: Disclosure) -> None:
+    exact, covered = night(people, movers, seed), list(people.index)
+    began, worked = time.perf_counter(), time.process_time()
+    table = protect(exact, covered, parameters)
+    seconds, of_cpu = time.perf_counter() - began, time.process_time() - worked
+    primary = primary_shares(exact, covered, Rules.of(parameters))
+    print(f"seed {seed}: {len(exact):,} cells, {len(table.rows):,} rows, {seconds:.1f} s ({of_cpu:.1f} s of one core)")
+    for step, share in table.shares.items():
+        shown, cells = table.cells[step]
+        print(f"  {step:10} {share:7.1%} of flow, {shown:7,} of {cells:7,} cells; primary alone {primary[step]:7.1%}")
+
+
+def _print_beside_the_optimum(people: pd.Series, seed: int, parameters: Disclosure) -> None:
+    exact, covered = small_instances(people, seed)
+    shares = protect(exact, covered, parameters).shares
+    for step in ("county", "pair"):
+        best = optimum(exact, covered, Rules.of(parameters), step)
+        print(f"  {len(covered)} counties, {step}: {shares[step]:.2%} of flow, at best {best:.2%}")
 
 
 if __name__ == "__main__":
