@@ -36,7 +36,7 @@ class Manifest(BaseModel):
     event_date: dt.date
     delivery_id: PlainName
     created_at_utc: str = ""
-    files: list[ManifestFile]
+    files: list[ManifestFile] = Field(min_length=1)
 
 
 class Delivery(NamedTuple):

@@ -6,22 +6,23 @@ every line keeps its number. Splitting into fields is SQL (`popflow.intake.feed_
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
-import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_lib
 
 SCHEMA = pa.schema([("line", pa.string()), ("row_number", pa.int64())])
 CHUNK = 1 << 18  # fits the second-level cache: larger chunks are slower
 LONGEST_LINE = 16 << 20  # a longer line becomes an empty one: counted, numbered, not parsed
 NEWLINE, CARRIAGE_RETURN, SPACE = 10, 13, 32
 BOM = b"\xef\xbb\xbf"
-DAMAGE: tuple[type[Exception], ...] = (EOFError, igzip.BadGzipFile, isal_zlib.error, zlib.error)  # what unzipping says of a damaged file
+# What unzipping says of a damaged file; any other fault of reading is the storage's.
+DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, igzip_lib.IsalError)
 
 
 class HashedFile(io.RawIOBase):

@@ -1,0 +1,232 @@
+"""The intake of one date: every ready delivery that is not in yet, in one commit; then the law; then `deliveries`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from popflow.errors import PopflowError
+from popflow.intake import cell_table, law, progress, tasks
+from popflow.intake.deliveries import Delivery, Landing, ManifestFile, discover
+from popflow.intake.packing import budget, packs
+from popflow.intake.reduction import Limits
+from popflow.intake.storage import open_address
+from popflow.intake.summary import IntakeSummary, summarise
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from popflow.lake import Lake
+
+Engine = Literal["duckdb", "spark"]
+Progress = Callable[[int, int], None]  # tasks done, tasks in all
+
+
+class Planned(NamedTuple):
+    """A delivery to take in: its files that are new, and those that an earlier file repeats."""
+
+    delivery: Delivery
+    fresh: list[ManifestFile]
+    redelivered: list[ManifestFile]
+
+
+def take_in(
+    lake: Lake,
+    landing: str,
+    date: dt.date,
+    mnos: Sequence[str],
+    *,
+    engine: Engine = "duckdb",
+    on_progress: Progress | None = None,
+    limits: Limits | None = None,
+) -> IntakeSummary:
+    """Take in every ready delivery in the date's landing folders that is not in yet, late ones too.
+
+    Presence, tallies and quarantine leave in one commit; a delivery counts once `deliveries` names it, after the law
+    has been checked. A rerun takes in nothing twice. Raises PopflowError, and changes nothing, where the landing folder
+    or an MNO's delivery is missing; a refused delivery beside a sound one is a line of the summary.
+    """
+    found = discover(landing, date, lake.contracts, mnos)
+    found = found._replace(ready=_not_changed(lake, date, found))
+    _refuse_absent(found, date, mnos)
+    taken: list[str] = []
+    while wave := _next_wave(lake, found.ready):
+        _take(lake, wave, engine, on_progress, limits or Limits())
+        taken += [f"{planned.delivery.mno}/{planned.delivery.delivery_id}" for planned in wave]
+    return summarise(lake, date, mnos, taken, found.waiting, found.refused)
+
+
+def _refuse_absent(found: Landing, date: dt.date, mnos: Sequence[str]) -> None:
+    for mno in mnos:
+        if any(delivery.mno == mno for delivery in found.ready):
+            continue
+        if refused := [line for line in found.refused if f"/{mno}/" in line]:
+            raise PopflowError(refused[0])
+        if waiting := [address for address in found.waiting if f"/{mno}/" in address]:
+            raise PopflowError(f"{mno}: no delivery for {date} is ready; {waiting[0]} has no manifest.json yet")
+        raise PopflowError(f"{mno}: no delivery for {date} in landing; wait for it, or leave {mno} out of the MNOs")
+
+
+def _not_changed(lake: Lake, date: dt.date, found: Landing) -> list[Delivery]:
+    """The deliveries that are new, or the same as when they were taken in; the others are refused."""
+    before = _files_taken_in(lake, [delivery.delivery_id for delivery in found.ready])
+    same = []
+    for delivery in found.ready:
+        earlier = before.get((delivery.mno, delivery.delivery_id), {})
+        if earlier.get("date", date) != date:
+            found.refused.append(f"{delivery.address}: delivery_id: {delivery.delivery_id} was taken in for "
+                                 f"{earlier['date']}; an id is an MNO's only once")  # fmt: skip
+        elif earlier and earlier["files"] != {(file.name, file.sha256) for file in delivery.manifest.files}:
+            found.refused.append(f"{delivery.address}: its manifest has changed since it was taken in; "
+                                 "send what is new as a delivery of its own")  # fmt: skip
+            same.append(delivery)
+        else:
+            same.append(delivery)
+    return same
+
+
+def _files_taken_in(lake: Lake, delivery_ids: list[str]) -> dict[tuple[str, str], dict]:
+    if not delivery_ids or not lake.exists("deliveries"):
+        return {}
+    files = lake.read_pandas("deliveries", ["mno", "delivery_id", "delivery_date", "file", "sha256"],
+                             delivery_id=delivery_ids)  # fmt: skip
+    taken: dict[tuple[str, str], dict] = {}
+    for mno, delivery_id, date, file, sha256 in files.itertuples(index=False, name=None):
+        entry = taken.setdefault((mno, delivery_id), {"date": date, "files": set()})
+        entry["files"].add((file, sha256))
+    return taken
+
+
+def _next_wave(lake: Lake, ready: list[Delivery]) -> list[Planned]:
+    """What to take in together: no file of a wave repeats one of another delivery in it.
+
+    Whether a repeated file may be ignored shows only when the first copy is in: it may have been damaged.
+    """
+    taken = _files_taken_in(lake, [delivery.delivery_id for delivery in ready])
+    left = [delivery for delivery in ready if (delivery.mno, delivery.delivery_id) not in taken]
+    accepted = _accepted_fingerprints(lake, left)
+    wave: list[Planned] = []
+    pending: set[tuple[str, str]] = set()
+    for delivery in left:
+        prints = {(delivery.mno, file.sha256) for file in delivery.manifest.files} - accepted
+        if not prints & pending:
+            wave.append(_planned(delivery, accepted))
+        pending |= prints
+    return wave
+
+
+def _planned(delivery: Delivery, accepted: set[tuple[str, str]]) -> Planned:
+    planned = Planned(delivery, [], [])
+    seen = set(accepted)
+    for file in delivery.manifest.files:
+        fingerprint = (delivery.mno, file.sha256)
+        (planned.redelivered if fingerprint in seen else planned.fresh).append(file)
+        seen.add(fingerprint)
+    return planned
+
+
+def _accepted_fingerprints(lake: Lake, deliveries: list[Delivery]) -> set[tuple[str, str]]:
+    prints = sorted({file.sha256 for delivery in deliveries for file in delivery.manifest.files})
+    if not prints or not lake.exists("deliveries"):
+        return set()
+    found = lake.read_pandas("deliveries", ["mno", "sha256"], sha256=prints, status="accepted")
+    return set(zip(found.mno, found.sha256, strict=True))
+
+
+def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> None:
+    scratch = f"{lake.zone('restricted')}/_scratch/{uuid.uuid4().hex}"
+    partitions = [{"mno": p.delivery.mno, "delivery_id": p.delivery.delivery_id} for p in wave]
+    try:
+        with progress.watched(lake.spark, on_progress):
+            lake.replace_partitions("intake", _intake(lake, wave, scratch, engine, limits), partitions)
+    except PopflowError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Spark wraps what its tasks raise in types of its own
+        raise PopflowError(_one_line(error)) from None
+    finally:
+        _remove(scratch)
+    tallies = lake.read_pandas("tallies", **_any_of(partitions))
+    law.refuse_difference(_manifest_rows(wave), tallies[_of(wave, tallies)])
+    lake.replace_partitions("deliveries", _files(lake, wave, law.whole_files(tallies)), partitions)
+
+
+def _intake(lake: Lake, wave: list[Planned], scratch: str, engine: Engine, limits: Limits) -> DataFrame:
+    contract = lake.contracts.table("intake")
+    cells = _write_cells(lake, wave, scratch)
+    cores = lake.spark.sparkContext.defaultParallelism
+    total = sum(file.bytes for planned in wave for file in planned.fresh)
+    made = packs([(p.delivery, p.fresh) for p in wave], budget(total, cores))
+    feeds = {p.delivery.mno: lake.contracts.feeds[p.delivery.feed] for p in wave}
+    if engine == "spark":
+        from popflow.intake.spark_sql import reduced_by_spark
+
+        frame = reduced_by_spark(lake.spark, made, feeds, cells, contract)
+    else:
+        task = tasks.PackTask(feeds, cells, contract, limits)
+        frame = tasks.combined(tasks.reduced(lake.spark, made, task, contract))
+    unlisted = [
+        {"mno": p.delivery.mno, "delivery_id": p.delivery.delivery_id, "kind": "quarantine", "file": name,
+         "reason": "file_unlisted"}
+        for p in wave for name in p.delivery.unlisted
+    ]  # fmt: skip
+    return frame.unionByName(lake.spark.createDataFrame(unlisted, contract.spark_schema()))
+
+
+def _write_cells(lake: Lake, wave: list[Planned], scratch: str) -> dict[str, str]:
+    """Address of each MNO's cell table of the night."""
+    addresses: dict[str, str] = {}
+    for planned in wave:
+        mno = planned.delivery.mno
+        if mno in addresses:
+            continue
+        columns = ["mno", "cell_id", "county_code", "area_share", "valid_from", "valid_to"]
+        known = lake.read_arrow("cell_to_county", columns, mno=mno)
+        if not known.num_rows:
+            raise PopflowError(f"cell_to_county has no cell of {mno}; load them: popflow reference load cells FILE")
+        feed = lake.contracts.feeds[planned.delivery.feed]
+        addresses[mno] = f"{scratch}/cells-{mno}.parquet"
+        date = planned.delivery.manifest.event_date
+        cell_table.write_cells(cell_table.cell_table(known, feed, date), addresses[mno])
+    return addresses
+
+
+def _files(lake: Lake, wave: list[Planned], set_aside: dict[law.FileKey, str]) -> DataFrame:
+    now = dt.datetime.now(dt.UTC)
+    rows = []
+    for delivery, fresh, redelivered in wave:
+        for file in (*fresh, *redelivered):
+            key = (delivery.mno, delivery.delivery_id, file.name)
+            status = "redelivered" if file in redelivered else "quarantined" if key in set_aside else "accepted"
+            rows.append((delivery.mno, delivery.delivery_id, delivery.manifest.event_date, file.name, file.area,
+                         file.bytes, file.sha256, file.rows, status, now))  # fmt: skip
+    return lake.spark.createDataFrame(rows, lake.contracts.table("deliveries").spark_schema())
+
+
+def _manifest_rows(wave: list[Planned]) -> dict[law.FileKey, int]:
+    return {(p.delivery.mno, p.delivery.delivery_id, file.name): file.rows for p in wave for file in p.fresh}
+
+
+def _of(wave: list[Planned], rows) -> list[bool]:  # type: ignore[no-untyped-def]
+    mine = {(p.delivery.mno, p.delivery.delivery_id) for p in wave}
+    return [key in mine for key in zip(rows.mno, rows.delivery_id, strict=True)]
+
+
+def _any_of(partitions: list[dict[str, str]]) -> dict[str, list[str]]:
+    return {column: sorted({partition[column] for partition in partitions}) for column in ("mno", "delivery_id")}
+
+
+def _remove(address: str) -> None:
+    from pyarrow.fs import FileType
+
+    system, path = open_address(address)
+    if system.get_file_info(path).type == FileType.Directory:
+        system.delete_dir(path)
+
+
+def _one_line(error: Exception) -> str:
+    """What a task said, without Spark's stack; never a line of a file, since tasks say none."""
+    said = re.findall(r"^(?:\w+\.)*(?:PopflowError|RuntimeError|MemoryError|OSError): (.+)$", str(error), re.MULTILINE)
+    return said[-1].strip() if said else f"intake failed in Spark ({type(error).__name__}); see the log of its tasks"
