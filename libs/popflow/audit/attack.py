@@ -98,7 +98,7 @@ class Attack:
 
     def trees_of(self, release: Release) -> list[Tree]:
         """The chains of a release with its rows in place."""
-        kept = self.trees.get(release.digest)
+        kept = self.trees.get(release.rows_digest)
         if kept is not None:
             return kept
         while len(self.trees) >= TREES_KEPT:
@@ -119,7 +119,7 @@ class Attack:
             self.count("cells", sum(int(grid.is_cell.sum()) for grid in tree.grids))
         if sum(int(tree.values[0].sum()) for tree in trees) != int(release.counts.values[0].sum()):
             raise Malformed("atoms: persons whose origin belongs to no chain, or to two")
-        self.trees[release.digest] = trees
+        self.trees[release.rows_digest] = trees
         return trees
 
     def _block(self, history: History, block: Release) -> Iterator[Finding]:

@@ -50,6 +50,24 @@ def exposed(group: Group) -> bool:
     return any(len(values) == 1 and 0 < min(values) < group.limit for values in feasible_values(group))
 
 
+def follows(group: Group, unknown: tuple[int, ...]) -> bool:
+    """Whether a table of the unknown persons is one that these rules would give, no other MNO being in the way.
+
+    Where it is not, what they leave possible is not the truth, and nobody who trusts them learns anything.
+    """
+    children = tuple(range(len(unknown)))
+    joined = tuple(i for i in children if unknown[i] >= group.small[i])
+    if any(unknown[i] > group.joined[i] for i in joined):
+        return False
+    if len(unknown) <= LEAST or not joined:
+        return len(joined) < len(unknown)
+    others = tuple(i for i in children if i != joined[0])
+    before = sum(unknown[i] for i in others)
+    if len(joined) > 1 or not group.enough(before, others):
+        return len(joined) == 1
+    return len(unknown) <= CHECKED + 1 and exposed(_before_joining(group, joined[0], unknown[joined[0]]))
+
+
 def _feasible_ranges(group: Group) -> list[Ranges]:
     n = len(group.own)
     if n == LEAST:
@@ -120,15 +138,21 @@ def _one_joined_an_exposed_rest(group: Group, j: int, ranges: list[Ranges]) -> N
     for value in range(group.small[j], min(group.joined[j], group.total) + 1):
         if not group.enough(group.total - value, others):
             break
-        smallest = value + group.own[j]
-        before = replace(
-            group,
-            own=tuple(group.own[i] for i in others),
-            small=tuple(group.small[i] for i in others),
-            joined=tuple(smallest - group.own[i] - (i > j) for i in others),
-            total=group.total - value,
-        )
+        before = _before_joining(group, j, value)
         if exposed(before):
             ranges[j].append((value, value))
             for i, of_child in zip(others, _feasible_ranges(before), strict=True):
                 ranges[i] += of_child
+
+
+def _before_joining(group: Group, j: int, value: int) -> Group:
+    """The rest that child j joined with so many unknown persons, when j was the smallest shown."""
+    others = tuple(i for i in range(len(group.own)) if i != j)
+    smallest = value + group.own[j]
+    return replace(
+        group,
+        own=tuple(group.own[i] for i in others),
+        small=tuple(group.small[i] for i in others),
+        joined=tuple(smallest - group.own[i] - (i > j) for i in others),
+        total=group.total - value,
+    )

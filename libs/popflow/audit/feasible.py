@@ -7,8 +7,9 @@ more holds at most one that joined. An MNO knows besides how many of each child'
 searches the others. That a child may be withheld for the sake of another MNO would only make more figures possible; it
 is left out, so that no more is called safe than is.
 
-A child is exposed when these rules leave one figure for it, in 1..k-1 (for an MNO 1..floor-1), and that is the true
-one. First bounds for all rests of a step at once; those that the bounds do not clear are enumerated.
+A child is exposed when these rules leave one figure for it, in 1..k-1 (for an MNO 1..floor-1), and hold for the true
+table; where they do not, another MNO having been in the way, who trusts them is wrong. First bounds for all rests of a
+step at once; those that the bounds do not clear are enumerated.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from popflow.audit.differences import Limits
-from popflow.audit.enumerate import Group, feasible_values
+from popflow.audit.enumerate import Group, feasible_values, follows
 from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
 from popflow.audit.verdict import Finding
 
@@ -133,6 +134,8 @@ def _enumerated(
         k=limits.k,
         floor=0 if mno < 0 else limits.floor,
     )
+    if not follows(group, tuple(hidden.unknown[here].tolist())):
+        return
     possible = feasible_values(group)
     i, j = divmod(rest, before.shown.shape[1])
     for place, values in zip(here, possible, strict=True):

@@ -10,12 +10,15 @@ from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from popflow.audit.counts import Counts, Malformed, counts_of, without_columns
+from popflow.audit.counts import Counts, Malformed, counts_of
 
 ReleaseKey = tuple[str, dt.date, int]  # indicator, date, release
 Atoms = pd.DataFrame | Callable[[str, dt.date, int], pd.DataFrame]
 PerNight = Mapping[ReleaseKey, Collection[str]] | Mapping[dt.date, Collection[str]] | Collection[str]
+ABSENT = -1  # in a digest: no figure for this MNO
 KEY = ["indicator", "date", "release"]
 PLACE = ["origin_level", "origin_code", "destination_level", "destination_code"]
 
@@ -81,12 +84,6 @@ class Release:
         planted = self.known[0].digest() if self.known else ""
         seen = hashlib.sha256(repr((self.key, self.mnos, sorted(self.covered), planted)).encode())
         return _hash_frame(self.rows, PLACE, seen).hexdigest()
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of rows and atoms."""
-        changes = [(number, a.digest(), b.digest()) for number, (a, b) in sorted(self.changes.items())]
-        return hashlib.sha256(repr((self.rows_digest, self.counts.digest(), changes)).encode()).hexdigest()
 
     def planted(
         self,
@@ -169,27 +166,32 @@ def audited_digest(rows: pd.DataFrame, atoms: pd.DataFrame, history_version: str
     seen = hashlib.sha256(repr(("history", history_version)).encode())
     _hash_frame(rows, [*KEY, *PLACE], seen)
     if len(atoms) and "persons_without" in atoms:
-        names = sorted({str(name) for one in atoms["persons_without"] for name, _ in _items(one)})
-        wide = without_columns(atoms, names)
-        atoms = atoms.drop(columns="persons_without").assign(
-            **{f"without_{name}": wide[name].to_numpy() for name in names}
-        )
+        maps = [one if isinstance(one, dict) else dict(one) for one in atoms["persons_without"]]
+        names = sorted({name for one in maps for name in one})
+        wide = {f"without_{name}": [one.get(name, ABSENT) for one in maps] for name in names}
+        atoms = atoms.drop(columns="persons_without").assign(**wide)
     _hash_frame(atoms, [*KEY, "change", "against_release", "origin_code", "destination_code"], seen)
     return seen.hexdigest()
 
 
-def _items(one: object) -> Collection[tuple[str, int]]:
-    return one.items() if isinstance(one, dict) else one  # type: ignore[return-value]
-
-
 def _hash_frame(frame: pd.DataFrame, order: Sequence[str], seen: hashlib._Hash) -> hashlib._Hash:
-    keys = [name for name in order if name in frame]
-    frame = frame.sort_values(keys, kind="stable") if keys and len(frame) else frame
-    for name in sorted(map(str, frame.columns)):
-        column = frame[name]
-        seen.update(f"\x1e{name}\x1f{len(column)}\x1f".encode())
-        if pd.api.types.is_integer_dtype(column) and not column.isna().any():
-            seen.update(column.to_numpy(dtype=np.int64).tobytes())
-        else:
-            seen.update("\x1f".join(column.map(str)).encode())
+    """Hash a frame's values in the order of its key; numbers and texts of the same look are the same."""
+    names = sorted(map(str, frame.columns))
+    table = pa.table({name: _plain(frame[name]) for name in names})
+    keys = [(name, "ascending") for name in order if name in names]
+    if keys and len(frame):
+        table = table.take(pc.sort_indices(table, sort_keys=keys))
+    for name in names:
+        seen.update(f"\x1e{name}\x1f{len(frame)}\x1f".encode())
+        for buffer in pa.concat_arrays(table[name].chunks).buffers() if len(frame) else ():
+            seen.update(buffer if buffer is not None else b"-")
     return seen
+
+
+def _plain(column: pd.Series) -> pa.Array:
+    if pd.api.types.is_integer_dtype(column) and not column.isna().any():
+        return pa.array(column.to_numpy(dtype=np.int64))
+    places, distinct = pd.factorize(column, use_na_sentinel=False)
+    return pa.array(np.array([str(one) for one in distinct], dtype=object), type=pa.large_string()).take(
+        pa.array(places)
+    )

@@ -247,38 +247,51 @@ def _province(code: str) -> str:
     return code[:2] + "0000"
 
 
+@dataclass(frozen=True)
+class Codes:
+    """A column of codes: which distinct one each row bears."""
+
+    places: np.ndarray
+    distinct: list[str]
+
+    @classmethod
+    def of(cls, column: pd.Series) -> Codes:
+        """Codes of a column."""
+        places, distinct = pd.factorize(column)
+        return cls(places, [str(code) for code in distinct])
+
+    def on(self, axis: Sequence[str], prefix: str) -> np.ndarray:
+        """For each row the place of its code on an axis, behind a prefix; -1 where it has none."""
+        place = {prefix + code: i for i, code in enumerate(axis)}
+        found = np.array([place.get(code, -1) for code in self.distinct], dtype=np.int64)
+        return found[self.places] if len(found) else self.places
+
+
 def place_rows(tree: Tree, rows: pd.DataFrame) -> None:
     """Put each published row in its place on the grids; tree.used holds the positions of those that have one."""
-    levels = rows["origin_level"].astype(str) + ">" + rows["destination_level"].astype(str)
-    positions = {pair: np.flatnonzero(levels == pair) for pair in levels.unique()}
+    levels = Codes.of(rows["origin_level"] + ">" + rows["destination_level"])
+    codes = Codes.of(rows["origin_code"]), Codes.of(rows["destination_code"])
+    persons = rows["persons"].to_numpy(dtype=np.int64)
     for before, grid in zip([None, *tree.grids[:-1]], tree.grids, strict=True):
-        at = positions.get(f"{grid.origin_level}>{grid.destination_level}")
-        if at is None:
-            continue
-        chosen = rows.iloc[at]
-        _place(tree, at, grid.shown, grid.origins, grid.destinations, chosen, "", None, grid.is_cell)
+        mine = levels.on([f"{grid.origin_level}>{grid.destination_level}"], "") == 0
+        _place(tree, mine, codes, persons, grid.shown, (grid, grid.is_cell), None)
         if before is not None and grid.rest_on:
-            _place(tree, at, grid.rest, before.origins, before.destinations, chosen, REST, grid.rest_on, before.is_cell)
+            _place(tree, mine, codes, persons, grid.rest, (before, before.is_cell), grid.rest_on)
 
 
 def _place(
     tree: Tree,
-    at: np.ndarray,
+    mine: np.ndarray,
+    codes: tuple[Codes, Codes],
+    persons: np.ndarray,
     target: np.ndarray,
-    origins: Sequence[str],
-    destinations: Sequence[str],
-    rows: pd.DataFrame,
-    prefix: str,
-    on: str | None,
-    is_cell: np.ndarray,
+    axes: tuple[Grid, np.ndarray],
+    rest_on: str | None,
 ) -> None:
-    origin = rows["origin_code"].map({(prefix if on == "origin" else "") + c: i for i, c in enumerate(origins)})
-    column = rows["destination_code"].map(
-        {(prefix if on == "destination" else "") + c: i for i, c in enumerate(destinations)}
-    )
-    known = (origin.notna() & column.notna()).to_numpy()
-    i, j = origin[known].to_numpy(dtype=np.int64), column[known].to_numpy(dtype=np.int64)
-    real = is_cell[i, j]
-    i, j, kept = i[real], j[real], at[known][real]
-    target[i, j] = rows["persons"].to_numpy(dtype=np.int64)[known][real]
-    tree.used.update(kept.tolist())
+    grid, is_cell = axes
+    origin = codes[0].on(grid.origins, REST if rest_on == "origin" else "")
+    column = codes[1].on(grid.destinations, REST if rest_on == "destination" else "")
+    at = np.flatnonzero(mine & (origin >= 0) & (column >= 0))
+    at = at[is_cell[origin[at], column[at]]]
+    target[origin[at], column[at]] = persons[at]
+    tree.used.update(at.tolist())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,11 @@ Family = tuple[Tree, int, int]  # a tree, the place of a grid on it, a flat plac
 
 def copied(trees: list[Tree]) -> list[Tree]:
     """Trees whose rows can be changed."""
-    return copy.deepcopy(trees)
+    return [replace(tree, grids=[_copied(grid) for grid in tree.grids]) for tree in trees]
+
+
+def _copied(grid: Grid) -> Grid:
+    return replace(grid, shown=grid.shown.copy(), rest=grid.rest.copy())
 
 
 def rows_of(
