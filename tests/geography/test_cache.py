@@ -1,5 +1,7 @@
 """Results kept in the user's cache folder."""
 
+import errno
+
 import geopandas as gpd
 import pytest
 import shapely
@@ -38,6 +40,16 @@ def test_a_build_that_fails_leaves_nothing():
 
     with pytest.raises(RuntimeError):
         cache.kept("counties", "abc", fails)
+    assert list(cache.cache_folder().iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_and_is_no_error(caplog):
+    class Unwritten:
+        def to_parquet(self, path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert cache.kept("counties", "abc", Unwritten) is None
+    assert "No space left on device" in caplog.text
     assert list(cache.cache_folder().iterdir()) == []
 
 

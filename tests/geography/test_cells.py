@@ -87,15 +87,11 @@ def test_a_cell_just_outside_goes_to_the_nearest_county_and_one_at_sea_to_none(c
     assert not found.is_border.any()
 
 
-def test_nearest_is_meant_in_metres_not_in_degrees(counties):
-    """0.030 degrees west of A are 2.88 km, 0.028 degrees south of B are 3.10 km."""
-    far_apart = counties.set_index("county_code").geometry
-    shore = gpd.GeoDataFrame(
-        {"county_code": [A, B]},
-        geometry=[shapely.box(114.03, 30.0, 114.2, 31.0), shapely.box(113.0, 30.728, 114.0, 31.0)],
-        crs=far_apart.crs,
-    )
-    assert shares(cell_to_county(cell(114.0, 30.7, 500), shore)) == {A: 1.0}
+def test_nearest_is_meant_in_metres_not_in_degrees():
+    """A is 0.028 degrees to the north, 3.10 km; B is 0.030 degrees to the east, 2.88 km."""
+    north, east = shapely.box(113.0, 30.728, 114.0, 31.0), shapely.box(114.03, 30.0, 114.2, 31.0)
+    shore = gpd.GeoDataFrame({"county_code": [A, B]}, geometry=[north, east], crs="EPSG:4326")
+    assert shares(cell_to_county(cell(114.0, 30.7, 500), shore)) == {B: 1.0}
 
 
 def test_the_nearest_of_two_equally_near_is_the_smaller_code():
@@ -105,7 +101,9 @@ def test_the_nearest_of_two_equally_near_is_the_smaller_code():
 
 
 def test_a_radius_of_nothing_is_a_point(counties):
-    assert shares(cell_to_county(cell(113.9, 30.7, 0), counties)) == {A: 1.0}
+    found, coverage = locate_cells(cell(113.9, 30.7, 0), counties)
+    assert shares(found) == {A: 1.0}
+    assert coverage.in_one_county.tolist() == [1]
 
 
 def test_what_was_found_where_is_counted_by_mno(counties):

@@ -75,6 +75,21 @@ def test_places_lie_in_their_county(hubei, place, lon, lat, code):
     assert at.county_code.tolist() == [code], place
 
 
+@pytest.mark.parametrize(
+    ("place", "lon", "lat", "codes"),
+    [
+        ("Luohu port, Shenzhen", 114.1145, 22.5330, ["440303"]),
+        ("Futian port, Shenzhen", 114.0690, 22.5175, ["440304"]),
+        ("Lo Wu station, Hong Kong", 114.1132, 22.5281, []),
+        ("Lok Ma Chau station, Hong Kong", 114.0655, 22.5145, []),
+    ],
+)
+def test_the_border_runs_where_it_does_in_wgs84(counties, place, lon, lat, codes):
+    """Two of the four come out wrong in GCJ-02, whose border lies 600 m away."""
+    at = counties[counties.contains(shapely.Point(lon, lat))]
+    assert at.county_code.tolist() == codes, place
+
+
 def test_polygons_are_valid_and_codes_unique(counties):
     assert counties.geometry.is_valid.all()
     assert counties.county_code.is_unique
