@@ -185,6 +185,21 @@ def test_a_period_that_ends_before_it_begins_is_refused(counties):
         cell_to_county(cell(113.9, 30.7, 500, valid_to=dt.date(2019, 12, 31)), counties)
 
 
+def test_a_cell_without_a_place_is_refused(counties):
+    with pytest.raises(PopflowError, match="lon, lat or radius_m is empty in 1 rows"):
+        cell_to_county(table(cell(113.9, 30.7, 500), cell(None, 30.7, 500, "2")), counties)
+
+
+def test_two_editions_at_once_are_refused(counties):
+    with pytest.raises(PopflowError, match=f"county_code {B} occurs more than once; give one edition"):
+        cell_to_county(cell(113.9, 30.7, 500), pd.concat([counties, counties]))
+
+
+def test_counties_in_metres_are_refused(counties):
+    with pytest.raises(PopflowError, match="geometry is in EPSG:32650, not in EPSG:4326"):
+        cell_to_county(cell(113.9, 30.7, 500), counties.to_crs("EPSG:32650"))
+
+
 def test_the_largest_share_wins_and_ties_go_to_the_smaller_code(counties):
     cells = table(cell(114.0, 30.7, 1_000, "tie"), cell(114.0005, 30.7, 1_000, "east"), cell(113.9, 30.9, 500, "in"))
     one = largest_share(cell_to_county(cells, counties))

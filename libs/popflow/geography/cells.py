@@ -13,6 +13,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from popflow.errors import PopflowError
+from popflow.geography.counties import WGS84
 from popflow.geography.service_area import NOWHERE, CountyIndex, Shares, codes_in_order, joined
 from popflow.geography.validity import refuse_overlaps, valid_on
 
@@ -33,7 +35,7 @@ def cell_to_county(
     given to the nearest one within 5 km; a cell at sea or abroad has no row (`coverage` counts them). Rows keep the
     order of the cells, then of the codes. `on_progress(done, total)` counts sites.
 
-    Raises PopflowError where two rows of a cell overlap in time.
+    Raises PopflowError where two rows of a cell overlap in time, a cell has no place, or a county has two polygons.
     """
     return locate_cells(cells, counties, on_progress)[0]
 
@@ -45,7 +47,7 @@ def locate_cells(
 
     The second frame: mno, cells, in_one_county, on_border, just_outside, dropped (at sea or abroad); rows of `cells`.
     """
-    refuse_overlaps(cells, "cells")
+    _refuse_what_has_no_answer(cells, counties)
     sites, site_of_cell = _sites(cells)
     shares = _in_order(_located(sites, counties, on_progress))
     cell, row = _rows_of_cells(site_of_cell, shares.site, len(sites))
@@ -75,6 +77,18 @@ def covered_counties(cell_to_county: pd.DataFrame, date: dt.date) -> list[str]:
     """
     cells = largest_share(cell_to_county[valid_on(cell_to_county, date)])
     return sorted(cells["county_code"].unique())
+
+
+def _refuse_what_has_no_answer(cells: pd.DataFrame, counties: gpd.GeoDataFrame) -> None:
+    refuse_overlaps(cells, "cells")
+    placeless = cells[["lon", "lat", "radius_m"]].isna().any(axis=1)
+    if placeless.any():
+        raise PopflowError(f"cells: lon, lat or radius_m is empty in {int(placeless.sum()):,} rows; fill them")
+    twice = counties["county_code"][counties["county_code"].duplicated()]
+    if len(twice):
+        raise PopflowError(f"counties: county_code {twice.iloc[0]} occurs more than once; give one edition")
+    if counties.crs != WGS84:
+        raise PopflowError(f"counties: geometry is in {counties.crs}, not in {WGS84}; reproject it")
 
 
 def _sites(cells: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
