@@ -6,6 +6,7 @@ slots of silence) or None. Nothing here imports popflow: the numbers are written
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 
@@ -55,7 +56,7 @@ def filled(observed: list[str | None], before: tuple[str, int, int] | None) -> l
     seen = [t for t in range(96) if observed[t]]
     if before and seen[0] + before[2] <= 32:
         out[: seen[0] + 1] = [before[0]] * (seen[0] + 1)
-    for here, there in zip(seen, seen[1:], strict=False):
+    for here, there in itertools.pairwise(seen):
         if there - here - 1 <= 32:
             out[here + 1 : there + 1] = [observed[here]] * (there - here)
     out[seen[-1] + 1 :] = [observed[seen[-1]]] * (96 - seen[-1])

@@ -94,7 +94,7 @@ def run_nights(spark: SparkSession, contracts: Contracts, whole: Nation, key_fil
     for offset in range((dates[-1] - dates[0]).days + 1):
         date = dates[0] + dt.timedelta(days=offset)
         sims = sim_days(_presence(spark, whole, date), subscribers, contracts.mno_bits(), str(key_file))
-        days = _at_hand(person_days(sims, yesterday, date))
+        days = _at_hand(person_days(_at_hand(sims), yesterday, date))
         yesterday = _at_hand(person_states(yesterday, days, date, contracts.areas))
         by_person = {row.person_key: row for row in days.collect()}
         for row in yesterday.collect():
@@ -104,18 +104,18 @@ def run_nights(spark: SparkSession, contracts: Contracts, whole: Nation, key_fil
 
 def _at_hand(frame: DataFrame) -> DataFrame:
     """The same rows without their plan, as a table on disk would give them."""
-    return frame.sparkSession.createDataFrame(frame.collect(), frame.schema)
+    return frame.sparkSession.createDataFrame(frame.toArrow())
 
 
 def _presence(spark: SparkSession, whole: Nation, date: dt.date) -> DataFrame:
     columns = "mno string, sim_token string, county_code string, slots_lo bigint, slots_hi bigint"
-    return spark.createDataFrame(whole.presence[date], columns)
+    return _at_hand(spark.createDataFrame(whole.presence[date], columns))
 
 
 def _subscribers(spark: SparkSession, contracts: Contracts, whole: Nation) -> DataFrame:
     as_of = dt.date(2020, 1, 1)
     rows = [(as_of, mno, token, *line) for (mno, token), line in whole.register.items()]
-    return spark.createDataFrame(rows, contracts.table("subscribers").spark_schema())
+    return _at_hand(spark.createDataFrame(rows, contracts.table("subscribers").spark_schema()))
 
 
 def told(whole: Nation, contracts: Contracts, row, day) -> dict[str, str]:

@@ -71,8 +71,7 @@ def _numbers(column: pa.Array) -> NDArray[np.int32]:
     return pc.fill_null(column.cast(pa.int32()), 0).to_numpy(zero_copy_only=False)
 
 
-def _codes(numbers: NDArray[np.int64]) -> pa.Array:
-    numbers = np.asarray(numbers)
+def _codes(numbers: NDArray[np.integer]) -> pa.Array:
     return pa.array(numbers, mask=numbers == 0).cast(pa.string())
 
 

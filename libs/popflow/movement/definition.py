@@ -12,6 +12,7 @@ DEFINITION = "day-end-1"
 SLOTS_A_DAY = 96  # quarter-hours
 SLOTS_A_WORD = 48  # slots in each of the two bitmaps
 SLOTS_AN_HOUR = 4
+HOURS_A_DAY = 24
 
 SPEAKER_INERTIA = 2  # yesterday's speaking SIM stays until another has more than this many times its slots
 PING_PONG_SLOTS = 2  # longest visit that is absorbed when the county before it comes back at once

@@ -16,8 +16,8 @@ def daily_flows(state: DataFrame, mnos: MNOs) -> DataFrame:
     Out: contract `flows_exact`. METHODS.md section 7.
     """
     moved = state.where(F.col("origin_county").isNotNull())
-    cell = [F.col("as_of").alias("date"), "origin_county", F.col("day_end_county").alias("destination_county")]
-    return moved.groupBy(*cell).agg(*headcounts(mnos))
+    destination = F.col("day_end_county").alias("destination_county")
+    return moved.groupBy(F.col("as_of").alias("date"), F.col("origin_county"), destination).agg(*headcounts(mnos))
 
 
 def block_departures(state: DataFrame, mnos: MNOs) -> DataFrame:
@@ -29,10 +29,5 @@ def block_departures(state: DataFrame, mnos: MNOs) -> DataFrame:
     destination_prefecture, persons, persons_registered, persons_without). METHODS.md section 9.
     """
     left = state.select("as_of", "registered", "mno_mask", F.explode("last_departure").alias("chain", "cell"))
-    cell = [
-        F.col("as_of").alias("date"),
-        "chain",
-        F.col("cell")[0].alias("origin_prefecture"),
-        F.col("cell")[1].alias("destination_prefecture"),
-    ]
-    return left.groupBy(*cell).agg(*headcounts(mnos))
+    origin, destination = F.col("cell")[0].alias("origin_prefecture"), F.col("cell")[1].alias("destination_prefecture")
+    return left.groupBy(F.col("as_of").alias("date"), F.col("chain"), origin, destination).agg(*headcounts(mnos))

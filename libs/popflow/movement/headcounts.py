@@ -16,13 +16,11 @@ def headcounts(mnos: MNOs) -> list[Column]:
     A SIM that the register does not know may be the second of a person who is counted already: it counts in persons
     alone. persons_without goes by every SIM the person has, active or not, not by the speaking one.
     """
-    registered = F.col("registered")
-    without = [
-        (F.lit(m), _count(registered & (F.col("mno_mask").bitwiseAND(1 << bit) == 0))) for m, bit in mnos.items()
-    ]
+    registered, mask = F.col("registered"), F.col("mno_mask")
+    without = [(F.lit(mno), F.count_if(registered & (mask.bitwiseAND(1 << bit) == 0))) for mno, bit in mnos.items()]
     return [
         F.count(F.lit(1)).alias("persons"),
-        _count(registered).alias("persons_registered"),
+        F.count_if(registered).alias("persons_registered"),
         _map(without).alias("persons_without"),
     ]
 
@@ -35,10 +33,6 @@ def summed_headcounts(mnos: MNOs) -> list[Column]:
         F.sum("persons_registered").alias("persons_registered"),
         _map(without).alias("persons_without"),
     ]
-
-
-def _count(condition: Column) -> Column:
-    return F.count_if(condition)
 
 
 def _map(pairs: list[tuple[Column, Column]]) -> Column:

@@ -10,6 +10,7 @@ from pyspark.sql.types import StructField, StructType
 
 from popflow.movement import batches
 from popflow.movement.definition import (
+    HOURS_A_DAY,
     MAX_GAP_SLOTS,
     MIN_STAY_SLOTS,
     SLOTS_A_DAY,
@@ -20,6 +21,7 @@ from popflow.movement.places import prefecture
 from popflow.movement.sims import speaking_sims
 
 BEFORE = {"speaker_before": "speaking_sim_key", **{name: name for name in batches.BEFORE}}
+BEFORE_TYPES = {"speaker_before": "string", "trailing_county": "string", "trailing_slots": "int", "silent_slots": "int"}
 PERSON = ["person_key", "speaking_sim_key", "mno_mask", "registered", "home_prefecture", "observed_slots", "visited"]
 PERSON_DAY = ["event_date", *PERSON, *batches.FOUND.names]
 
@@ -63,11 +65,9 @@ def by_one_county(speakers: DataFrame) -> DataFrame:
         *PERSON,
         F.col("county").alias("day_end_county"),
         F.when(F.col("run") >= MIN_STAY_SLOTS, F.array(prefecture(F.col("county"))))
-        .otherwise(_nowhere())
+        .otherwise(F.array())
         .alias("stays"),
-        F.when(F.col("from_hour") < 24, F.create_map("from_hour", "county"))
-        .otherwise(_at_no_hour())
-        .alias("hour_counties"),
+        F.map_filter(F.create_map("from_hour", "county"), lambda hour, _: hour < HOURS_A_DAY).alias("hour_counties"),
         F.col("county").alias("trailing_county"),
         F.col("run").alias("trailing_slots"),
         (F.lit(SLOTS_A_DAY - 1) - last).alias("silent_slots"),
@@ -82,13 +82,7 @@ def by_slot_logic(speakers: DataFrame) -> DataFrame:
 
 def _beside_yesterday(sims: DataFrame, yesterday: DataFrame | None) -> DataFrame:
     if yesterday is None:
-        types = {
-            "speaker_before": "string",
-            "trailing_county": "string",
-            "trailing_slots": "int",
-            "silent_slots": "int",
-        }
-        return sims.withColumns({name: F.lit(None).cast(kind) for name, kind in types.items()})
+        return sims.withColumns({name: F.lit(None).cast(kind) for name, kind in BEFORE_TYPES.items()})
     before = yesterday.select("person_key", *(F.col(source).alias(name) for name, source in BEFORE.items()))
     return sims.join(before, "person_key", "left")
 
@@ -116,11 +110,3 @@ def _last_slot(day: str) -> Column:
 
 def _observed(sighting: Column) -> Column:
     return F.bit_count(sighting["slots_lo"]) + F.bit_count(sighting["slots_hi"])
-
-
-def _nowhere() -> Column:
-    return F.array().cast("array<string>")
-
-
-def _at_no_hour() -> Column:
-    return F.create_map().cast("map<int,string>")

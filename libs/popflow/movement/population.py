@@ -5,9 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from popflow.movement.definition import HOURS_A_DAY
 from popflow.movement.headcounts import MNOs, headcounts, summed_headcounts
-
-HOURS_A_DAY = 24
 
 
 def population(days: DataFrame, mnos: MNOs) -> DataFrame:
@@ -22,7 +21,7 @@ def population(days: DataFrame, mnos: MNOs) -> DataFrame:
     by_span = placed.groupBy("event_date", "span").agg(*headcounts(mnos))
     hour = F.explode(F.sequence("span.from_hour", F.col("span.until_hour") - 1)).alias("hour")
     by_hour = by_span.select("*", hour)
-    cell = [F.col("event_date").alias("date"), F.col("span.county_code").alias("county_code"), "hour"]
+    cell = F.col("event_date").alias("date"), F.col("span.county_code").alias("county_code"), F.col("hour")
     return by_hour.groupBy(*cell).agg(*summed_headcounts(mnos))
 
 

@@ -71,8 +71,8 @@ def day_ends(counties: Ints) -> Ints:
 def stays(counties: Ints, observed: Bools, before: Before) -> Stays:
     """Stays of the day and the run open at midnight.
 
-    A stay is a run of at least 4 h in one prefecture, whichever of its counties, from its first to its last observation;
-    what the run had lasted before midnight counts, silence at its end does not.
+    A stay is a run of at least 4 h in one prefecture, whichever of its counties, from its first to its last
+    observation; what the run had lasted before midnight counts, silence at its end does not.
     """
     all_runs, _ = runs_of(counties // 100)
     rows = len(counties)

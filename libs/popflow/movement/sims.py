@@ -28,8 +28,9 @@ def sim_days(presence: DataFrame, subscribers: DataFrame, mno_bits: Mapping[str,
     Out: one row per SIM and county (person_key, sim_key, mno_mask, registered, home_prefecture, county_code, slots_lo,
     slots_hi). METHODS.md section 2.
     """
-    known = _registered(presence, subscribers, mno_bits)
-    return known.unionByName(_unregistered(presence, subscribers, mno_bits, key_file))
+    seen = _registered(presence, subscribers).unionByName(_unregistered(presence, subscribers, key_file))
+    masked = seen.join(mno_masks(subscribers, mno_bits), "person_key", "left")
+    return masked.withColumn("mno_mask", F.coalesce("mno_mask", _bit(mno_bits))).select(*SIM_DAYS)
 
 
 def lines_by_kind(presence: DataFrame, subscribers: DataFrame) -> DataFrame:
@@ -53,8 +54,8 @@ def speaking_sims(sims: DataFrame) -> DataFrame:
     The one with the most observed slots; but yesterday's speaker stays until another has more than twice its slots.
     Ties to the smaller key.
     In: sim_days with yesterday's `speaker_before` (null: none) and whatever else is constant for a person.
-    Out: one row per person: the person's columns, `sim_key` as `speaking_sim_key`, `observed_slots`, and `sightings`, an
-    array of (county_code, slots_lo, slots_hi).
+    Out: one row per person: the person's columns, `sim_key` as `speaking_sim_key`, `observed_slots`, and `sightings`,
+    an array of (county_code, slots_lo, slots_hi).
     """
     of_person = [c for c in sims.columns if c not in ("person_key", "sim_key", "home_prefecture", *SIGHTINGS)]
     sightings = F.collect_list(F.struct(*SIGHTINGS)).alias("sightings")
@@ -67,23 +68,21 @@ def speaking_sims(sims: DataFrame) -> DataFrame:
     return by_person.select("person_key", "sim.*").withColumnRenamed("sim_key", "speaking_sim_key")
 
 
-def _registered(presence: DataFrame, subscribers: DataFrame, mno_bits: Mapping[str, int]) -> DataFrame:
-    lines = subscribers.where(F.col("line_kind") == PERSON)
-    known = presence.join(lines.select(*SIM, "person_key", "sim_key", "home_prefecture"), SIM)
-    masked = known.join(mno_masks(subscribers, mno_bits), "person_key")
-    return masked.withColumn("registered", F.lit(True)).select(*SIM_DAYS)
+def _registered(presence: DataFrame, subscribers: DataFrame) -> DataFrame:
+    lines = subscribers.where(F.col("line_kind") == PERSON).select(*SIM, "person_key", "sim_key", "home_prefecture")
+    known = presence.join(lines, SIM).withColumn("registered", F.lit(True))
+    return known.select("mno", "person_key", "sim_key", "registered", "home_prefecture", *SIGHTINGS)
 
 
-def _unregistered(presence: DataFrame, subscribers: DataFrame, mno_bits: Mapping[str, int], key_file: str) -> DataFrame:
+def _unregistered(presence: DataFrame, subscribers: DataFrame, key_file: str) -> DataFrame:
     unknown = presence.join(subscribers.select(*SIM), SIM, "left_anti").select(*SIM, *SIGHTINGS)
     keyed = unknown.mapInArrow(_sim_keys_from(key_file), KEYED_SIM)
     alone = {
         "person_key": F.col("sim_key"),
-        "mno_mask": _bit(mno_bits),
         "registered": F.lit(False),
         "home_prefecture": F.lit(None).cast("string"),
     }
-    return keyed.withColumns(alone).select(*SIM_DAYS)
+    return keyed.withColumns(alone)
 
 
 def _sim_keys_from(key_file: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

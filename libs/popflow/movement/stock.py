@@ -26,8 +26,8 @@ def stock(state: DataFrame, areas: Mapping[str, Area], mnos: MNOs) -> DataFrame:
     ]
     group = F.explode(F.array_compact(F.array(*groups))).alias("group")
     persons = state.select("as_of", "day_end_county", "registered", "mno_mask", group)
-    cell = [F.col("as_of").alias("date"), "group", F.col("day_end_county").alias("county_code")]
-    return persons.groupBy(*cell).agg(*headcounts(mnos))
+    county = F.col("day_end_county").alias("county_code")
+    return persons.groupBy(F.col("as_of").alias("date"), F.col("group"), county).agg(*headcounts(mnos))
 
 
 def _group_of_each_chain(areas: Mapping[str, Area], prefix: str, holds: Callable[[str], Column]) -> list[Column]:
