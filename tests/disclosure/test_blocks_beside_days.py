@@ -125,6 +125,30 @@ def test_a_group_that_every_day_shows_may_not_tell_of_few(block, days, persons: 
     assert to_prefectures(table) == ({code[:4] + "00": numbers[code] for code in ["430102", *thin]} if is_shown else {})
 
 
+def test_a_block_stands_beside_every_release_of_a_day(block, days):
+    """With the day's newest release 25 departures are repeated, with an earlier one that had 20 fewer only 5."""
+    numbers = BLOCK | {"430402": 14 * 70 - 5}
+    corrected = days({4: {"430402": 90}})
+    assert "430400" in to_prefectures(block(numbers, corrected))
+    both = [*corrected, days()[4]]
+    assert "430400" not in to_prefectures(block(numbers, both))
+
+
+def test_too_many_releases_to_look_at_are_refused(block, days):
+    with pytest.raises(PopflowError, match="too many of the block's days"):
+        block(BLOCK, days() * 2)
+
+
+@pytest.mark.parametrize(("date", "closed"), [("2020-01-09", True), ("2020-01-22", True), ("2020-01-23", False)])
+def test_the_dates_of_a_released_block_are_closed(protect, date: str, closed: bool):
+    given = {"date": dt.date.fromisoformat(date), "released_blocks": [LAST]}
+    if closed:
+        with pytest.raises(PopflowError, match="its dates are closed"):
+            protect(flows(DAILY), **given)
+    else:
+        assert protect(flows(DAILY), **given).status == "released"
+
+
 def test_a_date_within_a_block_is_refused(block, days):
     with pytest.raises(PopflowError, match="not the last day of a block"):
         block(BLOCK, [], date=dt.date(2020, 1, 21))

@@ -107,5 +107,10 @@ def test_every_earlier_release_counts(protect, first):
         protect(moves(after(FIRST, to_430102=125)), release=3, earlier=releases)
 
 
+def test_changes_outside_of_what_is_covered_are_refused(protect, first):
+    with pytest.raises(PopflowError, match="covered_counties"):
+        corrected(protect, first, after(FIRST, to_430102=80), left="420102 430102 20\n420102 650102 30")
+
+
 def test_the_mnos_are_those_of_the_night(protect, first):
     assert first.mnos == tuple(MNOS)

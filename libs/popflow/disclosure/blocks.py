@@ -8,7 +8,9 @@ hold together. Both must be large, or tell nothing of any single day.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +26,12 @@ from popflow.geography.codes import prefecture_of
 
 BLOCK_ANCHOR = dt.date(2020, 1, 9)  # first day of a block, for ever
 BLOCK_DAYS = 14
+MOST_CHOICES = 64  # ways to combine the releases of a block's days that are looked at
 
 
 @dataclass(frozen=True)
 class ReleasedDay:
-    """A released day of the block: the rows that stand, contract `flows`, and its atoms, contract `atoms`."""
+    """One release of a day of the block: its rows, contract `flows`, and its atoms, contract `atoms`."""
 
     date: dt.date
     rows: pd.DataFrame
@@ -44,13 +47,31 @@ class Days:
 
 
 def refuse_other_days(date: dt.date, days: Sequence[ReleasedDay]) -> None:
-    """Raise PopflowError unless the date ends a block and the days are different days of it."""
+    """Raise PopflowError unless the date ends a block and the days are days of it."""
     if (date - BLOCK_ANCHOR).days % BLOCK_DAYS != BLOCK_DAYS - 1 or date < BLOCK_ANCHOR:
         raise PopflowError(f"{date} is not the last day of a block; they end every 14 days from 2020-01-22 on")
-    dates = {day.date for day in days}
     first = date - dt.timedelta(days=BLOCK_DAYS - 1)
-    if len(dates) != len(days) or not all(first <= one <= date for one in dates):
-        raise PopflowError(f"days: the block of {date} takes each of its days from {first} on once, and no others")
+    if not all(first <= day.date <= date for day in days):
+        raise PopflowError(f"days: the block of {date} takes its days from {first} on, and no others")
+
+
+def refuse_closed(date: dt.date, released_blocks: Iterable[dt.date]) -> None:
+    """Raise PopflowError where a date lies in a block that is released: its days and the block would tell of few."""
+    for last in released_blocks:
+        if last - dt.timedelta(days=BLOCK_DAYS - 1) <= date <= last:
+            raise PopflowError(f"{date} lies in the block of {last}, which is released; its dates are closed")
+
+
+def choices(days: Sequence[ReleasedDay] | None) -> Iterator[tuple[ReleasedDay, ...]]:
+    """Every way to take one release of each day, as a reader might; none where there is no block."""
+    if days is None:
+        return iter(())
+    releases: dict[dt.date, list[ReleasedDay]] = {}
+    for day in days:
+        releases.setdefault(day.date, []).append(day)
+    if math.prod(map(len, releases.values())) > MOST_CHOICES:
+        raise PopflowError("days: too many of the block's days were corrected to look at all their releases together")
+    return itertools.product(*releases.values())
 
 
 def days_of(tree: Tree, days: Sequence[ReleasedDay], mnos: Sequence[str]) -> list[Days]:
@@ -72,6 +93,7 @@ def _days_of(nodes: Nodes, cells: Sequence[Ints], seen: Sequence[set[str]], widt
 def _cells(tree: Tree, day: ReleasedDay, mnos: Sequence[str]) -> Ints:
     own = day.atoms[day.atoms["change"] == "all"]
     own = own.assign(**{end: of_codes(own[end], prefecture_of) for end in ENDS})
+    tree.refuse_uncovered(own)
     return tree.counts(finest_cells(own, mnos), mnos)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from popflow.contracts import Area
-from popflow.disclosure.exact import ENDS, counts_of
+from popflow.disclosure.exact import ENDS, counts_of, refuse_uncovered
 from popflow.disclosure.rules import Bools, Ints, summed
 from popflow.errors import PopflowError
 from popflow.geography.codes import prefecture_of, province_of
@@ -77,6 +77,11 @@ class Tree:
     cells: pd.MultiIndex  # origin and destination code
     steps: list[Nodes]
     places: tuple[str, ...]  # what it was built from: covered counties, or their prefectures
+    ends: tuple[str, ...]  # which of origin_code and destination_code are places
+
+    def refuse_uncovered(self, frame: pd.DataFrame) -> None:
+        """Raise PopflowError where a cell lies in none of the places."""
+        refuse_uncovered(frame, self.ends, self.places)
 
     def counts(self, cells: pd.DataFrame, mnos: Sequence[str]) -> Ints:
         """Counts of all finest cells from those with persons; cells that the tree does not hold are left out."""
@@ -121,7 +126,7 @@ def flow_tree(areas: Mapping[str, Area], places: Iterable[str], steps: Sequence[
         "prefecture": _labelled(d, above["prefecture"]),
         "province": _labelled(d, above["province"]),
     }
-    return _tree(labels, ("origin_county", "county"), steps, code)
+    return _tree(labels, ("origin_county", "county"), steps, code, ENDS)
 
 
 def stock_tree(groups: Mapping[str, Sequence[str]], places: Iterable[str]) -> Tree:
@@ -138,7 +143,7 @@ def stock_tree(groups: Mapping[str, Sequence[str]], places: Iterable[str]) -> Tr
         "prefecture": _labelled(d, above["prefecture"]),
         "province": _labelled(d, above["province"]),
     }
-    return _tree(labels, ("group", "county"), STOCK, code)
+    return _tree(labels, ("group", "county"), STOCK, code, ENDS[1:])
 
 
 def never_alone(tree: Tree, sensitive: Iterable[str]) -> list[Bools]:
@@ -185,12 +190,12 @@ def _labelled(index: Ints, names: Codes) -> pd.Categorical:
     return pd.Categorical.from_codes(position[index], categories=pd.Index(unique))
 
 
-def _tree(labels: Labels, finest: tuple[str, str], steps: Sequence[Step], places: Codes) -> Tree:
+def _tree(labels: Labels, finest: tuple[str, str], steps: Sequence[Step], places: Codes, ends: Sequence[str]) -> Tree:
     nodes: list[Nodes] = []
     for step in steps:
         nodes.append(_nodes(step, labels, nodes[-1].of_cell if nodes else None))
     cells = pd.MultiIndex.from_arrays([labels[end] for end in finest], names=ENDS)
-    return Tree(cells, nodes, tuple(places))
+    return Tree(cells, nodes, tuple(places), tuple(ends))
 
 
 def _nodes(step: Step, labels: Labels, above: Ints | None) -> Nodes:

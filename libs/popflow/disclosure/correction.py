@@ -67,6 +67,8 @@ class Changes:
     def since(cls, earlier: Sequence[EarlierRelease], tree: Tree, mnos: Sequence[str], rules: Rules) -> Changes:
         """The changes since every earlier release."""
         parts = [(one.changes, change) for one in earlier for change in CHANGES]
+        for one in earlier:
+            tree.refuse_uncovered(one.changes)
         frames = [frame[frame["change"] == change] for frame, change in parts]
         return cls(tree, tuple(tree.counts(finest_cells(frame, mnos), mnos) for frame in frames), rules)
 

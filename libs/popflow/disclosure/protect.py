@@ -18,7 +18,7 @@ from popflow.contracts import Area, Disclosure
 from popflow.disclosure import blocks
 from popflow.disclosure.chain import BLOCKS, FLOWS, Tree, chains, flow_tree, never_alone, own_digits, stock_tree
 from popflow.disclosure.correction import Changes, EarlierRelease, rest_counts, withheld_before
-from popflow.disclosure.exact import ENDS, finest_cells, of_codes, refuse_other_date, refuse_repeated, refuse_uncovered
+from popflow.disclosure.exact import ENDS, finest_cells, of_codes, refuse_other_date, refuse_repeated
 from popflow.disclosure.feasibility import Determined
 from popflow.disclosure.fold import Folded, Objection, fold
 from popflow.disclosure.rows import Walked, atoms_table, rows_table, shares_of
@@ -42,6 +42,7 @@ class Release:
     mnos: tuple[str, ...]
     rules: Disclosure
     earlier: Sequence[EarlierRelease] = ()
+    days: Sequence[blocks.ReleasedDay] | None = None
 
 
 def protect_flows(
@@ -55,19 +56,22 @@ def protect_flows(
     rules: Disclosure,
     definition: str,
     earlier: Sequence[EarlierRelease] = (),
+    released_blocks: Sequence[dt.date] = (),
 ) -> ProtectedTable:
     """The outflow of one date of every chain of the areas, indicator `outflow`.
 
     exact: contract `flows_exact`, that date's, one row per origin and destination county; stayers and moves within a
     prefecture may be in it and are left out. covered_counties: every county that had a cell on the date or on one of
-    the 7 days before. mnos: the MNOs of the night. earlier: every release of the date so far.
+    the 7 days before. mnos: the MNOs of the night. earlier: every release of the date so far, withdrawn ones too.
+    released_blocks: last days of the blocks that are released; their dates are closed, for filling in and correcting.
     A chain whose root is not publishable has no rows. Raises PopflowError where the exact table does not hold together,
     and for a correction that may not be.
     """
+    blocks.refuse_closed(date, released_blocks)
     about = Release(OUTFLOW, date, release, definition, tuple(mnos), rules, earlier)
     tree = flow_tree(areas, covered_counties, FLOWS)
     moves = _moves(exact, date, areas)
-    refuse_uncovered(moves, ENDS, tree.places)
+    tree.refuse_uncovered(moves)
     return protect(about, tree, moves)
 
 
@@ -86,16 +90,17 @@ def protect_blocks(
 ) -> ProtectedTable:
     """The outflow of the block of 14 days that ends on the date, down to prefectures, indicator `outflow_block`.
 
-    exact: as for `protect_flows`, each person once, in the cell of the last departure in the block. days: the block's
-    released dates, each with the release that stands; a date that is missing there may not be released afterwards.
+    exact: as for `protect_flows`, each person once, in the cell of the last departure in the block. covered_counties:
+    every county that had a cell in the block or on one of the 7 days before. days: every release of the block's dates
+    that anybody may have read, withdrawn ones too; once the block is published its dates are closed.
     """
     blocks.refuse_other_days(date, days)
-    about = Release(OUTFLOW_BLOCK, date, release, definition, tuple(mnos), rules, earlier)
+    about = Release(OUTFLOW_BLOCK, date, release, definition, tuple(mnos), rules, earlier, days)
     tree = flow_tree(areas, {prefecture_of(county) for county in covered_counties}, BLOCKS)
     moves = _moves(exact, date, areas)
     moves = moves.assign(**{end: of_codes(moves[end], prefecture_of) for end in ENDS})
-    refuse_uncovered(moves, ENDS, tree.places)
-    return protect(about, tree, moves, days)
+    tree.refuse_uncovered(moves)
+    return protect(about, tree, moves)
 
 
 def protect_stock(
@@ -109,7 +114,6 @@ def protect_stock(
     rules: Disclosure,
     definition: str,
     earlier: Sequence[EarlierRelease] = (),
-    indicator: str = STOCK,
 ) -> ProtectedTable:
     """The persons of disjoint groups by county of day end at a block's end, indicator `stock`.
 
@@ -117,25 +121,26 @@ def protect_stock(
     {"hubei": ["stayed_in_wuhan", "stayed_in_hubei_without_wuhan"]}; rows of other groups are left out.
     """
     blocks.refuse_other_days(date, ())
-    about = Release(indicator, date, release, definition, tuple(mnos), rules, earlier)
+    about = Release(STOCK, date, release, definition, tuple(mnos), rules, earlier)
     tree = stock_tree(groups, covered_counties)
     refuse_other_date(exact, date)
     wanted = exact[exact["group"].isin({group for members in groups.values() for group in members})]
     refuse_repeated(wanted, ["group", "county_code"])
-    refuse_uncovered(wanted, ["county_code"], tree.places)
-    return protect(about, tree, wanted.rename(columns={"group": "origin_code", "county_code": "destination_code"}))
+    cells = wanted.rename(columns={"group": "origin_code", "county_code": "destination_code"})
+    tree.refuse_uncovered(cells)
+    return protect(about, tree, cells)
 
 
-def protect(
-    about: Release, tree: Tree, exact: pd.DataFrame, days: Sequence[blocks.ReleasedDay] | None = None
-) -> ProtectedTable:
+def protect(about: Release, tree: Tree, exact: pd.DataFrame) -> ProtectedTable:
     """Walk a tree with the counts of its finest cells and seal what may be shown.
 
     exact: origin_code, destination_code of finest cells with persons, persons_registered and persons_without.
     """
     rules = Rules.of(about.rules)
     cells = finest_cells(exact, about.mnos)
-    walked = _walk(about, tree, tree.counts(cells, about.mnos), rules, days)
+    finest = tree.counts(cells, about.mnos)
+    counts = [nodes.counts(finest) for nodes in tree.steps]
+    walked = _walk(tree, counts, rules, _limits(about, tree, counts, rules))
     _refuse_unsafe(tree, walked, rules)
     rows = rows_table(about.indicator, about.date, about.release, about.definition, tree, walked)
     atoms = atoms_table(about.indicator, about.date, about.release, about.mnos, cells, about.earlier)
@@ -155,33 +160,46 @@ def protect(
     )
 
 
-def _walk(
-    about: Release, tree: Tree, cells: Ints, rules: Rules, days: Sequence[blocks.ReleasedDay] | None
-) -> list[Walked]:
-    counts = [nodes.counts(cells) for nodes in tree.steps]
+@dataclass(frozen=True)
+class Limits:
+    """What stands in the way of a cell beside its size, step by step."""
+
+    closed: list[Bools]  # nodes that are never shown alone
+    objections: list[list[Objection]]  # to a rest, which then grows
+    vetoes: list[Veto]  # on a parent's children, of which then none are shown
+
+
+def _walk(tree: Tree, counts: list[Ints], rules: Rules, limits: Limits) -> list[Walked]:
+    root = publishable(counts[0], rules) & ~limits.closed[0]
+    walked = [Walked(counts[0], Folded(root, np.zeros_like(root)))]
+    for number, nodes in list(enumerate(tree.steps))[1:]:
+        above, own = walked[-1].folded.shown, counts[number]
+        folded = fold(nodes.parent, own, limits.closed[number], above, rules, limits.objections[number])
+        for veto in limits.vetoes:
+            folded = folded.without(veto(number, folded)[nodes.parent])
+        walked.append(Walked(own, folded))
+    return walked
+
+
+def _limits(about: Release, tree: Tree, counts: list[Ints], rules: Rules) -> Limits:
     sensitive, before = never_alone(tree, about.rules.sensitive_counties), withheld_before(tree, about.earlier)
     closed = [alone | hidden for alone, hidden in zip(sensitive, before, strict=True)]
-    objections: list[list[Objection]] = [[Determined(rules)] for _ in tree.steps]
-    vetoes: list[Veto] = []
+    limits = Limits(closed, [[Determined(rules)] for _ in tree.steps], [])
     if about.earlier:
         changes = Changes.since(about.earlier, tree, about.mnos, rules)
         changes.refuse_at_root()
-        vetoes.append(changes)
-    if days is not None:
-        seen = blocks.days_of(tree, days, about.mnos)
-        for number, (own, block) in enumerate(zip(seen, counts, strict=True)):
-            closed[number] |= ~blocks.consistent(block, own.counts, own.shown, rules)
-            objections[number].append(blocks.RestBesideDays(block, own, seen[number - 1], rules))
-        vetoes.append(blocks.UnionsBesideDays(tree, counts, seen, rules))
-    root = publishable(counts[0], rules) & ~closed[0]
-    walked = [Walked(counts[0], Folded(root, np.zeros_like(root)))]
-    for number, nodes in list(enumerate(tree.steps))[1:]:
-        above = walked[-1].folded.shown
-        folded = fold(nodes.parent, counts[number], closed[number], above, rules, objections[number])
-        for veto in vetoes:
-            folded = folded.without(veto(number, folded)[nodes.parent])
-        walked.append(Walked(counts[number], folded))
-    return walked
+        limits.vetoes.append(changes)
+    for days in blocks.choices(about.days):
+        _stand_beside(limits, blocks.days_of(tree, days, about.mnos), tree, counts, rules)
+    return limits
+
+
+def _stand_beside(limits: Limits, seen: list[blocks.Days], tree: Tree, counts: list[Ints], rules: Rules) -> None:
+    """Add what a block's cells must be beside one choice of releases of its days."""
+    for number, (own, block) in enumerate(zip(seen, counts, strict=True)):
+        limits.closed[number] |= ~blocks.consistent(block, own.counts, own.shown, rules)
+        limits.objections[number].append(blocks.RestBesideDays(block, own, seen[number - 1], rules))
+    limits.vetoes.append(blocks.UnionsBesideDays(tree, counts, seen, rules))
 
 
 def _refuse_unsafe(tree: Tree, walked: Sequence[Walked], rules: Rules) -> None:
