@@ -49,12 +49,6 @@ RUN_EVENT = {
 }
 
 
-@pytest.fixture
-def bare_lake(tmp_path: Path, contracts: Contracts) -> Lake:
-    """A lake without a session: nothing here needs Spark."""
-    return Lake(tmp_path / "lake", contracts)
-
-
 def read(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 

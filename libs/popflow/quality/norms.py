@@ -6,6 +6,7 @@ Frames are pandas, rows of the contract `activity`; what comes out is national, 
 from __future__ import annotations
 
 import datetime as dt
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -44,8 +45,8 @@ def share_points_off_norm(activity: pd.DataFrame, date: dt.date) -> pd.Series:
     earlier = shares[shares.index.isin(before(activity, date)["date"].unique())]
     if earlier.empty or date not in shares.index:
         return pd.Series(dtype=float)
-    points: pd.Series = (shares.loc[date] - earlier.median()).abs().round()
-    return points
+    today = cast(pd.Series, shares.loc[date])
+    return (today - earlier.median()).abs().round()
 
 
 def prefectures_near_norm_percent(activity: pd.DataFrame, date: dt.date) -> pd.Series:

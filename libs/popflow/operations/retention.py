@@ -1,0 +1,150 @@
+"""Retention: what is older than its contract allows is deleted, vacuumed, and then looked for on disk.
+
+Age is in days from the date that a row is of to the date of the night, not to today's, so that a backfill of old dates
+keeps what it needs. Rows without a date of their own have that of their delivery. An edition of the register ages from
+the day on which a newer one took its place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from popflow.errors import PopflowError
+
+if TYPE_CHECKING:
+    from popflow.contracts import Table
+    from popflow.lake import Lake
+
+DELIVERED = ("mno", "delivery_id")
+LANDING_DAYS = 7
+OBJECT_STORE_HOURS = 24.0  # another machine may be writing; on one machine the night's lock keeps others out
+
+
+@dataclass(frozen=True)
+class RetentionReport:
+    """What was deleted (partitions by table) and what should be gone and is not (files, or why one cannot tell)."""
+
+    deleted: dict[str, int]
+    remaining: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing older than its contract allows is on disk."""
+        return not self.remaining
+
+    def refuse(self) -> RetentionReport:
+        """Raise PopflowError for the first file that should be gone; the report itself where there is none."""
+        if self.remaining:
+            raise PopflowError(f"{self.remaining[0]}: older than its contract allows and still on disk "
+                               f"({len(self.remaining)} such files); run popflow retention again, then look for who "
+                               "holds it")  # fmt: skip
+        return self
+
+
+def enforce_retention(lake: Lake, date: dt.date, landing: Path | None = None) -> RetentionReport:
+    """Delete, vacuum and verify, as of the night of a date; landing: folder whose old deliveries go too.
+
+    Deletes whole partitions only. Call it under the night's lock: VACUUM removes what nobody has committed.
+    """
+    deleted = {}
+    for contract in _ageing(lake):
+        old = sorted(_expired(lake, contract, date))
+        if old:
+            lake.delete(contract.table, _any_of(old))
+        deleted[contract.table] = len(old)
+    for contract in _ageing(lake):
+        lake.vacuum(contract.table, OBJECT_STORE_HOURS if "://" in lake.path(contract.table) else 0)
+    if landing is not None:
+        deleted["landing"] = _delete_landing(landing, date)
+    return RetentionReport(deleted, tuple(verify_retention(lake, date, landing)))
+
+
+def verify_retention(lake: Lake, date: dt.date, landing: Path | None = None) -> list[str]:
+    """Files on disk that are older than their contract allows, referenced by their table or not."""
+    found = []
+    for contract in _ageing(lake):
+        root = Path(lake.path(contract.table))
+        expired = {tuple(sorted(one.items())) for one in _expired_on_disk(lake, contract, date, root)}
+        for file in sorted(root.rglob("*.parquet")):
+            if "_delta_log" not in file.parts and _partition_of(file, root, contract) in expired:
+                found.append(str(file))
+    if landing is not None:
+        found += [str(folder) for folder in _old_landing(landing, date)]
+    return found
+
+
+Partition = dict[str, str]
+
+
+def _ageing(lake: Lake) -> list[Table]:
+    """Tables with a retention that are there, each physical table once."""
+    tables = [c for c in lake.contracts.tables.values() if c.retention_days and not c.stored_in and not c.append_only]
+    return [contract for contract in tables if lake.exists(contract.table)]
+
+
+def _expired(lake: Lake, contract: Table, date: dt.date) -> set[tuple[tuple[str, str], ...]]:
+    known = lake.partitions(contract.table)
+    return {tuple(sorted(one.items())) for one in _too_old(lake, contract, date, known)}
+
+
+def _expired_on_disk(lake: Lake, contract: Table, date: dt.date, root: Path) -> list[Partition]:
+    files = [file for file in root.rglob("*.parquet") if "_delta_log" not in file.parts]
+    known = {_partition_of(file, root, contract) for file in files}
+    return _too_old(lake, contract, date, [dict(one) for one in known])
+
+
+def _too_old(lake: Lake, contract: Table, date: dt.date, known: list[Partition]) -> list[Partition]:
+    oldest = date - dt.timedelta(days=contract.retention_days or 0)
+    day = next((n for n in contract.partition_by if contract.columns[n].type == "date"), None)
+    if contract.table == "subscribers":
+        return [one for one in known if _replaced_on(one, known) < oldest]
+    if day is not None:
+        return [one for one in known if dt.date.fromisoformat(one[day]) < oldest]
+    dates = _delivery_dates(lake)
+    return [one for one in known if dates.get((one["mno"], one["delivery_id"]), dt.date.min) < oldest]
+
+
+def _replaced_on(edition: Partition, known: list[Partition]) -> dt.date:
+    newer = [one["as_of"] for one in known if one["mno"] == edition["mno"] and one["as_of"] > edition["as_of"]]
+    return dt.date.fromisoformat(min(newer)) if newer else dt.date.max
+
+
+def _delivery_dates(lake: Lake) -> dict[tuple[str, str], dt.date]:
+    """Date of each delivery; a partition of one that is not known here was left by a night that died, and goes."""
+    if not lake.exists("deliveries"):
+        return {}
+    frame = lake.read_pandas("deliveries", columns=["mno", "delivery_id", "delivery_date"])
+    return {(mno, delivery): day for mno, delivery, day in frame.itertuples(index=False, name=None)}
+
+
+def _partition_of(file: Path, root: Path, contract: Table) -> tuple[tuple[str, str], ...]:
+    from urllib.parse import unquote
+
+    parts = [unquote(part).split("=", 1) for part in file.relative_to(root).parts[:-1] if "=" in part]
+    return tuple(sorted((name, value) for name, value in parts if name in contract.partition_by))
+
+
+def _any_of(partitions: list[tuple[tuple[str, str], ...]]) -> str:
+    return " OR ".join(
+        "(" + " AND ".join(f"`{n}` = '{v.replace(chr(39), chr(39) * 2)}'" for n, v in one) + ")" for one in partitions
+    )
+
+
+def _old_landing(landing: Path, date: dt.date) -> Iterator[Path]:
+    oldest = date - dt.timedelta(days=LANDING_DAYS)
+    for folder in sorted(landing.glob("*/*")):
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", folder.name) and dt.date.fromisoformat(folder.name) < oldest:
+            yield folder
+
+
+def _delete_landing(landing: Path, date: dt.date) -> int:
+    old = list(_old_landing(landing, date))
+    for folder in old:
+        shutil.rmtree(folder)
+    return len(old)
