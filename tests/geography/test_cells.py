@@ -187,7 +187,7 @@ def test_a_period_that_ends_before_it_begins_is_refused(counties):
 
 def test_a_cell_without_a_place_is_refused(counties):
     with pytest.raises(PopflowError, match="lon, lat or radius_m is empty in 1 rows"):
-        cell_to_county(table(cell(113.9, 30.7, 500), cell(None, 30.7, 500, "2")), counties)
+        cell_to_county(table(cell(113.9, 30.7, 500), cell(float("nan"), 30.7, 500, "2")), counties)
 
 
 def test_two_editions_at_once_are_refused(counties):

@@ -6,6 +6,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from popflow.errors import PopflowError
 
@@ -64,4 +65,4 @@ def _days(dates: pd.Series) -> np.ndarray:
     """Days, not pandas' nanoseconds: those end in 2262, and 9999-12-31 is a usual way to write no end."""
     if dates.dtype.kind == "M":
         return dates.to_numpy().astype("datetime64[D]")
-    return dates.astype(object).where(dates.notna(), None).to_numpy().astype("datetime64[D]")
+    return pa.array(dates, pa.date32(), from_pandas=True).to_numpy(zero_copy_only=False)
