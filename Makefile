@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint slow bench lock clean java
+.PHONY: help setup demo test lint slow browser bench lock clean java
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test: lint  ## ruff, mypy and all tests but the slow proofs
 
 slow: setup  ## the slow proofs: large histories, kills, the whole scenario
 	@$(BIN)/python -m pytest -m slow
+
+browser: setup  ## the briefing in a real Chromium (apt-get install chromium); fails where there is none
+	@POPFLOW_BROWSER=required $(BIN)/python -m pytest -m browser
 
 bench: setup  ## benchmarks of the intake, written to benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/intake.py

@@ -64,7 +64,7 @@ def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
     frame["step"] = [STEPS[kind] for kind in kinds]
     frame["origin"], frame["origin_county"], rest_origin = _origins(flows)
     destinations = flows["destination_level"] + "/" + flows["destination_code"]
-    known = {text: destination_codes(*text.split("/"), view.province) for text in destinations.unique()}
+    known = {text: _split_codes(text, view.province) for text in destinations.unique()}
     for position, column in enumerate(("side", "province", "prefecture", "county")):
         frame[column] = destinations.map({text: codes[position] for text, codes in known.items()})
     frame["is_rest"] = rest_origin | flows["destination_code"].str.startswith(REST)
@@ -125,9 +125,9 @@ def _hidden_in_step(tree: pd.DataFrame, leaf: pd.DataFrame, step: int, by: list[
     """Persons in the rows that hide a step, less those of dates and origins on which the unit itself is shown."""
     of_step = leaf[leaf["hides"] == step]
     under = UNDER[step]
-    hiding = of_step.groupby(["date", "origin", under], as_index=False)["persons"].sum()
+    hiding = of_step.groupby(["date", "origin", under], as_index=False).agg(persons=("persons", "sum"))
     shown = tree[(tree["step"] == step) & ~tree["is_rest"]].drop(columns="persons")
-    excused = shown.merge(hiding, on=["date", "origin", under])
+    excused: pd.DataFrame = shown.merge(hiding, on=["date", "origin", under])
     total = _looked_up(units, hiding, [*by, under])
     return total - _looked_up(units, excused, [*by, *OWN[step]])
 
@@ -172,6 +172,11 @@ def _origins(flows: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
     bare = code.str.removeprefix(REST)
     origin = (bare.str[:4] + "00").where(level == "county", code.where(~rest, "rest")).where(level != "area", "")
     return origin, code.where((level == "county") & ~rest, ""), rest
+
+
+def _split_codes(level_and_code: str, chain_province: str) -> tuple[str, str, str, str]:
+    level, _, code = level_and_code.partition("/")
+    return destination_codes(level, code, chain_province)
 
 
 def destination_codes(level: str, code: str, chain_province: str) -> tuple[str, str, str, str]:

@@ -213,7 +213,7 @@ class Reader:
 def _level(level: str, destination: Place | None) -> Level:
     for known in LEVELS:
         if known == level:
-            if destination and LEVELS.index(known) < LEVELS.index(destination.level):  # type: ignore[arg-type]
+            if destination and LEVELS.index(known) < LEVELS.index(destination.level):
                 raise PopflowError(
                     f"--level {level} is coarser than {destination}; ask for --level {destination.level}"
                 )

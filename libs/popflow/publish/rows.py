@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError
 from popflow.publish import bounds as tree
-from popflow.publish.names import Place, Places
+from popflow.publish.names import LEVELS, Place, Places
 from popflow.publish.notices import notices, release_text
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def answer(question: Question, flows: pd.DataFrame, serving: Served, places: Pla
     """
     import pandas as pd
 
-    _refuse_inner(question)
+    refuse_inner(question)
     top, view = tree.TOP_OF[question.level], question.view
     rows = tree.placed(flows, view)
     leaf = tree.leaves(rows, top)
@@ -75,6 +75,68 @@ def answer(question: Question, flows: pd.DataFrame, serving: Served, places: Pla
     frame.attrs["summary"] = _summary(frame, question, serving, at_least, at_most)
     frame.attrs["notices"] = notices(frame.attrs["summary"], question)
     return frame
+
+
+def every_place(question: Question, flows: pd.DataFrame, places: Places) -> pd.DataFrame:
+    """What is known of every place of the question's level, shown or not.
+
+    Grain: a place outside the area (within the destination where one is asked for). Columns: code, persons_at_least,
+    persons_at_most (person-trips over several dates), dates_shown; 0 dates mean not shown: its bounds start at 0.
+    """
+    import pandas as pd
+
+    top, view = tree.TOP_OF[question.level], question.view
+    rows = tree.placed(flows, view)
+    asked = [place for place in places.all(question.level) if _may_hold(question, place)]
+    units = pd.DataFrame(
+        [_codes_of(place, view) for place in asked], columns=["side", "province", "prefecture", "county"]
+    )
+    hidden = tree.bounds(rows, tree.leaves(rows, top), view, top, [], units)
+    shown = rows[(rows["step"] == top) & ~rows["is_rest"]].groupby(question.level)
+    units["code"] = [place.code for place in asked]
+    low = units["code"].map(shown["persons"].sum()).fillna(0).astype("int64")
+    found = units[["code"]].assign(persons_at_least=low, persons_at_most=low + hidden)
+    return found.assign(dates_shown=units["code"].map(shown["date"].nunique()).fillna(0).astype("int64"))
+
+
+def by_date(question: Question, flows: pd.DataFrame, serving: Served) -> pd.DataFrame:
+    """Persons of each date of the question, at least and at most; null on a date that is not served.
+
+    Grain: a date. Columns: date, persons_at_least, persons_at_most, release.
+    """
+    import pandas as pd
+
+    step = tree.TOP_OF[question.destination.level] if question.destination else tree.ORIGIN
+    rows = tree.placed(flows, question.view)
+    found = []
+    for date in serving.dates:
+        of_date = rows[rows["date"] == date]
+        low, high = _figure(question, of_date, step) if date in serving.releases else (None, None)
+        found.append((date, low, high, serving.releases.get(date)))
+    columns = ["date", "persons_at_least", "persons_at_most", "release"]
+    return pd.DataFrame(found, columns=columns).astype(dict.fromkeys(columns[1:], "Int64"))
+
+
+def _figure(question: Question, rows: pd.DataFrame, step: int) -> tuple[int, int]:
+    leaf = tree.leaves(rows, step)
+    if question.destination is None:
+        return tree.whole(rows, leaf, question.view)
+    import pandas as pd
+
+    unit = pd.DataFrame([_codes_of(question.destination, question.view)])
+    shown = _of_destination(rows[(rows["step"] == step) & ~rows["is_rest"]], question)
+    low = int(shown["persons"].sum())
+    return low, low + int(tree.bounds(rows, leaf, question.view, step, [], unit).iloc[0])
+
+
+def _may_hold(question: Question, place: Place) -> bool:
+    wanted = question.destination
+    if (
+        wanted is not None
+        and tree.destination_codes(place.level, place.code, "")[1:][LEVELS.index(wanted.level)] != wanted.code
+    ):
+        return False
+    return not is_inner(question, place)
 
 
 def _shown(question: Question, rows: pd.DataFrame, leaf: pd.DataFrame, top: int) -> pd.DataFrame:
@@ -134,20 +196,26 @@ def _codes_of(place: Place, view: tree.View) -> dict[str, str]:
     return {"side": side, "province": province, "prefecture": prefecture, "county": county}
 
 
-def _refuse_inner(question: Question) -> None:
+def refuse_inner(question: Question) -> None:
+    """Refuse a destination within the area itself: an outflow leaves it."""
     place, area = question.destination, question.area
-    if place is None:
-        return
-    width = 2 if area.level == "province" else 4
-    if (place.code[:width] == area.code[:width] and place.level != "province") or place.code == area.code:
+    if place is not None and is_inner(question, place):
         raise PopflowError(f"{place} lies in {area.name_en}: an outflow leaves its area, so no row can hold it")
+
+
+def is_inner(question: Question, place: Place) -> bool:
+    """Whether a place lies in the area that is asked about (a province does not lie in its prefecture)."""
+    area = question.area
+    width = 2 if area.level == "province" else 4
+    return (place.code[:width] == area.code[:width] and place.level != "province") or place.code == area.code
 
 
 def _named(found: pd.DataFrame, question: Question, places: Places) -> pd.DataFrame:
     """The rows with levels, codes and names in place of their place in the tree."""
     import pandas as pd
 
-    labels = [_labels(row, question, places) for row in found.to_dict("records")]
+    records: list[dict] = found.to_dict("records")
+    labels = [_labels(row, question, places) for row in records]
     kept = ["kind", "persons_at_least", "persons_at_most", "dates_shown", *(["date"] if question.daily else [])]
     return pd.concat([pd.DataFrame(labels, index=found.index, columns=_LABELS), found[kept]], axis=1)
 
@@ -163,7 +231,7 @@ def _labels(row: dict[str, Any], question: Question, places: Places) -> dict[str
         level = LEVEL_OF[tree.TOP_OF[question.level]]
         code = row[level]
         zh, en = _name(places, level, code)
-    above = {}
+    above: dict[str, str] = {}
     for parent in ("prefecture", "province"):
         own = row.get(parent) or ""
         above |= dict(

@@ -1,0 +1,120 @@
+"""The words of a briefing, each in Chinese and English."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+Both = dict[str, str]
+
+DEFINITIONS: list[tuple[Both, Both]] = [
+    (
+        {"zh": "流动（day-end-1）", "en": "Flow (day-end-1)"},
+        {
+            "zh": "某日的流动：出发地为前一日结束时所在区县，目的地为当日结束时所在区县。每人每日只计入一个组合。",
+            "en": "A person's flow of a date goes from the county where the day before ended to the county where the "
+            "date ended. Each person is counted once a date.",
+        },
+    ),
+    (
+        {"zh": "流出", "en": "Outflow"},
+        {
+            "zh": "出发地在区域内、目的地在区域外。武汉为地级市 420100，湖北为省 420000。地级市内部的移动不公布。",
+            "en": "Origin inside the area, destination outside. Wuhan is prefecture 420100, Hubei province 420000. "
+            "Moves within one prefecture are not published.",
+        },
+    ),
+    (
+        {"zh": "人次", "en": "Person-trips"},
+        {
+            "zh": "多日之和。在两天离开的同一人计两次；因此人次不等于人数。",
+            "en": "The sum over several dates. Who left on two dates counts twice: person-trips are not persons.",
+        },
+    ),
+    (
+        {"zh": "至少与至多", "en": "At least and at most"},
+        {
+            "zh": "“至少”为已公布各行之和；“至多”再加上所有可能包含该地的未公布行。",
+            "en": "'At least' is the sum of what is shown; 'at most' adds every row that may hold more of the place "
+            "without showing it.",
+        },
+    ),
+    (
+        {"zh": "每万名常住居民", "en": "Per 10,000 residents"},
+        {
+            "zh": "“至少”除以第七次人口普查（2020 年，缺则 2010 年）常住人口，乘以一万。",
+            "en": "'At least' per 10,000 residents of the census of 2020 (of 2010 where 2020 is missing).",
+        },
+    ),
+]
+NOT_SHOWN: list[Both] = [
+    {
+        "zh": "少于 20 人的组合，以及可能使某一运营商推算出不足 10 人的组合，均不公布；它们合并为“其余”行，"
+        "因此总数不丢失。",
+        "en": "Groups of fewer than 20 persons are never shown, nor those from which one operator could work out a "
+        "group of fewer than 10. They are kept together in rest rows, so that nothing is lost from the totals.",
+    },
+    {
+        "zh": "为避免相减推算，少数较大的组合也会并入“其余”。",
+        "en": "Some larger groups join a rest so that nothing can be worked out by subtraction.",
+    },
+    {
+        "zh": "地图上的斜线表示“未公布”，不是零。悬停可见其上限。",
+        "en": "Hatched counties on the map are not shown; they are not zero. Hover to see what they hold at most.",
+    },
+]
+
+
+def headline(facts: dict[str, Any]) -> Both:
+    """The figure in a sentence."""
+    return _arrivals(facts) if facts["destination"] else _outflow(facts)
+
+
+def figure(summary: dict[str, Any]) -> Both:
+    """A figure with its unit: exact, or at least and at most."""
+    low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
+    zh_unit = "人" if summary["unit"] == "persons" else "人次"
+    if low == high:
+        return {"zh": f"{low} {zh_unit}", "en": f"{low} {summary['unit']}"}
+    if low == "0":
+        return {
+            "zh": f"0 至 {high} {zh_unit}（未单独公布）",
+            "en": f"between 0 and {high} {summary['unit']} (not shown)",
+        }
+    return {"zh": f"至少 {low}、至多 {high} {zh_unit}", "en": f"at least {low} and at most {high} {summary['unit']}"}
+
+
+def period(first: str, last: str) -> Both:
+    """The dates in words."""
+    start, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+    days = (end - start).days + 1
+    if days == 1:
+        return {"zh": f"{end.year} 年 {end.month} 月 {end.day} 日", "en": f"on {end.day} {end:%B %Y}"}
+    same_year = start.year == end.year
+    zh_end = f"{'' if same_year else f'{end.year} 年 '}{end.month} 月 {end.day} 日"
+    return {
+        "zh": f"{start.year} 年 {start.month} 月 {start.day} 日至 {zh_end}（{days} 天）",
+        "en": f"from {start.day} {start:{'%B' if same_year else '%B %Y'}} to {end.day} {end:%B %Y} ({days} days)",
+    }
+
+
+def _outflow(facts: dict[str, Any]) -> Both:
+    series = facts["series"][0]
+    number, when, area = figure(series["summary"]), period(facts["first"], facts["last"]), series["area"]
+    top = [row for row in series["ranking"]["rows"] if row[0] == "shown"][:3]
+    zh_top = "、".join(f"{row[2]}（{row[10]:.1f}%）" for row in top)
+    en_top = ", ".join(f"{row[3]} ({row[10]:.1f} %)" for row in top)
+    zh = f"{when['zh']}，{area['zh']}流出 {number['zh']}"
+    en = f"{when['en'][0].upper()}{when['en'][1:]}, {number['en']} left {area['en']}"
+    if not top:
+        return {"zh": f"{zh}。", "en": f"{en}."}
+    return {"zh": f"{zh}，前往最多的地级市为{zh_top}。", "en": f"{en}; most went to {en_top}."}
+
+
+def _arrivals(facts: dict[str, Any]) -> Both:
+    when, place = period(facts["first"], facts["last"]), facts["destination"]
+    figures = [(one["area"], figure(one["summary"])) for one in facts["series"]]
+    zh = "；".join(f"自{area['zh']} {number['zh']}" for area, number in figures)
+    en = "; ".join(f"from {area['en']} {number['en']}" for area, number in figures)
+    first = f"{when['en'][0].upper()}{when['en'][1:]}"
+    return {"zh": f"{when['zh']}，到达{place['zh']}：{zh}。", "en": f"{first}, arrivals in {place['en']}: {en}."}
