@@ -60,7 +60,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     from popflow.synthetic.nation import simulate
 
     world = World(tmp_path_factory.mktemp("faults"))
-    simulate(world.root / "simulation", FIRST, 3, 4000, 1, movers=2000)
+    simulate(world.root / "simulation", FIRST, 3, 12_000, 1)
     key = world.root / "person.key"
     key.touch(mode=0o600)
     key.write_bytes(bytes(range(32)))

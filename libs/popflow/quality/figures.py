@@ -61,9 +61,8 @@ def movement_figures(
 
 
 def _record_shares(tallies: pd.DataFrame) -> pd.DataFrame:
-    whole = tallies[tallies["event_date"].isna()] if tallies["event_date"].isna().any() else tallies
     names = ["rows", "accepted", "unparseable", "no_token", "time_outside", "unknown_cell"]
-    known = whole.groupby(["mno", "reason"])["records"].sum().unstack(fill_value=0)
+    known = tallies.groupby(["mno", "reason"])["records"].sum().unstack(fill_value=0)
     counts = known.reindex(columns=names, fill_value=0)
     located = counts["accepted"] + counts["unknown_cell"]
     return pd.DataFrame(
