@@ -30,7 +30,7 @@ FLOW_SPEC: tuple[Spec, ...] = (
 )
 STOCK_SPEC: tuple[Spec, ...] = (
     ("root", "chain", "all", None),
-    ("group", "group", "all", None),
+    ("group", "group", "all", "origin"),
     ("province", "group", "province", "destination"),
     ("prefecture", "group", "prefecture", "destination"),
     ("county", "group", "county", "destination"),

@@ -23,6 +23,7 @@ from popflow.contracts import Area
 
 MOST_CLASSES = 3_000
 MOST_PROGRAMS = 400
+NAMED = 3  # rows that a sum of them names
 UNCUT = -10  # numbers from here down stand for several rows of the chain
 
 
@@ -92,7 +93,7 @@ def _program(
     leaf = leaves(tree, finest(tree).step).ravel()
     bits = np.vstack([cells.ravel() for _, _, cells in readable])
     near = np.isin(leaf, np.unique(leaf[bits.any(axis=0)])) & finest(tree).is_cell.ravel()
-    classes, of_cell = _classes(leaf[near], bits[:, near])
+    classes, of_cell, merged = _classes(leaf[near], bits[:, near])
     if len(classes) > MOST_CLASSES:
         text = f"{len(classes)} linked classes of cells, more than the {MOST_CLASSES} that are worked out"
         yield Finding("A5", where, tuple(label for label, _, _ in readable[:3]), text)
@@ -101,7 +102,11 @@ def _program(
     for measure, into in zip(tree.values.reshape(len(tree.values), -1)[:, near], values, strict=True):
         np.add.at(into, of_cell, measure)
     equations = [
-        Equation(_leaf_text(tree, int(one)), int(values[0, classes[:, 0] == one].sum()), classes[:, 0] == one)
+        Equation(
+            _rows_text(tree, leaf[near][merged == one]),
+            int(values[0, classes[:, 0] == one].sum()),
+            classes[:, 0] == one,
+        )
         for one in np.unique(classes[:, 0])
         if one != NOWHERE
     ]
@@ -109,7 +114,7 @@ def _program(
     yield from _known_classes(equations, values, classes, limits, where, seconds)
 
 
-def _classes(leaf: np.ndarray, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _classes(leaf: np.ndarray, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cells by the rows that hold them. Rows that no stray row cuts are known each, and stand together as one."""
     _, pattern = np.unique(bits, axis=1, return_inverse=True)
     pattern = pattern.ravel()
@@ -120,11 +125,12 @@ def _classes(leaf: np.ndarray, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray
     uncut = (low == high)[place] & (leaf != NOWHERE)
     merged = np.where(uncut, UNCUT - pattern, leaf)
     classes, of_cell = np.unique(np.column_stack([merged, *bits.astype(np.int64)]), axis=0, return_inverse=True)
-    return classes, of_cell.ravel()
+    return classes, of_cell.ravel(), merged
 
 
-def _leaf_text(tree: Tree, leaf: int) -> str:
-    return leaf_label(tree, leaf) if leaf > UNCUT else "(rows of the chain within it)"
+def _rows_text(tree: Tree, leaf: np.ndarray) -> str:
+    rows = [leaf_label(tree, int(one)) for one in np.unique(leaf)]
+    return " + ".join(rows) if len(rows) <= NAMED else f"({len(rows)} rows of the chain within it)"
 
 
 def _known_classes(

@@ -1,0 +1,84 @@
+"""The audit of a lake, read without Java."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import toy_publisher as toy
+from deltalake import write_deltalake
+
+from conftest import Toy
+from popflow.audit import Candidate, audit_lake
+from popflow.contracts import Contracts
+from popflow.lake import Lake
+
+
+@pytest.fixture
+def dry(tmp_path: Path, contracts: Contracts) -> Lake:
+    """An empty lake that needs no Java."""
+    return Lake(tmp_path / "lake", contracts)
+
+
+def _written(lake: Lake, name: str, frame: pd.DataFrame) -> None:
+    contract = lake.contracts.table(name)
+    rows = frame[list(contract.columns)].to_dict("records")
+    for row in rows:
+        row |= {c: list(v.items()) for c, v in row.items() if isinstance(v, dict)}
+    table = pa.Table.from_pylist(rows, schema=contract.arrow_schema())
+    write_deltalake(lake.path(name), table, partition_by=contract.partition_by or None)
+
+
+def _reference(lake: Lake) -> None:
+    cells = pd.DataFrame({"county_code": toy.COVERED}).assign(
+        mno="mobile", area_share=1.0, is_border=False, valid_from=dt.date(2020, 1, 1), valid_to=None
+    )
+    cells["cell_id"] = [f"460-00-1-{i}" for i in range(len(cells))]
+    _written(lake, "cell_to_county", cells)
+
+
+def _released(date: dt.date) -> dict:
+    return {
+        "indicator": "outflow",
+        "date": date,
+        "release": 1,
+        "status": "released",
+        "run_id": "r",
+        "code_version": "0",
+        "definition": "day-end-1",
+        "input_fingerprint": "0" * 64,
+        "mnos": list(toy.MNOS),
+        "reason": "first release",
+        "signed_by": "the night",
+        "persons_rounded": 0,
+        "pair_share_percent": 0,
+        "county_share_percent": 0,
+        "released_at_utc": dt.datetime(2020, 1, 12, tzinfo=dt.UTC),
+    }
+
+
+def test_a_lake_is_audited_with_a_candidate(dry: Lake, three_nights: Toy) -> None:
+    lake = dry
+    *before, last = sorted(set(three_nights.rows["date"]))
+    rows, atoms = three_nights.rows, three_nights.atoms
+    _reference(lake)
+    _written(lake, "flows", rows[rows["date"] != last])
+    _written(lake, "atoms", atoms[atoms["date"] != last])
+    _written(lake, "releases", pd.DataFrame([_released(date) for date in before]))
+    candidate = Candidate(rows[rows["date"] == last], atoms[atoms["date"] == last])
+    verdict = audit_lake(lake, candidate=candidate, candidate_mnos=toy.MNOS, seed=1, time_limit_s=120)
+    assert verdict.ok, verdict.text()
+    assert verdict.counts["releases"] == 3
+    off = candidate.rows.assign(persons=candidate.rows["persons"] + (candidate.rows.reset_index().index == 5))
+    assert not audit_lake(lake, candidate=Candidate(off, candidate.atoms), candidate_mnos=toy.MNOS, plant=False).ok
+    assert not audit_lake(lake, candidate=candidate, plant=False).ok  # the candidate's MNOs are not known
+
+
+def test_an_empty_lake_has_nothing_to_give_away(dry: Lake) -> None:
+    _reference(dry)
+    verdict = audit_lake(dry)
+    assert verdict.ok, verdict.text()
+    assert {leak.outcome for leak in verdict.planted} == {"not applicable"}

@@ -1,0 +1,210 @@
+"""The audit fails closed, is bound to what it saw, and does not do twice what it did before."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import toy_publisher as toy
+from test_audit_differences import ATOMS, COVERED, HUNAN_COUNTIES, ROWS
+
+import popflow.audit
+from conftest import Toy
+from popflow.audit import Candidate, Verdict, audit, audited_digest
+
+DATE = dt.date(2020, 1, 10)
+
+
+def verdict_on(rows: pd.DataFrame, atoms: object = None, **options) -> Verdict:
+    atoms = toy.atoms_frame(ATOMS, DATE) if atoms is None else atoms
+    return audit(rows, atoms, **({"covered": COVERED, "mnos": toy.MNOS, "plant": False} | options))
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    return toy.flows_frame(ROWS + HUNAN_COUNTIES, DATE)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda rows: rows.assign(indicator="inflow"), "indicator 'inflow' is unknown"),
+        (lambda rows: rows.assign(share=0.5), "columns differ from the contract flows: share"),
+        (lambda rows: rows.drop(columns="definition"), "columns differ from the contract flows: definition"),
+        (lambda rows: rows.assign(persons=rows["persons"].astype(float)), "persons is not of whole numbers"),
+        (lambda rows: rows.assign(persons=rows["persons"].where(rows.index > 0)), "persons has nulls"),
+        (lambda rows: rows.assign(release=0), "a release below 1"),
+        (lambda rows: rows.assign(date="2020-01-10"), "date is not of dates"),
+        (lambda rows: rows.assign(origin_code=420100), "origin_code is not of text"),
+        (lambda rows: rows.assign(destination_level="township"), "is no cell of the chain that night"),
+        (lambda rows: rows.assign(definition=[f"day-end-{i % 2}" for i in rows.index]), "more than one definition"),
+    ],
+)
+def test_what_is_not_known_is_not_ok(rows: pd.DataFrame, change, text: str) -> None:
+    verdict = verdict_on(change(rows))
+    assert not verdict.ok
+    assert text in verdict.text()
+
+
+def _negative(atoms: pd.DataFrame) -> pd.DataFrame:
+    return atoms.assign(persons=-atoms["persons"])
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda atoms: atoms.iloc[:0], "is published as 440, atoms 0"),
+        (lambda atoms: atoms.iloc[1:], "atoms"),
+        (_negative, "negative"),
+        (lambda atoms: pd.concat([atoms, atoms.iloc[:1]]), "stands twice"),
+        (lambda atoms: atoms.assign(persons_registered=atoms["persons"] + 1), "more registered persons than persons"),
+        (lambda atoms: atoms.assign(persons_without=[{"mobile": 1}] * len(atoms)), "other MNOs than the release"),
+        (lambda atoms: atoms.assign(change="moved"), "unknown change moved"),
+        (lambda atoms: atoms.drop(columns="persons_registered"), "persons_registered is missing"),
+        (lambda atoms: atoms.assign(persons=atoms["persons"] * 1.0), "not of whole numbers"),
+        (lambda atoms: atoms.assign(destination_code="420103"), "within a prefecture"),
+        (lambda atoms: atoms.assign(origin_code="430102", destination_code="420102").iloc[:1], "belongs to no chain"),
+    ],
+)
+def test_atoms_that_cannot_be_believed_are_not_ok(rows: pd.DataFrame, change, text: str) -> None:
+    verdict = verdict_on(rows, change(toy.atoms_frame(ATOMS, DATE)))
+    assert not verdict.ok
+    assert text in verdict.text() or "stands twice" in verdict.text()
+
+
+def test_atoms_that_cannot_be_loaded_are_not_ok(rows: pd.DataFrame) -> None:
+    def load(*_: object) -> pd.DataFrame:
+        raise OSError("secret 1234567")
+
+    verdict = verdict_on(rows, load)
+    assert [finding.code for finding in verdict.findings] == ["A8"]
+    assert "OSError" in verdict.text()
+    assert "1234567" not in verdict.text()
+
+
+@pytest.mark.parametrize("unknown", ["covered", "mnos"])
+def test_a_night_about_which_nothing_is_known_is_not_ok(rows: pd.DataFrame, unknown: str) -> None:
+    verdict = verdict_on(rows, **{unknown: {dt.date(2020, 2, 1): ("420102",)}})
+    assert not verdict.ok
+    assert "are not known" in verdict.text()
+
+
+def test_without_time_there_is_no_verdict(rows: pd.DataFrame) -> None:
+    verdict = verdict_on(rows, time_limit_s=0)
+    assert not verdict.ok
+    assert verdict.findings[-1].code == "A8"
+
+
+def test_a_planted_leak_that_is_missed_is_a_failure(rows: pd.DataFrame, monkeypatch) -> None:
+    from popflow.audit import planted
+
+    monkeypatch.setattr(planted, "_new_findings", lambda *_: [])
+    verdict = verdict_on(rows, plant=True)
+    assert not verdict.ok
+    assert {finding.code for finding in verdict.findings} == {"A7"}
+
+
+def test_every_planted_leak_is_caught_wherever_it_is(three_nights: Toy) -> None:
+    for seed in range(4):
+        verdict = audit(three_nights.rows, three_nights.atoms, covered=toy.COVERED, mnos=toy.MNOS, seed=seed)
+        assert verdict.ok, verdict.text()
+        outcomes = [leak.outcome for leak in verdict.planted]
+        assert len(outcomes) == 14
+        assert outcomes.count("caught") >= 11
+        assert "missed" not in outcomes
+
+
+def test_the_digest_is_of_what_was_audited(three_nights: Toy) -> None:
+    candidate = Candidate(toy.flows_frame(ROWS + HUNAN_COUNTIES, DATE), toy.atoms_frame(ATOMS, DATE))
+    nothing = three_nights.rows.iloc[:0]
+    verdict = verdict_on(nothing, three_nights.atoms.iloc[:0], candidate=candidate, history_version=7)
+    assert verdict.ok, verdict.text()
+    rows, atoms = candidate.rows, candidate.atoms
+    assert verdict.digest == audited_digest(rows, atoms, 7)
+    shuffled = rows.sample(frac=1, random_state=1)[list(rows.columns[::-1])]
+    assert verdict.digest == audited_digest(shuffled, atoms.sample(frac=1, random_state=2), 7)
+    as_lists = atoms.assign(persons_without=[list(one.items())[::-1] for one in atoms["persons_without"]])
+    assert verdict.digest == audited_digest(rows, as_lists, 7)
+    assert verdict.digest != audited_digest(rows, atoms, 8)
+    assert verdict.digest != audited_digest(rows.iloc[1:], atoms, 7)
+    assert verdict.digest != audited_digest(rows.assign(persons=rows["persons"] + (rows.index == 3)), atoms, 7)
+    other = atoms.assign(persons_without=[{**one, "mobile": 0} for one in atoms["persons_without"]])
+    assert verdict.digest != audited_digest(rows, other, 7)
+
+
+def test_what_was_found_good_is_not_attacked_again(three_nights: Toy) -> None:
+    loaded = []
+
+    def load(_indicator: str, date: dt.date, _release: int) -> pd.DataFrame:
+        loaded.append(date)
+        return three_nights.atoms[three_nights.atoms["date"] == date]
+
+    options = {"covered": toy.COVERED, "mnos": toy.MNOS, "plant": False}
+    first = audit(three_nights.rows, load, **options)
+    assert first.ok
+    assert len(loaded) == 3
+    again = audit(three_nights.rows, load, passed=first.passed, **options)
+    assert again.ok
+    assert again.counts == {"skipped": 3}
+    assert len(loaded) == 3
+    touched = three_nights.rows.assign(persons=three_nights.rows["persons"] + (three_nights.rows.index == 0))
+    assert not audit(touched, load, passed=first.passed, **options).ok
+    raised = popflow.contracts.load().disclosure.model_copy(update={"k": 40})
+    assert not audit(three_nights.rows, load, passed=first.passed, rules=raised, **options).ok
+
+
+def test_a_candidate_is_attacked_whatever_was_found_good(rows: pd.DataFrame) -> None:
+    """The same rows as before, and atoms that do not bear them out."""
+    nothing, good = rows.iloc[:0], Candidate(rows, toy.atoms_frame(ATOMS, DATE))
+    first = verdict_on(nothing, good.atoms.iloc[:0], candidate=good)
+    assert first.ok
+    other = Candidate(rows, toy.atoms_frame(ATOMS | {("420102", "430202"): (40, 3, 3, 3, 3)}, DATE))
+    assert not verdict_on(nothing, good.atoms.iloc[:0], candidate=other, passed=first.passed).ok
+
+
+def test_a_summary_names_no_figure(rows: pd.DataFrame) -> None:
+    verdict = verdict_on(rows.assign(persons=rows["persons"] + 1001))
+    assert "1001" not in verdict.summary()
+    assert "A6" in verdict.summary()
+
+
+def test_columns_by_mno_are_the_same_as_a_map(rows: pd.DataFrame) -> None:
+    atoms = toy.atoms_frame(ATOMS, DATE)
+    wide = pd.DataFrame(atoms["persons_without"].tolist()).add_prefix("without_")
+    verdict = verdict_on(rows, atoms.drop(columns="persons_without").join(wide))
+    assert verdict.ok, verdict.text()
+
+
+def test_the_attacker_imports_nothing_that_protects() -> None:
+    for path in Path(popflow.audit.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not any(name.startswith(("popflow.disclosure", "popflow.movement")) for name in names), path
+
+
+def test_the_spec_is_the_contract(contracts) -> None:
+    """The auditor's own reading of the chain agrees with what the contract declares."""
+    from popflow.audit.lattice import FLOW_SPEC, PUBLISHED_LEVEL, STOCK_SPEC
+
+    declared = contracts.table("flows").chain
+    for prefix, spec in (("", FLOW_SPEC), ("stock_", STOCK_SPEC)):
+        for step, origin_level, destination_level, rest_on in spec:
+            row = declared[prefix + step]
+            assert row.origin[0] == PUBLISHED_LEVEL.get(origin_level, origin_level)
+            assert row.destination[0] == destination_level
+            assert (f"{rest_on}_code" if rest_on else None) == (next(iter(row.rest)) if row.rest else None)
+
+
+def test_random_nights_pass() -> None:
+    """What follows the rules passes, whatever the numbers."""
+    for seed in range(12):
+        rng = np.random.default_rng(100 + seed)
+        atoms = toy.random_atoms(rng, float(rng.choice([1.0, 3.0, 10.0, 40.0])))
+        frame = toy.flows_frame(toy.publish(atoms, toy.COVERED), DATE)
+        verdict = verdict_on(frame, toy.atoms_frame(atoms, DATE), covered=toy.COVERED)
+        assert verdict.ok, verdict.text()
