@@ -34,15 +34,20 @@ def person_days(sims: DataFrame, yesterday: DataFrame | None, date: dt.date) -> 
     In: sim_days of the date; person_state of the date before, None for the first night.
     Out: contract `person_day`. METHODS.md sections 2 to 5.
     """
-    speakers = with_yesterday(speaking_sims(_beside_yesterday(sims, yesterday)))
-    days = by_one_county(speakers.where(stays_put())).unionByName(by_slot_logic(speakers.where(~stays_put())))
+    speaking = speakers(sims, yesterday)
+    days = by_one_county(speaking.where(stays_put())).unionByName(by_slot_logic(speaking.where(~stays_put())))
     return days.withColumn("event_date", F.lit(date)).select(*PERSON_DAY)
 
 
-def with_yesterday(speakers: DataFrame) -> DataFrame:
-    """The speaking SIMs with the counties they saw and the slots in each (visited: map of county to slots)."""
+def speakers(sims: DataFrame, yesterday: DataFrame | None) -> DataFrame:
+    """Each person's speaking SIM with the counties it saw, the slots in each, and the run the person came with.
+
+    Out: one row per person (person_key, speaking_sim_key, mno_mask, registered, home_prefecture, observed_slots,
+    visited, sightings; trailing_county, trailing_slots and silent_slots of the day before, null for a new person).
+    """
+    speaking = speaking_sims(_beside_yesterday(sims, yesterday))
     slots = F.transform("sightings", lambda s: F.struct(s["county_code"], _observed(s).cast("int")))
-    return speakers.withColumn("visited", F.map_from_entries(slots)).select(*PERSON, "sightings", *batches.BEFORE)
+    return speaking.withColumn("visited", F.map_from_entries(slots)).select(*PERSON, "sightings", *batches.BEFORE)
 
 
 def stays_put() -> Column:

@@ -76,9 +76,9 @@ def stays(counties: Ints, observed: Bools, before: Before) -> Stays:
     """
     all_runs, _ = runs_of(counties // 100)
     rows = len(counties)
-    row = np.arange(rows, dtype=np.int64)[:, None]
-    seen_row = np.where(np.vstack([np.zeros(observed.shape[1], bool), observed]), row, 0).T.ravel()
-    last_seen = np.maximum.reduceat(seen_row, all_runs.person * rows + all_runs.start)
+    seen_row = np.zeros((observed.shape[1], rows), np.int16)
+    seen_row[:, 1:] = np.where(observed, np.arange(1, rows, dtype=np.int16)[:, None], 0).T
+    last_seen = np.maximum.reduceat(seen_row.ravel(), all_runs.person * rows + all_runs.start).astype(np.int64)
     placed = (all_runs.value > 0) & (last_seen > 0)  # a run that came into the day and was not seen in it is over
     runs, last_seen = all_runs.where(placed), last_seen[placed]
     carried = (before.stay_slots + before.silent_slots - 1)[runs.person]  # row 0 is no slot of the day

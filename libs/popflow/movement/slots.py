@@ -16,8 +16,7 @@ from popflow.movement.definition import MAX_GAP_SLOTS, PING_PONG_SLOTS, SLOTS_A_
 Ints = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 NO_ROW = -1
-NEVER = -(10**6)  # a slot before every gap that counts
-LATER = 10**6
+NEVER, LATER = np.int16(-10_000), np.int16(10_000)  # slots further away than any gap that counts
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def resolve(sightings: Sightings, before: Before) -> Ints:
     ranked = _ranked(sightings)
     persons = len(before.county)
     entry_sees = np.ascontiguousarray(np.vstack([ranked.seen, np.zeros(SLOTS_A_DAY, bool)]).T)  # NO_ROW sees nothing
-    first = _first_ranked(ranked, persons)
+    first = _first_ranked(ranked, entry_sees, persons)
     last = np.full(persons, NO_ROW, np.int32)
     same = np.flatnonzero(ranked.county == before.county[ranked.person])
     last[ranked.person[same]] = same
@@ -69,12 +68,15 @@ def _ranked(s: Sightings) -> Sightings:
     return Sightings(s.person[order], s.county[order], s.seen[order])
 
 
-def _first_ranked(ranked: Sightings, persons: int) -> Ints:
+def _first_ranked(ranked: Sightings, entry_sees: Bools, persons: int) -> Ints:
     """Entry of the county with the most slots of the day among those of each slot (96 x persons)."""
     first = np.full((SLOTS_A_DAY, persons), NO_ROW, np.int32)
-    entry, slot = np.nonzero(ranked.seen[::-1])
-    entry = len(ranked.person) - 1 - entry
-    first[slot, ranked.person[entry]] = entry  # from the last rank to the first: the first one stays
+    entry = np.arange(len(ranked.person), dtype=np.int32)
+    rank = entry - np.searchsorted(ranked.person, ranked.person)
+    for one in range(rank.max(), -1, -1):  # from the last rank to the first, which covers the others
+        of_rank = entry[rank == one]
+        columns = ranked.person[of_rank]
+        first[:, columns] = np.where(entry_sees[:, of_rank], of_rank, first[:, columns])
     return first
 
 
@@ -86,15 +88,16 @@ def fill(observed: Ints, before: Before) -> Ints:
     county holds to midnight.
     """
     counties = np.vstack([before.county, observed])
-    time = np.arange(-1, SLOTS_A_DAY, dtype=np.int32)[:, None]
+    time = np.arange(-1, SLOTS_A_DAY, dtype=np.int16)[:, None]
     seen_at = np.where(counties > 0, time, NEVER)
     seen_at[0] = np.where(before.county > 0, -1 - before.silent_slots, NEVER)
     last = np.maximum.accumulate(seen_at, axis=0)
     next_ = np.minimum.accumulate(np.where(observed > 0, time[1:], LATER)[::-1], axis=0)[::-1]
     next_ = np.vstack([next_[0], next_])
+    for slot in range(1, len(counties)):
+        counties[slot] = np.where(counties[slot] > 0, counties[slot], counties[slot - 1])
     is_open = (next_ - last - 1 <= MAX_GAP_SLOTS) | (next_ == LATER)
-    source = np.maximum(last, -1) + 1
-    return np.where((last > NEVER) & is_open, np.take_along_axis(counties, source, axis=0), 0).astype(np.int32)
+    return np.where(is_open, counties, 0)
 
 
 def absorb_ping_pong(counties: Ints) -> Ints:

@@ -1,0 +1,148 @@
+"""What must hold for any nation: populations balance, nobody is in two cells, stock and blocks follow from history."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from seeded_nation import FIRST, presence_rows, register_rows
+
+from popflow.movement.flows import block_departures, daily_flows
+from popflow.movement.person_days import by_one_county, by_slot_logic, person_days, speakers, stays_put
+from popflow.movement.person_states import person_states
+from popflow.movement.population import population
+from popflow.movement.sims import sim_days
+from popflow.movement.stock import stock
+
+PERSONS, DAYS = 250, 4
+SEEN = "mno string, sim_token string, county_code string, slots_lo bigint, slots_hi bigint"
+
+
+def at_hand(frame):
+    """The same rows without their plan."""
+    return frame.sparkSession.createDataFrame(frame.toArrow())
+
+
+@pytest.fixture(scope="module")
+def nights(spark, contracts, key_path):
+    """Per date: person-days and states, as frames and as rows."""
+    rng = np.random.default_rng(20200123)
+    register = spark.createDataFrame(register_rows(PERSONS, rng), contracts.table("subscribers").spark_schema())
+    register, bits, state, found = at_hand(register), contracts.mno_bits(), None, []
+    for offset, rows in enumerate(presence_rows(PERSONS, DAYS, rng)):
+        date = FIRST + dt.timedelta(days=offset)
+        sims = at_hand(sim_days(at_hand(spark.createDataFrame(rows, SEEN)), register, bits, str(key_path)))
+        days = at_hand(person_days(sims, state, date))
+        before, state = state, at_hand(person_states(state, days, date, contracts.areas))
+        found.append({"date": date, "sims": sims, "before": before, "days": days, "state": state})
+        flows = daily_flows(state, bits).collect()
+        found[-1] |= {"day_rows": days.collect(), "state_rows": state.collect(), "flow_rows": flows}
+    return found
+
+
+def day_ends(night) -> dict[str, str]:
+    return {row.person_key: row.day_end_county for row in night["state_rows"]}
+
+
+def test_stages_keep_their_contracts(nights, contracts):
+    for night in nights:
+        assert set(night["days"].columns) == set(contracts.table("person_day").columns)
+        assert set(night["state"].columns) == set(contracts.table("person_state").columns)
+        assert len({row.person_key for row in night["day_rows"]}) == len(night["day_rows"])
+        assert len({row.person_key for row in night["state_rows"]}) == len(night["state_rows"])
+
+
+def test_populations_balance_in_every_county(nights):
+    for before, night in itertools.pairwise(nights):
+        was, now = Counter(day_ends(before).values()), Counter(day_ends(night).values())
+        appeared = Counter(c for p, c in day_ends(night).items() if p not in day_ends(before))
+        disappeared = Counter(c for p, c in day_ends(before).items() if p not in day_ends(night))
+        outflow, inflow = Counter(), Counter()
+        for flow in night["flow_rows"]:
+            if flow.origin_county != flow.destination_county:
+                outflow[flow.origin_county] += flow.persons
+                inflow[flow.destination_county] += flow.persons
+        assert sum(outflow.values()) > 20
+        for county in was | now:
+            expected = was[county] - outflow[county] + inflow[county] + appeared[county] - disappeared[county]
+            assert now[county] == expected, county
+
+
+def test_each_person_is_in_at_most_one_cell(nights):
+    for before, night in itertools.pairwise(nights):
+        flows = night["flow_rows"]
+        both = day_ends(before).keys() & day_ends(night).keys()
+        assert sum(flow.persons for flow in flows) == len(both)
+        cells = Counter((day_ends(before)[p], day_ends(night)[p]) for p in both)
+        assert cells == {(f.origin_county, f.destination_county): f.persons for f in flows}
+
+
+def test_persons_without_an_mno_are_registered_and_have_no_sim_there(nights, contracts):
+    bits, night = contracts.mno_bits(), nights[-1]
+    expected = defaultdict(lambda: [0, 0, Counter()])
+    for row in night["state_rows"]:
+        if row.origin_county:
+            cell = expected[row.origin_county, row.day_end_county]
+            cell[0] += 1
+            cell[1] += row.registered
+            cell[2].update(m for m, bit in bits.items() if row.registered and not row.mno_mask >> bit & 1)
+    for f in night["flow_rows"]:
+        persons, registered, without = expected[f.origin_county, f.destination_county]
+        assert (f.persons, f.persons_registered) == (persons, registered)
+        assert f.persons_without == {m: without[m] for m in bits}
+
+
+def test_both_ways_find_the_same_for_persons_who_stay_put(nights):
+    for night in nights[:2]:
+        still = at_hand(speakers(night["sims"], night["before"]).where(stays_put()))
+        short, long = by_one_county(still).collect(), by_slot_logic(still).collect()
+        assert len(short) > 50
+        assert {row.person_key: row.asDict() for row in short} == {row.person_key: row.asDict() for row in long}
+
+
+def test_stock_follows_from_histories(nights, contracts):
+    """Recomputed the slow way: every stay of every person-day, and where the person is now."""
+    night = nights[-1]
+    stayed = defaultdict(set)
+    for earlier in nights:
+        for row in earlier["day_rows"]:
+            stayed[row.person_key] |= set(row.stays)
+    expected = Counter()
+    for row in night["state_rows"]:
+        if "420100" in stayed[row.person_key]:
+            expected["stayed_in_wuhan", row.day_end_county] += 1
+        elif any(prefecture.startswith("42") for prefecture in stayed[row.person_key]):
+            expected["stayed_in_hubei_without_wuhan", row.day_end_county] += 1
+        if row.home_prefecture == "420100":
+            expected["roaming_wuhan", row.day_end_county] += 1
+    found = stock(night["state"], contracts.areas, contracts.mno_bits()).collect()
+    assert {group for group, _ in expected} == {row.group for row in found}
+    assert expected == {(row.group, row.county_code): row.persons for row in found}
+
+
+def test_block_departures_follow_from_histories(nights, contracts):
+    """The block of 9 January ends on the second night."""
+    night = nights[1]
+    left = [(day_ends(nights[0]).get(p), county) for p, county in day_ends(night).items()]
+    cells = [(o[:4] + "00", d[:4] + "00") for o, d in left if o and o.startswith("42")]
+    expected = Counter(cell for cell in cells if cell[0] != cell[1])
+    found = block_departures(night["state"], contracts.mno_bits()).collect()
+    assert len(expected) > 5
+    assert expected == {(row.origin_prefecture, row.destination_prefecture): row.persons for row in found}
+    assert {(row.date, row.chain) for row in found} == {(dt.date(2020, 1, 22), "hubei")}
+
+
+def test_population_by_hour_follows_from_person_days(nights, contracts):
+    night, expected = nights[1], Counter()
+    for row in night["day_rows"]:
+        for hour in range(24):
+            since = [h for h in row.hour_counties if h <= hour]
+            if since and row.hour_counties[max(since)]:
+                expected[row.hour_counties[max(since)], hour] += 1
+    found = population(night["days"], contracts.mno_bits()).collect()
+    assert len(expected) > 100
+    assert expected == {(row.county_code, row.hour): row.persons for row in found}
+    assert all(row.persons >= row.persons_registered >= max(row.persons_without.values()) for row in found)
