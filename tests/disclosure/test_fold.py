@@ -112,6 +112,15 @@ def test_a_rest_at_its_upper_edge_grows():
     assert np.flatnonzero(folded(counts([20, 19, 19, 18, 60, 70])[:, :2]).in_rest).tolist() == [1, 2, 3]
 
 
+def test_the_upper_edge_of_a_larger_rest():
+    """Four with 76 persons beside a 21: had one of them joined, the other three would have been large enough alone.
+
+    The 21 joins; four with 19 and a 21 would be the only ones to fit 97 beside a 60, so that 60 and 70 must follow.
+    """
+    assert not folded(counts([21, 19, 19, 19, 19, 60, 70])).shown.any()
+    assert np.flatnonzero(folded(counts([21, 19, 19, 19, 18, 60, 70])).in_rest).tolist() == [1, 2, 3, 4]
+
+
 def test_the_upper_edge_counts_for_an_mno_that_knows_its_customers():
     """Ten customers in each of three withheld counties and 27 others: 9 in each, since 10 would be publishable."""
     edge = counts([20, 19, 19, 19, 60, 70, 80], without=[20, 9, 9, 9, 60, 70, 80])

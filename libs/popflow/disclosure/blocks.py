@@ -126,7 +126,7 @@ class RestBesideDays:
     above: Days
     rules: Rules
 
-    def __call__(self, siblings: Siblings, families: Ints, withheld: Ints) -> Bools:
+    def __call__(self, siblings: Siblings, families: Ints, withheld: Ints, grown: bool) -> Bools:
         """For each of the families, whether its rest must grow."""
         bad = [self._objects(siblings, int(f), int(n)) for f, n in zip(families, withheld, strict=True)]
         return np.array(bad, dtype=bool)

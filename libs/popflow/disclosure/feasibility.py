@@ -47,14 +47,14 @@ class Determined:
 
     rules: Rules
 
-    def __call__(self, siblings: Siblings, families: Ints, withheld: Ints) -> Bools:
+    def __call__(self, siblings: Siblings, families: Ints, withheld: Ints, grown: bool) -> Bools:
         """For each of the families, whether its rest gives away a small group to a reader or an MNO."""
         bad = np.zeros(families.size, dtype=bool)
         for children in np.unique(withheld):
             these = np.flatnonzero(withheld == children)
             for view in _views(siblings, families[these], int(children), self.rules):
-                alone = siblings.counts.shape[1] == WITHOUT
-                bad[these] |= _gives_away(view, self.rules, empty_is_bad=alone)
+                alone = siblings.counts.shape[1] == WITHOUT  # a single MNO: there is no other threshold
+                bad[these] |= _gives_away(view, self.rules, empty_is_bad=alone or grown)
         return bad
 
 
@@ -76,7 +76,11 @@ def _views(siblings: Siblings, families: Ints, children: int, rules: Rules) -> I
 
 
 def _gives_away(view: View, rules: Rules, empty_is_bad: bool) -> Bools:
-    """Whether a rest gives away a small group; where no world fits, another MNO's threshold must be the reason."""
+    """Whether a rest gives away a small group.
+
+    Where no world fits, a child is withheld for a threshold that this viewer cannot test, and can have any number; or
+    the rest has grown, and then it goes on growing until one fits (empty_is_bad).
+    """
     total = view.unknown.sum(axis=1)
     least = np.full_like(view.unknown, UNBOUNDED)
     greatest = np.full_like(view.unknown, -1)

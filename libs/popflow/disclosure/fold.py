@@ -7,6 +7,7 @@ so a fold is one number per parent: how many of its children are withheld.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,8 +35,11 @@ class Siblings:
 class Objection(Protocol):
     """A reason why a rest may not stay as it is, though it is publishable."""
 
-    def __call__(self, siblings: Siblings, families: Ints, withheld: Ints) -> Bools:
-        """For each of the families, whether the rest of its first `withheld` children must grow."""
+    def __call__(self, siblings: Siblings, families: Ints, withheld: Ints, grown: bool) -> Bools:
+        """For each of the families, whether the rest of its first `withheld` children must grow.
+
+        grown: it has grown for an objection before, so it is larger than the thresholds alone would have it.
+        """
         ...
 
 
@@ -63,10 +67,12 @@ def fold(
     siblings = _sorted(parent, counts, closed, open_parent, rules)
     withheld = _first_fit(siblings, rules)
     pending = np.flatnonzero((withheld > 0) & (withheld < siblings.size))
-    while pending.size:
+    for grown in itertools.chain([False], itertools.repeat(True)):
+        if not pending.size:
+            break
         bad = np.zeros(pending.size, dtype=bool)
         for objection in objections:
-            bad |= objection(siblings, pending, withheld[pending])
+            bad |= objection(siblings, pending, withheld[pending], grown)
         pending = pending[bad]
         withheld[pending] += 1
         pending = pending[withheld[pending] < siblings.size[pending]]

@@ -70,7 +70,7 @@ def protect_flows(
     blocks.refuse_closed(date, released_blocks)
     about = Release(OUTFLOW, date, release, definition, tuple(mnos), rules, earlier)
     tree = flow_tree(areas, covered_counties, FLOWS)
-    moves = _moves(exact, date, areas)
+    moves = moves_out(exact, date, areas)
     tree.refuse_uncovered(moves)
     return protect(about, tree, moves)
 
@@ -97,7 +97,7 @@ def protect_blocks(
     blocks.refuse_other_days(date, days)
     about = Release(OUTFLOW_BLOCK, date, release, definition, tuple(mnos), rules, earlier, days)
     tree = flow_tree(areas, {prefecture_of(county) for county in covered_counties}, BLOCKS)
-    moves = _moves(exact, date, areas)
+    moves = moves_out(exact, date, areas)
     moves = moves.assign(**{end: of_codes(moves[end], prefecture_of) for end in ENDS})
     tree.refuse_uncovered(moves)
     return protect(about, tree, moves)
@@ -218,7 +218,7 @@ def _refuse_unsafe(tree: Tree, walked: Sequence[Walked], rules: Rules) -> None:
             raise PopflowError(f"the gate's own check failed at the step {nodes.step.name}; nothing is protected")
 
 
-def _moves(exact: pd.DataFrame, date: dt.date, areas: Mapping[str, Area]) -> pd.DataFrame:
+def moves_out(exact: pd.DataFrame, date: dt.date, areas: Mapping[str, Area]) -> pd.DataFrame:
     """Rows of `flows_exact` that leave their prefecture from inside a chain."""
     refuse_other_date(exact, date)
     ends = ["origin_county", "destination_county"]
