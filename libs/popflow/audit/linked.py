@@ -136,7 +136,7 @@ def _rows_text(tree: Tree, leaf: np.ndarray) -> str:
 def _known_classes(
     equations: list[Equation], values: np.ndarray, classes: np.ndarray, limits: Limits, where: str, seconds: float
 ) -> Iterator[Finding]:
-    groups = _groups(classes)
+    groups = _groups(classes, too_small(values, limits)[0])
     sums = values @ groups.T
     reader, _ = too_small(sums, limits)
     suspects = np.flatnonzero(reader)
@@ -153,14 +153,15 @@ def _known_classes(
             yield Finding("A5", where, tuple(e.label for e in equations if (e.classes & (aim > 0)).any()), text)
 
 
-def _groups(classes: np.ndarray) -> np.ndarray:
-    """What may become known: each class, and what each stray row, or each set of them, cuts off from the others."""
+def _groups(classes: np.ndarray, small: np.ndarray) -> np.ndarray:
+    """What may become known: each class, what each stray row or set of them cuts off, and the small ones of that."""
     cut = classes[:, 0] > UNCUT
     bits = classes[:, 1:] == 1
     patterns = [(bits == one).all(axis=1) & cut for one in np.unique(bits, axis=0)]
     inside = [bits[:, i] & cut for i in range(bits.shape[1])]
     outside = [~bits[:, i] & cut for i in range(bits.shape[1])]
     groups = np.vstack([np.eye(len(classes), dtype=bool), *patterns, *inside, *outside])
+    groups = np.vstack([groups, groups & small])
     return np.unique(groups[groups.any(axis=1)], axis=0)
 
 

@@ -41,6 +41,14 @@ def _corners(tree: Tree, k: int, limit: int) -> np.ndarray:
     return np.argwhere(pair.is_cell & shown & large & (left > 0) & (left < limit))
 
 
+def _without_pairs(mine: list[Tree], origins: np.ndarray, destinations: np.ndarray) -> list[Tree]:
+    """Nothing shown from county to county there: else the others' journeys would stand in rows of their own."""
+    grid = mine[0].grid("pair")
+    grid.shown[np.ix_(origins, destinations)] = NOT_SHOWN
+    grid.rest[np.ix_(np.unique(grid.up_origin[origins]), destinations)] = NOT_SHOWN
+    return mine
+
+
 def _onto_prefectures(tree: Tree) -> np.ndarray:
     county, pair = tree.grid("county"), tree.grid("pair")
     y = county.up_destination[pair.up_destination]
@@ -71,6 +79,7 @@ def _planted(
             lower(counts, measure, cells, target)
         if len(mine) > 1:
             return "more than one chain"
+        mine = _without_pairs(copied(mine), pair.up_origin == pair.up_origin[i], elsewhere)
     again = rebuilt(mine, counts, release) if made else copied(mine)
     home = tree.grid("prefecture").destinations[y[j]]
     strays: list[Stray] = [("county", pair.origins[i], "prefecture", home, int(pair.values[0, i, y == y[j]].sum()))]
