@@ -45,12 +45,13 @@ def flows(to: dict[str, int]) -> pd.DataFrame:
 @pytest.fixture
 def block(contracts):
     def call(to: dict[str, int], days: list[ReleasedDay], date: dt.date = LAST):
+        exact = flows(to)
         return disclosure.protect_blocks(
-            flows(to),
+            exact,
             date=date,
             release=1,
             areas=contracts.areas,
-            covered_counties=COUNTIES,
+            covered_counties=[*COUNTIES, *exact["destination_county"]],
             mnos=MNOS,
             rules=contracts.disclosure,
             definition="day-end-1",
@@ -87,6 +88,13 @@ def test_repeated_departures_of_a_rest_are_20_too(block, days):
     assert to_prefectures(block(BLOCK | alone, days())) == {}
     enough = alone | {"430302": 14 * 40 - 4}
     assert to_prefectures(block(BLOCK | enough, days())) == {"430400": 490, "rest_of_430000": 832 + 692 + 556}
+
+
+def test_the_next_sibling_joins_a_rest_of_too_few_repeated_departures(block, days):
+    also = {"430502": 80}
+    numbers = BLOCK | {"430102": 14 * 60 - 8, "430202": 14 * 50 - 8, "430302": 14 * 40 - 1, "430502": 560}
+    table = block(numbers, days(dict.fromkeys(range(14), also)))
+    assert to_prefectures(table) == {"430500": 560, "rest_of_430000": 832 + 692 + 559 + 490}
 
 
 def test_the_threshold_without_an_mno_holds_for_repeated_departures(contracts, block, days):
