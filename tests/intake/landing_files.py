@@ -7,10 +7,16 @@ import gzip
 import hashlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from popflow.contracts import Feed, load
+from popflow.intake import cell_table, feed_sql, reduction
+from popflow.intake.file_checks import FILE_REASONS
+from popflow.intake.packing import Pack, PackFile
 
 D = dt.date(2020, 1, 22)
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
@@ -88,3 +94,40 @@ def cell_rows(prefixes: dict[str, str] = PREFIXES, cells: Sequence[tuple] = CELL
         for mno, prefix in prefixes.items()
         for lac, ci, county, share, start, end in cells
     ]
+
+
+def reduce_files(
+    folder: Path, mno: str, files: dict[str, tuple[bytes, int]], feed: Feed | None = None, **manifest: Any
+) -> dict[str, list[tuple]]:
+    """The reduction of some files without Spark: sorted rows of presence, tallies and quarantine."""
+    contracts = load()
+    feed = feed or contracts.feeds[mno]
+    cells = folder / f"cells-{mno}.parquet"
+    if not cells.exists():
+        prefix = feed.fields.cell_id.prefix or PREFIXES[mno]
+        names = ("mno", "cell_id", "county_code", "area_share", "is_border", "valid_from", "valid_to")
+        columns = zip(*cell_rows({mno: prefix}), strict=True)
+        known = pa.table(dict(zip(names, (list(column) for column in columns), strict=True)))
+        cell_table.write_cells(cell_table.cell_table(known, feed, D), str(cells))
+    packed = []
+    for name, (content, rows) in files.items():
+        (folder / name).write_bytes(content)
+        said = entry(name, content, rows) | manifest
+        packed.append(PackFile(str(folder / name), name, said["area"], said["bytes"], said["sha256"], said["rows"]))
+    pack = Pack(mno, "d1", D, packed)
+    schema = contracts.table("intake").arrow_schema()
+    batches = list(reduction.reduce_pack(pack, feed, str(cells), schema, reduction.Limits()))
+    table = pa.Table.from_batches(batches, schema=schema).to_pylist()
+    wanted = {"presence": ("event_date", "sim_token", "county_code", "slots_lo", "slots_hi"),
+              "tallies": ("file", "reason", "event_date", "records"),
+              "quarantine": ("file", "reason", "row_number")}  # fmt: skip
+    return {
+        kind: sorted((tuple(row[c] for c in columns) for row in table if row["kind"] == kind), key=str)
+        for kind, columns in wanted.items()
+    }
+
+
+def counts(reduced: dict[str, list[tuple]], file: str) -> dict[str, int]:
+    """What became of the records of one file."""
+    told = ("rows", "accepted", *feed_sql.REASONS, *FILE_REASONS)
+    return {reason: records for name, reason, _, records in reduced["tallies"] if name == file and reason in told}

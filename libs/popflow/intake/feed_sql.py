@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ DAY_PLACE = 1_000_000
 SLOTS_A_DAY = 96
 QUARANTINED_ROWS = 100
 SAMPLE_ENDS = ("00", "40", "80", "c0", "C0")  # tokens are hashes: 1/64 of them, by their last byte
+EVENT_BITS = 8
 CELL_PART_BITS, CELL_AREA_BITS = 36, 27  # an NR cell identity has 36 bits, LAC and TAC 16 to 24: one long holds both
 UNITS_PER_SECOND = {"epoch_s": 1, "epoch_ms": 1_000}  # all other kinds come in microseconds
 
@@ -127,10 +129,18 @@ def _number(part: str, hexadecimal: bool) -> str:
     return f"TRY_CAST({quoted('0x') + ' || ' if hexadecimal else ''}{part} AS BIGINT)"
 
 
-def reduced(feed: Feed, records: str, frame: Window) -> str:
-    """The one aggregate of a file: place, sim_token, sampled -> records, slots, the first rows of each reason."""
-    token = f"sim_token IS NOT NULL AND regexp_full_match(sim_token, {quoted(feed.fields.sim_token.pattern)})"
+def reduced(feed: Feed, records: str, frame: Window, check_tokens: bool) -> str:
+    """The one aggregate of a file: place, sim_token, detail -> records, slots_lo, slots_hi.
+
+    detail: of a rejected record, its row number; of an accepted one in the sample, the upper bits of a hash of its cell
+    and time above the number of its event kind; else null. Without check_tokens an accepted token only has its length
+    right: whoever calls checks the form of the few that are left (a pattern a record takes a seventh of the time).
+    """
+    pattern = feed.fields.sim_token.pattern
+    form = f"regexp_full_match(sim_token, {quoted(pattern)})"
+    present = form if check_tokens else _token_length(pattern)
     ends = ", ".join(quoted(end) for end in SAMPLE_ENDS)
+    last = " OR ".join(f"suffix(sim_token, {quoted(end)})" for end in sorted({end[-1] for end in SAMPLE_ENDS}))
     return f"""
         WITH records AS ({records}),
         timed AS (
@@ -140,22 +150,42 @@ def reduced(feed: Feed, records: str, frame: Window) -> str:
         placed AS (
             SELECT row_number, sim_token, time, timed.cell, event, quarter % {SLOTS_A_DAY} AS slot,
                 CASE WHEN time IS NULL OR timed.cell IS NULL THEN -1
-                    WHEN NOT ({token}) THEN -2
-                    WHEN quarter IS NULL THEN -3
-                    ELSE coalesce(CASE quarter // {SLOTS_A_DAY} WHEN 0 THEN day_0
-                        WHEN 1 THEN {DAY_PLACE} + day_1 ELSE {2 * DAY_PLACE} + day_2 END, -4) END AS place
+                    WHEN NOT coalesce({present}, false) THEN -2
+                    WHEN quarter IS NULL THEN CASE WHEN {form} THEN -3 ELSE -2 END
+                    ELSE coalesce(
+                        CASE quarter // {SLOTS_A_DAY} WHEN 0 THEN day_0
+                            WHEN 1 THEN {DAY_PLACE} + day_1 ELSE {2 * DAY_PLACE} + day_2 END,
+                        CASE WHEN {form} THEN -4 ELSE -2 END) END AS place
             FROM timed LEFT JOIN cells ON cells.cell = timed.cell),
-        folded AS (
-            SELECT place, slot, row_number,
-                CASE WHEN place > 0 THEN sim_token END AS sim_token,
-                CASE WHEN place > 0 AND right(sim_token, 2) IN ({ends})
-                    THEN {{'cell': cell, 'time': time, 'event': event}} END AS sampled
+        detailed AS (
+            SELECT place, slot, CASE WHEN place > 0 THEN sim_token END AS sim_token,
+                CASE WHEN place < 0 THEN CAST(row_number AS UBIGINT)
+                    WHEN {last} THEN CASE WHEN right(sim_token, 2) IN ({ends})
+                        THEN (hash(cell, time) >> {EVENT_BITS} << {EVENT_BITS}) + {_event_number(feed)} END
+                    END AS detail
             FROM placed)
-        SELECT place, sim_token, sampled, count(*) AS records,
-            coalesce(bit_or(CASE WHEN slot < 48 THEN 1::BIGINT << slot END), 0) AS slots_lo,
-            coalesce(bit_or(CASE WHEN slot >= 48 THEN 1::BIGINT << (slot - 48) END), 0) AS slots_hi,
-            min(row_number, {QUARANTINED_ROWS}) FILTER (WHERE place < 0) AS first_rows
-        FROM folded GROUP BY place, sim_token, sampled"""
+        SELECT place, sim_token, detail, count(*) AS records,
+            bit_or(CASE WHEN slot < 48 THEN 1::BIGINT << slot ELSE 0 END) AS slots_lo,
+            bit_or(CASE WHEN slot >= 48 THEN 1::BIGINT << (slot - 48) ELSE 0 END) AS slots_hi
+        FROM detailed GROUP BY place, sim_token, detail"""
+
+
+def _token_length(pattern: str) -> str:
+    fixed = re.fullmatch(r"\^\[[^\]]+\]\{(\d+)\}\$", pattern)
+    return f"strlen(sim_token) = {fixed[1]}" if fixed else "sim_token <> ''"
+
+
+def event_kinds(feed: Feed) -> list[str]:
+    """Event kinds by number; the last is any other."""
+    kinds = feed.fields.event.kinds if feed.fields.event else {}
+    return [*sorted(set(kinds.values())), "other"]
+
+
+def _event_number(feed: Feed) -> str:
+    numbers = {kind: number for number, kind in enumerate(event_kinds(feed))}
+    kinds = feed.fields.event.kinds if feed.fields.event else {}
+    cases = " ".join(f"WHEN {quoted(event)} THEN {numbers[kind]}" for event, kind in kinds.items())
+    return f"CAST(CASE event {cases} ELSE {numbers['other']} END AS UBIGINT)" if cases else str(numbers["other"])
 
 
 def quoted(text: str) -> str:

@@ -74,15 +74,27 @@ class PackReduction:
 
     def __init__(self, db: duckdb.DuckDBPyConnection, pack: Pack, feed: Feed, scratch: Path) -> None:
         self._db, self._pack, self._feed, self._scratch = db, pack, feed, scratch
+        self._check_tokens = False
 
     def take(self, file: PackFile) -> tuple[list[Tally], list[tuple[str, int | None, str]]]:
         """Reduce one file into the pack; its tallies, and its rows or itself for the quarantine."""
         try:
-            rows = self._reduce_text(file) if self._feed.format != "parquet" else self._reduce_parquet(file)
+            rows = self._reduce(file)
+            if not self._check_tokens and self._has_odd_tokens():
+                self._check_tokens = True  # one more reading; the next files of such a feed are checked at once
+                rows = self._reduce(file)
             return self._accept(file, rows)
         except WholeFile as verdict:
             whole = [Tally(file.name, "rows", file.rows), Tally(file.name, verdict.reason, file.rows)]
             return whole, [(file.name, None, verdict.reason)]
+
+    def _reduce(self, file: PackFile) -> int:
+        return self._reduce_text(file) if self._feed.format != "parquet" else self._reduce_parquet(file)
+
+    def _has_odd_tokens(self) -> bool:
+        pattern = feed_sql.quoted(self._feed.fields.sim_token.pattern)
+        odd = f"SELECT count(*) FROM found WHERE place > 0 AND NOT regexp_full_match(sim_token, {pattern})"
+        return bool(self._all(odd)[0][0])
 
     def presence(self) -> Iterator[pa.RecordBatch]:
         """What the pack comes to: event_date, sim_token, county_code, slots."""
@@ -131,7 +143,8 @@ class PackReduction:
         return self._pack.delivery_date
 
     def _aggregate(self, records: str, frame: feed_sql.Window) -> None:
-        self._db.execute(f"CREATE OR REPLACE TABLE found AS {feed_sql.reduced(self._feed, records, frame)}").fetchall()
+        query = feed_sql.reduced(self._feed, records, frame, self._check_tokens)
+        self._db.execute(f"CREATE OR REPLACE TABLE found AS {query}").fetchall()
 
     def _accept(self, file: PackFile, rows: int) -> tuple[list[Tally], list[tuple[str, int | None, str]]]:
         if rows != file.rows:
@@ -140,9 +153,9 @@ class PackReduction:
             raise WholeFile("file_empty")
         refused = {
             feed_sql.REASONS[-place - 1]: (records, first_rows)
-            for place, records, first_rows in self._all(
-                "SELECT place, records, first_rows FROM found WHERE place < 0 ORDER BY place DESC"
-            )
+            for place, records, first_rows in self._all(f"""
+            SELECT place, sum(records)::BIGINT, min(CAST(detail AS BIGINT), {feed_sql.QUARANTINED_ROWS})
+            FROM found WHERE place < 0 GROUP BY place ORDER BY place DESC""")
         }
         counts = {reason: refused.get(reason, (0, []))[0] for reason in feed_sql.REASONS}
         accepted = self._all("SELECT coalesce(sum(records), 0)::BIGINT FROM found WHERE place > 0")[0][0]
@@ -176,19 +189,15 @@ class PackReduction:
         return tallies
 
     def _sampled(self, file: PackFile) -> list[Tally]:
-        records, different = self._all("""
-            SELECT coalesce(sum(records), 0)::BIGINT, count(DISTINCT (sim_token, sampled.cell, sampled.time))
-            FROM found WHERE sampled IS NOT NULL""")[0]
-        kinds = self._feed.fields.event.kinds if self._feed.fields.event else {}
-        by_event = self._all(
-            "SELECT sampled.event, sum(records)::BIGINT FROM found WHERE sampled IS NOT NULL GROUP BY 1 ORDER BY 1"
-        )
-        by_kind: dict[str, int] = {}
-        for event, count in by_event:
-            kind = kinds.get(event, "other")
-            by_kind[kind] = by_kind.get(kind, 0) + count
+        records, different = self._all(f"""
+            SELECT coalesce(sum(records), 0)::BIGINT, count(DISTINCT (sim_token, detail >> {feed_sql.EVENT_BITS}))
+            FROM found WHERE place > 0 AND detail IS NOT NULL""")[0]
+        kinds = feed_sql.event_kinds(self._feed)
+        by_kind = self._all(f"""
+            SELECT detail & {(1 << feed_sql.EVENT_BITS) - 1} AS kind, sum(records)::BIGINT
+            FROM found WHERE place > 0 AND detail IS NOT NULL GROUP BY kind ORDER BY kind""")
         tallies = [Tally(file.name, "sampled", records), Tally(file.name, "sampled_duplicates", records - different)]
-        return tallies + [Tally(file.name, f"sampled_{kind}", count) for kind, count in sorted(by_kind.items())]
+        return tallies + [Tally(file.name, f"sampled_{kinds[number]}", count) for number, count in by_kind]
 
     def _all(self, query: str) -> list[tuple[Any, ...]]:
         return self._db.execute(query).fetchall()

@@ -79,7 +79,7 @@ def summarise(
 ) -> IntakeSummary:
     """The summary of a date."""
     files = lake.read_pandas("deliveries", delivery_date=date, mno=list(mnos))
-    tallies = _tallies(lake, files)
+    tallies = tallies_of(lake, files)
     now = tallies[(tallies.mno + "/" + tallies.delivery_id).isin(list(taken_now))]
     return IntakeSummary(
         date,
@@ -108,7 +108,7 @@ def mno_intake(mno: str, files: pd.DataFrame, tallies: pd.DataFrame) -> MnoIntak
     )
 
 
-def _tallies(lake: Lake, files: pd.DataFrame) -> pd.DataFrame:
+def tallies_of(lake: Lake, files: pd.DataFrame) -> pd.DataFrame:
     names = sorted(set(files.delivery_id))
     tallies = lake.read_pandas("tallies", delivery_id=names, mno=sorted(set(files.mno))) if names else None
     if tallies is None:

@@ -22,7 +22,7 @@ LONGEST_LINE = 16 << 20  # a longer line becomes an empty one: counted, numbered
 NEWLINE, CARRIAGE_RETURN, SPACE = 10, 13, 32
 BOM = b"\xef\xbb\xbf"
 # What unzipping says of a damaged file; any other fault of reading is the storage's.
-DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, igzip_lib.IsalError)
+DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, igzip_lib.IsalError)  # type: ignore[assignment]
 
 
 class HashedFile(io.RawIOBase):

@@ -1,0 +1,115 @@
+"""The register of SIMs: who holds which, from the user's file into `subscribers`, keyed on the way."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from popflow.errors import PopflowError
+from popflow.intake import keys
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from popflow.lake import Lake
+
+COLUMNS = ("mno", "sim_token", "person_token", "line_kind", "home_prefecture")
+OPTIONAL = {"line_kind": "person", "home_prefecture": None}
+LINE_KINDS = ("person", "data_only", "iot")
+
+
+def load_subscribers(lake: Lake, files: str | Sequence[str], as_of: dt.date) -> int:
+    """Load an edition of the register, and return its number of SIMs.
+
+    files: CSV with a header, or Parquet, with the columns mno, sim_token, person_token and, where the user has them,
+    line_kind (person by default) and home_prefecture. It takes the place of an edition with the same as_of. Raises
+    PopflowError for a missing column, a line kind or prefecture out of form, an empty token, and a SIM twice; a message
+    names file and count, never a token. person_key and sim_key are computed in tasks, from the key file.
+    """
+    addresses = [files] if isinstance(files, str) else list(files)
+    key_path = str(keys.key_file(lake))
+    read = _all_of([_read(lake, address) for address in addresses]).persist()
+    try:
+        rows = _checked(lake, read, ", ".join(addresses))
+        contract = lake.contracts.table("subscribers")
+        keyed = read.mapInArrow(_KeyTask(key_path, as_of, contract.arrow_schema()), contract.spark_schema())
+        lake.replace("subscribers", keyed, as_of=as_of)
+    finally:
+        read.unpersist()
+    return rows
+
+
+def _read(lake: Lake, address: str) -> DataFrame:
+    from pyspark.errors import AnalysisException
+    from pyspark.sql import functions as F
+
+    try:
+        if address.endswith((".csv", ".csv.gz")):
+            frame = lake.spark.read.csv(address, header=True, inferSchema=False, mode="FAILFAST")
+        else:
+            frame = lake.spark.read.parquet(address)
+    except AnalysisException:
+        raise PopflowError(f"{address}: no such register; it is a CSV file with a header, or Parquet") from None
+    for column in COLUMNS:
+        if column not in frame.columns and column not in OPTIONAL:
+            raise PopflowError(f"{address}: {column}: the register lacks this column")
+    given = {column: F.col(column) if column in frame.columns else F.lit(OPTIONAL[column]) for column in COLUMNS}
+    return frame.select(*(expression.cast("string").alias(column) for column, expression in given.items()))
+
+
+def _all_of(frames: list[DataFrame]) -> DataFrame:
+    union = frames[0]
+    for frame in frames[1:]:
+        union = union.unionByName(frame)
+    return union
+
+
+def _checked(lake: Lake, read: DataFrame, named: str) -> int:
+    from pyspark.sql import functions as F
+
+    known = sorted(feed.mno for feed in lake.contracts.feeds.values())
+    # A condition on null is null, and a sum leaves it out: each fault is written so that null is a fault.
+    faults = {
+        f"mno: not one of {', '.join(known)}": ~F.coalesce(F.col("mno").isin(known), F.lit(False)),
+        "sim_token: empty": F.coalesce(F.trim("sim_token"), F.lit("")) == "",
+        "person_token: empty": F.coalesce(F.trim("person_token"), F.lit("")) == "",
+        f"line_kind: not one of {', '.join(LINE_KINDS)}": ~F.coalesce(
+            F.col("line_kind").isin(*LINE_KINDS), F.lit(False)
+        ),
+        "home_prefecture: not six digits": F.coalesce(~F.col("home_prefecture").rlike(r"^\d{6}$"), F.lit(False)),
+    }
+    sums = [F.sum(fault.cast("long")).alias(str(number)) for number, fault in enumerate(faults.values())]
+    found = read.agg(F.count(F.lit(1)).alias("rows"), *sums).first()
+    assert found is not None
+    if not found["rows"]:
+        raise PopflowError(f"{named}: the register has no rows")
+    for number, fault in enumerate(faults):
+        if found[str(number)]:
+            raise PopflowError(f"{named}: {fault} in {found[str(number)]} row(s)")
+    twice = read.groupBy("mno", "sim_token").count().where("count > 1").agg(F.count(F.lit(1)), F.sum("count")).first()
+    if twice is not None and twice[0]:
+        raise PopflowError(f"{named}: sim_token: {twice[0]} SIM(s) stand there more than once, in {twice[1]} rows; "
+                           "an edition has each SIM once")  # fmt: skip
+    return int(found["rows"])
+
+
+class _KeyTask:
+    """What runs in a task: rows of the register in, rows of `subscribers` out; the key is read here and stays here."""
+
+    def __init__(self, key_path: str, as_of: dt.date, schema: pa.Schema) -> None:
+        self._key_path, self._as_of, self._schema = key_path, as_of, schema
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        secret = keys.read_secret(self._key_path)
+        for batch in batches:
+            column = {name: batch.column(name).to_pylist() for name in COLUMNS}
+            sims = zip(column["mno"], column["sim_token"], strict=True)
+            made = column | {
+                "as_of": [self._as_of] * batch.num_rows,
+                "person_key": [keys.person_key(secret, token) for token in column["person_token"]],
+                "sim_key": [keys.sim_key(secret, mno, token) for mno, token in sims],
+            }
+            yield pa.RecordBatch.from_pydict(made, schema=self._schema)

@@ -1,0 +1,124 @@
+"""Tallies and quarantine of the plain Spark SQL path: counted by Spark, gathered in the driver, a few rows a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from popflow.contracts import Feed, Table
+from popflow.intake.feed_sql import QUARANTINED_ROWS
+from popflow.intake.packing import Pack, PackFile
+from popflow.intake.reduction import MISFIT_SHARE
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+FileKey = tuple[str, str, str]
+FILE_KEY = ("mno", "delivery_id", "file")
+
+
+class Tallied:
+    """Rows of tallies and quarantine, file by file."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+
+    @classmethod
+    def of_whole_files(cls, whole: Sequence[tuple[Pack, PackFile, str]]) -> Tallied:
+        """The files that an inspection set aside."""
+        tallied = cls()
+        for pack, file, reason in whole:
+            tallied._set_aside((pack.mno, pack.delivery_id, file.name), file.rows, reason)
+        return tallied
+
+    def add(self, placed: DataFrame, feed: Feed, packs: Sequence[Pack]) -> list[FileKey]:
+        """Count one MNO's classified records; the files that do not fit their contract are set aside and returned."""
+        rows = {(pack.mno, pack.delivery_id, file.name): file.rows for pack in packs for file in pack.files}
+        counts = _counts(placed)
+        misfits = [
+            key for key, total in rows.items() if counts.get((key, "unparseable"), (0,))[0] > MISFIT_SHARE * total
+        ]
+        for key in misfits:
+            self._set_aside(key, rows[key], "file_misfit")
+        for key in set(rows) - set(misfits):
+            self._tally(key, "rows", rows[key])
+        for (key, reason), (records, *_) in counts.items():
+            if key not in misfits:
+                self._tally(key, reason, records)
+        for key, date, records, first, last in _accepted(placed):
+            if key not in misfits:
+                for reason, count in (("accepted", records), ("first_hour", first), ("last_hour", last)):
+                    self._tally(key, reason, count, date)
+        for key, reason, count in _sampled(placed, feed, set(rows)):
+            if key not in misfits:
+                self._tally(key, reason, count)
+        for key, reason, row in _first_rows(placed):
+            if key not in misfits:
+                self._row(key, "quarantine", reason=reason, row_number=row)
+        return misfits
+
+    def rows(self, contract: Table) -> list[tuple]:
+        """In the order of the contract's columns."""
+        return [tuple(row.get(column) for column in contract.columns) for row in self._rows]
+
+    def _set_aside(self, key: FileKey, rows: int, reason: str) -> None:
+        self._tally(key, "rows", rows)
+        self._tally(key, reason, rows)
+        self._row(key, "quarantine", reason=reason)
+
+    def _tally(self, key: FileKey, reason: str, records: int, date: Any = None) -> None:
+        self._row(key, "tallies", reason=reason, records=records, event_date=date)
+
+    def _row(self, key: FileKey, kind: str, **values: Any) -> None:
+        self._rows.append(dict(zip(FILE_KEY, key, strict=True)) | {"kind": kind} | values)
+
+
+def _counts(placed: DataFrame) -> dict[tuple[FileKey, str], tuple[int]]:
+    found = placed.where("reason IS NOT NULL").groupBy(*FILE_KEY, "reason").count().collect()
+    return {((r["mno"], r["delivery_id"], r["file"]), r["reason"]): (r["count"],) for r in found}
+
+
+def _accepted(placed: DataFrame) -> list[tuple]:
+    from pyspark.sql import functions as F
+
+    counted = placed.where("reason IS NULL").groupBy(*FILE_KEY, "event_date")
+    found = counted.agg(F.count(F.lit(1)).alias("n"), F.min("slot").alias("first"), F.max("slot").alias("last"))
+    return [(tuple(r[c] for c in FILE_KEY), r["event_date"], r["n"], r["first"] // 4, r["last"] // 4)
+            for r in found.collect()]  # fmt: skip
+
+
+def _sampled(placed: DataFrame, feed: Feed, files: set[FileKey]) -> list[tuple[FileKey, str, int]]:
+    from pyspark.sql import functions as F
+
+    sample = placed.where("reason IS NULL AND sampled")
+    found = sample.groupBy(*FILE_KEY, "event").agg(F.count(F.lit(1)).alias("n")).collect()
+    different = sample.select(*FILE_KEY, "sim_token", "cell", "time").distinct().groupBy(*FILE_KEY).count().collect()
+    unique = {tuple(r[c] for c in FILE_KEY): r["count"] for r in different}
+    kinds = feed.fields.event.kinds if feed.fields.event else {}
+    total: dict[FileKey, int] = dict.fromkeys(files, 0)
+    by_kind: dict[tuple[FileKey, str], int] = {}
+    for row in found:
+        key = (row["mno"], row["delivery_id"], row["file"])
+        kind = (key, f"sampled_{kinds.get(row['event'], 'other')}")
+        total[key] += row["n"]
+        by_kind[kind] = by_kind.get(kind, 0) + row["n"]
+    tallies = [(key, "sampled", count) for key, count in total.items()]
+    tallies += [(key, "sampled_duplicates", count - unique.get(key, 0)) for key, count in total.items()]
+    return tallies + [(key, reason, count) for (key, reason), count in by_kind.items()]
+
+
+def _first_rows(placed: DataFrame) -> list[tuple[FileKey, str, int]]:
+    """The first rows of each file and reason by number; a text file's position only orders the lines of one block."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    blocks = placed.groupBy(*FILE_KEY, "block").agg(F.min("position").alias("first"), F.count(F.lit(1)).alias("n"))
+    before = Window.partitionBy(*FILE_KEY).orderBy("block").rowsBetween(Window.unboundedPreceding, -1)
+    blocks = blocks.withColumn("before", F.coalesce(F.sum("n").over(before), F.lit(0)))
+    rejected = placed.where("reason IS NOT NULL").join(F.broadcast(blocks), [*FILE_KEY, "block"])
+    number = F.col("position") - F.col("first") + F.col("before") + 1
+    ranked = rejected.withColumn("row", number).withColumn(
+        "rank", F.row_number().over(Window.partitionBy(*FILE_KEY, "reason").orderBy("row"))
+    )
+    found = ranked.where(F.col("rank") <= QUARANTINED_ROWS).select(*FILE_KEY, "reason", "row").collect()
+    return [((r["mno"], r["delivery_id"], r["file"]), r["reason"], r["row"]) for r in found]
