@@ -10,7 +10,8 @@ import toy_publisher as toy
 from test_audit_differences import ATOMS, COVERED, HUNAN_COUNTIES, ROWS
 from toy_publisher import persons
 
-from popflow.audit import Verdict, audit
+from popflow.audit import Candidate, Verdict, audit
+from popflow.contracts import Area
 
 DATE = dt.date(2020, 1, 10)
 CELL = ("420102", "430204")
@@ -104,9 +105,37 @@ def test_two_foldings_of_the_same_persons() -> None:
 
 
 def test_first_write_wins() -> None:
-    from popflow.audit import Candidate
-
     rows, atoms = toy.flows_frame(ROWS, DATE), toy.atoms_frame(ATOMS, DATE)
     again = Candidate(rows, atoms)
     verdict = audit(rows, atoms, candidate=again, covered=COVERED, mnos=toy.MNOS, plant=False)
     assert "first write wins" in verdict.text()
+
+
+def test_two_chains_in_one_release(contracts) -> None:
+    """Hubei and, as a chain of its own, Changsha: each is checked with its own rows, and a correction of one alone."""
+    changsha = Area(level="prefecture", code="430100", name_zh="长沙", name_en="Changsha")
+    areas = dict(contracts.areas) | {"changsha": changsha}
+    second = {("430102", "420102"): persons(70), ("430103", "420202"): persons(80), ("430102", "430202"): persons(50)}
+    rows = [
+        ("area", "changsha", "all", "all", 200),
+        ("area", "changsha", "border", "inside_430000", 50),
+        ("prefecture", "430100", "border", "inside_430000", 50),
+        ("area", "changsha", "border", "outside_430000", 150),
+        ("prefecture", "430100", "border", "outside_430000", 150),
+        ("prefecture", "430100", "province", "420000", 150),
+        ("prefecture", "430100", "prefecture", "420100", 70),
+        ("prefecture", "430100", "prefecture", "420200", 80),
+    ]
+    history = toy.flows_frame(ROWS + HUNAN_COUNTIES + rows, DATE)
+    later = history.assign(release=2, persons=history["persons"] + 30 * history["persons"].isin((80, 150, 200)))
+    added = {("430103", "420202"): persons(30)}
+    joined = toy.atoms_frame(added, DATE, release=2, change="joined", against=1)
+    atoms = toy.atoms_frame(ATOMS | second, DATE)
+    new = toy.atoms_frame(ATOMS | second | {("430103", "420202"): persons(110)}, DATE, release=2)
+    options = {"covered": COVERED, "mnos": toy.MNOS, "areas": areas, "plant": False}
+    assert audit(history, atoms, **options).ok, audit(history, atoms, **options).text()
+    both, all_atoms = pd.concat([history, later]), pd.concat([atoms, new, joined])
+    assert audit(both, all_atoms, **options).ok, audit(both, all_atoms, **options).text()
+    off = history.assign(persons=history["persons"] + (history["destination_code"] == "420200"))
+    assert not audit(off, atoms, **options).ok
+    assert not audit(history, atoms, **(options | {"areas": contracts.areas})).ok

@@ -13,7 +13,7 @@ from popflow.audit.counts import Malformed
 from popflow.audit.differences import Limits, chain_findings
 from popflow.audit.feasible import feasibility_findings
 from popflow.audit.history import History, Release
-from popflow.audit.lattice import SPECS, Tree, build_tree, chains_of, place_rows
+from popflow.audit.lattice import SPECS, Tree, build_tree, chains_of, place_rows, split_by_chain
 from popflow.audit.linked import stray_findings
 from popflow.audit.releases import correction_findings
 from popflow.audit.shape import release_findings
@@ -104,15 +104,17 @@ class Attack:
         while len(self.trees) >= TREES_KEPT:
             self.trees.pop(next(iter(self.trees)))
         indicator = release.key[0]
+        chains = chains_of(self.areas)
+        by_chain = split_by_chain(chains, self.areas, release.counts, indicator)
         trees = [
             build_tree(
                 chain,
                 SPECS[indicator],
-                release.counts,
+                by_chain[chain.name],
                 release.covered,
                 prefectures_only=indicator == "outflow_block",
             )
-            for chain in chains_of(self.areas)
+            for chain in chains
         ]
         for tree in trees:
             place_rows(tree, release.rows)
@@ -144,9 +146,11 @@ class Attack:
     def _correction_attack(self, new: Release, old: Release, name: str) -> Iterator[Finding]:
         if old.key[2] not in new.changes:
             raise Malformed(f"atoms: who joined and who left since release {old.key[2]} is not there")
-        joined, left = new.changes[old.key[2]]
+        chains = chains_of(self.areas)
+        joined, left = (split_by_chain(chains, self.areas, part, new.key[0]) for part in new.changes[old.key[2]])
         for tree, earlier in zip(self.trees_of(new), self.trees_of(old), strict=True):
-            yield from correction_findings(tree, earlier, joined, left, self.limits, name)
+            of_chain = joined[tree.chain.name], left[tree.chain.name]
+            yield from correction_findings(tree, earlier, *of_chain, self.limits, name)
 
 
 def _joint(releases: list[Release]) -> str:

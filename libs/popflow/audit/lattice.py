@@ -137,6 +137,25 @@ def chains_of(areas: Mapping[str, Area]) -> list[Chain]:
     return chains + [Chain(name, area.province_code, area.code) for name, area in alone.items()]
 
 
+def split_by_chain(
+    chains: Sequence[Chain], areas: Mapping[str, Area], counts: Counts, indicator: str
+) -> dict[str, Counts]:
+    """Each chain's part of the counts: by origin, or for a stock by the area that its group names."""
+
+    def holds(chain: Chain, origin: str) -> bool:
+        if indicator != "stock":
+            return chain.holds(origin)
+        named = [area for name, area in areas.items() if name in origin]
+        return len(chains) == 1 or any(chain.holds(area.code) or chain.province == area.code for area in named)
+
+    parts = {}
+    for chain in chains:
+        keep = [i for i, origin in enumerate(counts.origins) if holds(chain, origin)]
+        mine = tuple(counts.origins[i] for i in keep)
+        parts[chain.name] = Counts(mine, counts.destinations, counts.mnos, counts.values[:, keep])
+    return parts
+
+
 def build_tree(
     chain: Chain,
     spec: Sequence[Spec],
@@ -153,10 +172,6 @@ def build_tree(
     known = {_prefecture(code) for code in covered} if prefectures_only else set(covered)
     mine = set(counts.origins) if groups else {code for code in {*known, *counts.origins} if chain.holds(code)}
     origins, destinations = tuple(sorted(mine)), tuple(sorted({*known, *counts.destinations}))
-    outside = [i for i, origin in enumerate(counts.origins) if origin not in mine]
-    if not groups and outside and counts.values[0][outside].sum():
-        outside_chain = [counts.origins[i] for i in outside]
-        counts = _without_origins(counts, set(outside_chain))
     values = counts.on(origins, destinations)
     # The origin's own prefecture is no destination.
     home, away = np.array([o[:4] for o in origins], dtype="U4"), np.array([d[:4] for d in destinations], dtype="U4")
@@ -168,11 +183,6 @@ def build_tree(
     for one in spec:
         before = _add_grid(tree, one, is_cell, before)
     return tree
-
-
-def _without_origins(counts: Counts, gone: Collection[str]) -> Counts:
-    keep = [i for i, origin in enumerate(counts.origins) if origin not in gone]
-    return Counts(tuple(counts.origins[i] for i in keep), counts.destinations, counts.mnos, counts.values[:, keep])
 
 
 def _add_grid(
