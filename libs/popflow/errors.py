@@ -5,5 +5,5 @@ class PopflowError(Exception):
     """A fault in what popflow was given, or a rule that forbids to go on. The command line prints it as one line."""
 
 
-class Held(PopflowError):
+class Held(PopflowError):  # noqa: N818 a state of a date, not a fault
     """A date is held back: nothing was published, and the message says what is waited for."""

@@ -1,4 +1,4 @@
-"""Delta tables by contract name, zone by zone: the only code that reads or writes them; and the Spark session.
+"""Delta tables by contract name, zone by zone: the only code that reads or writes them.
 
 Zones are separate roots, so that each can have credentials of its own. Writing and the night's reading go through
 Spark; what an analyst reads goes through delta-rs and needs no Java.
@@ -9,12 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import operator
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
@@ -22,62 +21,11 @@ from pyarrow.fs import FileSystem, FileType
 
 from popflow.contracts import Contracts, Table
 from popflow.errors import PopflowError
+from popflow.session import session
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import Column, DataFrame, SparkSession
-
-DAY_PARTITIONS = 8  # files of one date of a person table on one machine; a cluster sets spark.sql.shuffle.partitions
-
-
-def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None) -> SparkSession:
-    """The run's one Spark session, with Delta; under spark-submit it takes master and jars from there."""
-    from pyspark.errors import PySparkRuntimeError
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.appName(app_name)
-    for name, value in (_session_settings() | dict(settings or {})).items():
-        builder = builder.config(name, value)
-    try:
-        spark = builder.getOrCreate()
-    except PySparkRuntimeError:
-        raise PopflowError(
-            "Spark did not start: is Java 17 installed? (apt-get install openjdk-17-jre-headless)"
-        ) from None
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
-
-
-def _session_settings() -> dict[str, str]:
-    always = {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
-    }
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit master, memory and jars are the caller's
-        return always
-    return always | {
-        "spark.master": os.environ.get("POPFLOW_MASTER", f"local[{os.cpu_count()},4]"),  # local[n] never retries a task
-        "spark.jars": ",".join(str(jar) for jar in sorted(_jars_folder().glob("*.jar"))),
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": os.environ.get("POPFLOW_DRIVER_MEMORY", "4g"),
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": str(DAY_PARTITIONS),
-        "spark.databricks.delta.snapshotPartitions": "2",
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",  # VACUUM on small tables takes 100 s otherwise
-        "spark.driver.extraJavaOptions": "-Dlog4j2.level=ERROR",
-    }
-
-
-def _jars_folder() -> Path:
-    folder = Path(os.environ.get("POPFLOW_JARS", Path(__file__).parents[2] / ".jars"))
-    if not any(folder.glob("io.delta_delta-spark*.jar")):
-        raise PopflowError(f"no Delta jars in {folder}; 'make setup' fetches them, or set POPFLOW_JARS to their folder")
-    return folder
 
 
 class Lake:
@@ -156,6 +104,12 @@ class Lake:
             filters.append(("kind", "=", name))
         return table.to_pyarrow_table(filters=filters or None, columns=list(columns or contract.columns))
 
+    def frame(self, name: str, rows: pd.DataFrame) -> DataFrame:
+        """A pandas frame as a Spark frame with the table's columns and types."""
+        contract = self.contracts.table(name)
+        table = pa.Table.from_pandas(rows[list(contract.columns)], contract.arrow_schema(), preserve_index=False)
+        return self.spark.createDataFrame(table, contract.spark_schema())
+
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> None:
         """Write the frame in place of the rows of a partition (by default of the whole table), in one commit."""
         contract = self._refuse_append_only(name)
@@ -188,6 +142,11 @@ class Lake:
         """The commits of a table, the newest first; empty where there is none."""
         table = self._open(name)
         return table.history() if table else []
+
+    def partitions(self, name: str) -> list[dict[str, str]]:
+        """Partitions that the table has now, each by its columns' values as text; empty where there is no table."""
+        table = self._open(name)
+        return [{c: str(v) for c, v in one.items()} for one in table.partitions()] if table else []
 
     def read_text(self, zone: str, name: str) -> str | None:
         """A small file beside the tables of a zone; None where there is none."""

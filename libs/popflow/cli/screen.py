@@ -63,4 +63,4 @@ def say(text: str) -> None:
 
 
 DATE_HELP = "Date as 2020-01-22."
-LAKE = typer.Option(..., "--lake", help="Folder or object-storage address of the lake.")
+LAKE = typer.Option("--lake", envvar="POPFLOW_LAKE", help="Folder or object-storage address of the lake.")

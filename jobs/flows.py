@@ -1,0 +1,11 @@
+"""Exact flows, population and stock of a date.
+
+spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/flows.py --date 2020-01-22 --landing LANDING --lake LAKE
+"""
+
+from popflow.pipeline import FLOWS, submit
+
+READS, WRITES = FLOWS.reads, FLOWS.writes
+
+if __name__ == "__main__":
+    submit(FLOWS)

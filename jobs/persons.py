@@ -1,0 +1,11 @@
+"""From presence to person_day and person_state of a date.
+
+spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/persons.py --date 2020-01-22 --landing LANDING --lake LAKE
+"""
+
+from popflow.pipeline import PERSONS, submit
+
+READS, WRITES = PERSONS.reads, PERSONS.writes
+
+if __name__ == "__main__":
+    submit(PERSONS)

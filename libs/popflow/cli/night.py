@@ -1,0 +1,121 @@
+"""popflow nightly, deliveries, audit, releases, withdraw: for those who run the night and answer for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from popflow import contracts
+from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
+from popflow.errors import PopflowError
+from popflow.lake import Lake
+
+Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (nightly, deliveries, audit, releases, withdraw):
+        app.command()(command)
+
+
+def nightly(
+    date: Annotated[str, typer.Option(help=DATE_HELP)],
+    landing: Annotated[str, typer.Option(help="Folder or object-storage address of the deliveries.")],
+    lake: Annotated[str, LAKE],
+    mno: Annotated[list[str] | None, typer.Option(help="MNOs of the night; all that have a contract.")] = None,
+    engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, the oracle for the first.")] = "duckdb",
+    contracts_folder: Feeds = None,
+) -> None:
+    """Run one night: three deliveries in, a published table out.
+
+    Example: popflow nightly --date 2020-01-22 --landing sim/landing --lake lake
+    """
+    from popflow.pipeline import Night
+    from popflow.pipeline import nightly as run
+
+    known = contracts.load()
+    known = known.with_feeds(contracts_folder) if contracts_folder else known
+    with progress(f"night of {date}") as on_progress:
+        night = Night(day(date), landing, _mnos(known, mno), _engine(engine), on_progress=on_progress)
+        figures = run(Lake(lake, known), night)
+    for line in night_lines(figures):
+        say(line)
+
+
+def night_lines(figures: dict[str, dict[str, object]]) -> list[str]:
+    """What a night says of itself."""
+    return [f"{stage}: {text}" for stage, said in figures.items() if (text := said.get("said"))]
+
+
+def deliveries(date: Annotated[str, typer.Option(help=DATE_HELP)], lake: Annotated[str, LAKE]) -> None:
+    """What came in for a date: records, quarantine by reason, duplicates, reduction, by MNO.
+
+    Example: popflow deliveries --date 2020-01-22 --lake lake
+    """
+    from popflow.intake.report import delivery_report
+
+    show(delivery_report(Lake(lake, contracts.load()), day(date)), f"Deliveries of {date}")
+
+
+def audit(lake: Annotated[str, LAKE]) -> None:
+    """Attack everything ever published, together; exit code 1 for any finding.
+
+    Example: popflow audit --lake lake
+    """
+    from popflow.audit import audit_lake
+
+    with progress("auditing"):
+        verdict = audit_lake(Lake(lake, contracts.load()))
+    say(verdict.text())
+    if not verdict.ok:
+        raise PopflowError(f"the auditor found {verdict.summary()}")
+
+
+def releases(lake: Annotated[str, LAKE]) -> None:
+    """Every release and withdrawal: date, number, reason, run, inputs, MNOs.
+
+    Example: popflow releases --lake lake
+    """
+    from popflow.publish.releases import all_releases
+
+    rows = all_releases(Lake(lake, contracts.load()))
+    if not rows:
+        raise PopflowError(f"{lake}: nothing has been released yet")
+    frame = pd.DataFrame(rows).assign(mnos=lambda f: f["mnos"].map(", ".join))
+    frame["input_fingerprint"] = frame["input_fingerprint"].str[:12]
+    show(frame.drop(columns=["code_version", "definition"]), "Releases")
+
+
+def withdraw(
+    date: Annotated[str, typer.Option(help=DATE_HELP)],
+    reason: Annotated[str, typer.Option(help="Stands in the notice, for good.")],
+    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
+    lake: Annotated[str, LAKE],
+    indicator: Annotated[str, typer.Option()] = "outflow",
+) -> None:
+    """Stop serving the newest release of a date. What was read is read.
+
+    Example: popflow withdraw --date 2020-01-22 --reason "wrong cell table" --signed-by "Li Na" --lake lake
+    """
+    from popflow.publish.releases import withdraw as run
+
+    number = run(Lake(lake, contracts.load()), indicator, day(date), reason, signed_by)
+    say(f"{indicator} of {date}, release {number}: no longer served; the notice stays")
+
+
+def _mnos(known: contracts.Contracts, asked: list[str] | None) -> tuple[str, ...]:
+    there = tuple(known.mno_bits())
+    for name in asked or ():
+        if name not in there:
+            raise PopflowError(f"no MNO '{name}'; the landing contracts name {', '.join(there)}")
+    return tuple(asked) if asked else there
+
+
+def _engine(name: str) -> str:
+    if name not in ("duckdb", "spark"):
+        raise PopflowError(f"no engine '{name}'; there are duckdb and spark")
+    return name

@@ -1,0 +1,90 @@
+"""The run's one Spark session: Delta, its jars, and settings for one machine; a cluster brings its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from popflow.errors import PopflowError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DAY_PARTITIONS = 8  # files of one date of a person table on one machine; a cluster sets spark.sql.shuffle.partitions
+
+
+def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None) -> SparkSession:
+    """The run's one Spark session, with Delta; under spark-submit it takes master and jars from there."""
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName(app_name)
+    for name, value in (_settings() | dict(settings or {})).items():
+        builder = builder.config(name, value)
+    log = spark_log()
+    try:
+        with _standard_error_to(log):
+            return builder.getOrCreate()
+    except PySparkRuntimeError:
+        raise PopflowError(
+            f"Spark did not start: is Java 17 installed? (apt-get install openjdk-17-jre-headless); it said: {log}"
+        ) from None
+
+
+def spark_log() -> Path:
+    """Where the JVM writes what it has to say: it may quote data, so the file is its owner's alone."""
+    folder = Path(tempfile.gettempdir()) / f"popflow-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return Path(os.environ.get("POPFLOW_SPARK_LOG", folder / f"spark-{os.getpid()}.log"))
+
+
+@contextmanager
+def _standard_error_to(log: Path) -> Iterator[None]:
+    """The JVM inherits standard error when it starts, and only then."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.dup2(file, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(file)
+
+
+def _settings() -> dict[str, str]:
+    always = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.log.level": "ERROR",
+    }
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit master, memory and jars are the caller's
+        return always
+    return always | {
+        "spark.master": os.environ.get("POPFLOW_MASTER", f"local[{os.cpu_count()},4]"),  # local[n] never retries a task
+        "spark.jars": ",".join(str(jar) for jar in sorted(_jars_folder().glob("*.jar"))),
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": os.environ.get("POPFLOW_DRIVER_MEMORY", "4g"),
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": str(DAY_PARTITIONS),
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",  # VACUUM on small tables takes 100 s otherwise
+    }
+
+
+def _jars_folder() -> Path:
+    folder = Path(os.environ.get("POPFLOW_JARS", Path(__file__).parents[2] / ".jars"))
+    if not any(folder.glob("io.delta_delta-spark*.jar")):
+        raise PopflowError(f"no Delta jars in {folder}; 'make setup' fetches them, or set POPFLOW_JARS to their folder")
+    return folder
