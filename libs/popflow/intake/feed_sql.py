@@ -68,13 +68,12 @@ def text_records(feed: Feed, positions: dict[str, int]) -> str:
     return _records(feed, found, lines, "row_number", _time_of_text(feed.fields.time))
 
 
-def parquet_records(feed: Feed, address: str, types: dict[str, str]) -> str:
-    """Records of a Parquet file; types: DuckDB type of each of its columns."""
+def parquet_records(feed: Feed, address: str) -> str:
+    """Records of a Parquet file."""
     found = {name: quoted(value) for name, value in feed.constants.items()}
     found |= {name: identifier(name) for name in feed.fields.needed_columns() if name not in found}
     rows = f"read_parquet({quoted(address)}, file_row_number = true)"
-    is_timestamp = types.get(feed.fields.time.from_column, "").startswith("TIMESTAMP")
-    time = "epoch_us({})" if is_timestamp else _time_of_text(feed.fields.time)
+    time = "epoch_us({})" if feed.fields.time.kind.startswith("timestamp") else _time_of_text(feed.fields.time)
     return _records(feed, found, rows, "file_row_number + 1", time)
 
 

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -105,20 +104,19 @@ def parquet_copy(file: PackFile, scratch: Path) -> Iterator[str]:
         copy.unlink()
 
 
-def parquet_types(path: str, feed: Feed) -> tuple[dict[str, str], int]:
-    """DuckDB type of each column of a Parquet file, and its rows."""
+def parquet_shape(path: str, feed: Feed) -> tuple[bool, int]:
+    """Whether a Parquet file's timestamps are instants (else local times of the feed's zone), and its rows."""
     try:
         footer = pq.read_metadata(path)
-        found = duckdb.execute("SELECT * FROM read_parquet(?) LIMIT 0", [path])
-        types = {str(name): str(kind) for name, kind, *_ in found.description or []}
-        found.fetchall()
-    except (pa.ArrowInvalid, OSError, duckdb.Error):
+        schema = footer.schema.to_arrow_schema()
+    except (pa.ArrowException, OSError):
         raise WholeFile("file_damaged") from None
-    _refuse_missing(feed, list(types))
-    is_timestamp = types.get(feed.fields.time.from_column, "").startswith("TIMESTAMP")
-    if is_timestamp != feed.fields.time.kind.startswith("timestamp"):
+    _refuse_missing(feed, schema.names)
+    time = feed.fields.time
+    kind = schema.field(time.from_column).type
+    if pa.types.is_timestamp(kind) != time.kind.startswith("timestamp"):
         raise WholeFile("file_columns")
-    return types, footer.num_rows
+    return pa.types.is_timestamp(kind) and kind.tz is not None, footer.num_rows
 
 
 def _refuse_missing(feed: Feed, names: list[str]) -> None:

@@ -19,7 +19,7 @@ from popflow.contracts import Feed
 from popflow.errors import PopflowError
 from popflow.intake import feed_sql
 from popflow.intake.cell_table import load_cells
-from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_types, positions, text_lines
+from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_shape, positions, text_lines
 from popflow.intake.packing import Pack, PackFile
 from popflow.intake.storage import task_scratch
 
@@ -123,11 +123,10 @@ class PackReduction:
 
     def _reduce_parquet(self, file: PackFile) -> int:
         with parquet_copy(file, self._scratch) as path:
-            types, rows = parquet_types(path, self._feed)
-            aware = "TIME ZONE" in types.get(self._time.from_column, "")
-            records = feed_sql.parquet_records(self._feed, path, types)
+            instants, rows = parquet_shape(path, self._feed)
+            window = feed_sql.window(self._time, self._date, instants)
             try:
-                self._aggregate(records, feed_sql.window(self._time, self._date, aware))
+                self._aggregate(feed_sql.parquet_records(self._feed, path), window)
             except duckdb.Error as error:
                 if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException):
                     raise _task_failure(file, error) from None

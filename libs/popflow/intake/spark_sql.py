@@ -16,7 +16,7 @@ import pyarrow as pa
 from popflow.contracts import Feed, Table
 from popflow.errors import PopflowError
 from popflow.intake import feed_sql, spark_tallies, tasks
-from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_types, positions, text_lines
+from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_shape, positions, text_lines
 from popflow.intake.packing import Pack, PackFile
 from popflow.intake.storage import open_address, task_scratch
 
@@ -100,7 +100,7 @@ def _text_rows(file: PackFile, feed: Feed) -> int:
 
 def _parquet_rows(file: PackFile, feed: Feed) -> int:
     with task_scratch() as scratch, parquet_copy(file, scratch) as path:
-        return parquet_types(path, feed)[1]
+        return parquet_shape(path, feed)[1]
 
 
 def classified(spark: SparkSession, packs: Sequence[Pack], feed: Feed, cells: str) -> DataFrame:
