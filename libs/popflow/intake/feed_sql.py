@@ -68,12 +68,13 @@ def text_records(feed: Feed, positions: dict[str, int]) -> str:
     return _records(feed, found, lines, "row_number", _time_of_text(feed.fields.time))
 
 
-def parquet_records(feed: Feed, address: str) -> str:
-    """Records of a Parquet file."""
+def parquet_records(feed: Feed, address: str, instants: bool) -> str:
+    """Records of a Parquet file; instants: its timestamps bear a zone."""
     found = {name: quoted(value) for name, value in feed.constants.items()}
     found |= {name: identifier(name) for name in feed.fields.needed_columns() if name not in found}
     rows = f"read_parquet({quoted(address)}, file_row_number = true)"
-    time = "epoch_us({})" if feed.fields.time.kind.startswith("timestamp") else _time_of_text(feed.fields.time)
+    timestamp = f"epoch_us(CAST({{}} AS {'TIMESTAMPTZ' if instants else 'TIMESTAMP'}))"
+    time = timestamp if feed.fields.time.kind.startswith("timestamp") else _time_of_text(feed.fields.time)
     return _records(feed, found, rows, "file_row_number + 1", time)
 
 

@@ -119,6 +119,16 @@ def parquet_shape(path: str, feed: Feed) -> tuple[bool, int]:
     return pa.types.is_timestamp(kind) and kind.tz is not None, footer.num_rows
 
 
+def parquet_is_sound(path: str) -> bool:
+    """Whether all of a Parquet file can be read; asked only where DuckDB could not, which may have other reasons."""
+    try:
+        for _ in pq.ParquetFile(path).iter_batches():
+            pass
+    except (pa.ArrowException, OSError):
+        return False
+    return True
+
+
 def _refuse_missing(feed: Feed, names: list[str]) -> None:
     if not set(feed.fields.needed_columns()) - set(feed.constants) <= set(names):
         raise WholeFile("file_columns")

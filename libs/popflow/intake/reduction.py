@@ -19,7 +19,7 @@ from popflow.contracts import Feed
 from popflow.errors import PopflowError
 from popflow.intake import feed_sql
 from popflow.intake.cell_table import load_cells
-from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_shape, positions, text_lines
+from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_is_sound, parquet_shape, positions, text_lines
 from popflow.intake.packing import Pack, PackFile
 from popflow.intake.storage import task_scratch
 
@@ -126,9 +126,11 @@ class PackReduction:
             instants, rows = parquet_shape(path, self._feed)
             window = feed_sql.window(self._time, self._date, instants)
             try:
-                self._aggregate(feed_sql.parquet_records(self._feed, path), window)
+                self._aggregate(feed_sql.parquet_records(self._feed, path, instants), window)
+            except (duckdb.BinderException, duckdb.ConversionException):
+                raise WholeFile("file_columns") from None
             except duckdb.Error as error:
-                if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException):
+                if parquet_is_sound(path):
                     raise _task_failure(file, error) from None
                 raise WholeFile("file_damaged") from None  # its hash is the manifest's: it was damaged when it was made
             return rows
