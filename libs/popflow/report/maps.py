@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ TOLERANCE_DEGREES = 0.012  # about 1.2 km: 2 pixels when Hubei fills a screen
 LAND_TOLERANCE_DEGREES = 0.02
 MAIN_SOUTH = 17.9  # degrees; the South China Sea is in the inset
 INSET = (106.5, 2.5, 122.5, 24.0)
+INSET_ROOM = 0.05  # of the map's width, so that the inset covers no land
 OUTLINE = "administrative/amap/{kind}/100000.geojson"
 
 
@@ -78,7 +79,9 @@ def frame_of(shapes: gpd.GeoSeries) -> Frame:
 
 def main_frame(shapes: gpd.GeoSeries) -> Frame:
     """The frame of the shapes without the far islands of the South China Sea, which the inset shows."""
-    return frame_of(gpd.GeoSeries(shapely.clip_by_rect(shapes.to_numpy(), 70, MAIN_SOUTH, 140, 56), crs=shapes.crs))
+    main = gpd.GeoSeries(shapely.clip_by_rect(shapes.to_numpy(), 70, MAIN_SOUTH, 140, 56), crs=shapes.crs)
+    frame = frame_of(main)
+    return replace(frame, width=frame.width * (1 + INSET_ROOM))
 
 
 def inset_frame() -> Frame:

@@ -44,7 +44,7 @@ function colour(value, steps) { const i = steps.filter((s) => value >= s).length
 function drawMap() {
   const hatch = '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse"><rect width="7" height="7" fill="#f4f4f2"/><path d="M0 7L7 0" stroke="#b9c0c8" stroke-width="0.9" style="vector-effect:none"/></pattern></defs>';
   const counties = Object.entries(F.shapes.counties).map(([code, d]) => `<path class="county" data-code="${code}" d="${d}"/>`).join("");
-  const layers = `<path class="land" d="${F.shapes.land}"/>${counties}<path class="lines prefectures" d="${F.shapes.prefectures}"/><path class="lines provinces" d="${F.shapes.provinces}"/><path class="mark" d="${F.shapes.mark}"/><path class="chosen" id="chosen" d=""/>`;
+  const layers = `<path class="land" d="${F.shapes.land}"/><path id="hatched" fill="url(#hatch)" d=""/>${counties}<path class="lines prefectures" d="${F.shapes.prefectures}"/><path class="lines provinces" d="${F.shapes.provinces}"/><path class="mark" d="${F.shapes.mark}"/><path class="chosen" id="chosen" d=""/>`;
   $("main").innerHTML = hatch + layers;
   $("inset").setAttribute("viewBox", F.shapes.frames.inset);
   $("inset").innerHTML = `<path class="land" d="${F.shapes.land}"/><path class="sea" d="${F.shapes.land}"/><path class="lines provinces" d="${F.shapes.provinces}"/>`;
@@ -52,10 +52,13 @@ function drawMap() {
 function paintMap() {
   const values = Object.keys(F.shapes.counties).map(figure).filter((v) => v !== null);
   const steps = thresholds(values);
+  const hidden = []; // hatched together in one path: a pattern for each of 2,000 counties takes minutes to print
   for (const path of document.querySelectorAll(".county")) {
     const code = path.dataset.code, known = series().map[code], value = figure(code);
-    path.setAttribute("fill", value !== null ? colour(value, steps) : known ? "url(#hatch)" : "#cfd4da");
+    path.setAttribute("fill", value !== null ? colour(value, steps) : known ? "transparent" : "#cfd4da");
+    if (value === null && known) hidden.push(F.shapes.counties[code]);
   }
+  $("hatched").setAttribute("d", hidden.join(""));
   const label = (v) => (state.metric === "rate" && v < 10 ? String(+v.toPrecision(2)) : num(v));
   const items = steps.length ? [[`${t("less")} ${label(steps[0])}`, colour(0, steps)], ...steps.map((s, i) => [i + 1 < steps.length ? `${label(s)} – ${label(steps[i + 1])}` : `≥ ${label(s)}`, colour(s, steps)])] : values.length ? [[label(Math.min(...values)), colour(0, steps)]] : [];
   const swatches = items.map(([text, fill]) => `<span><i style="background:${fill}"></i>${text}</span>`);
