@@ -57,12 +57,13 @@ def drawn(counties: pd.DataFrame, movers: int, rng: np.random.Generator) -> dict
     }
 
 
-def block_of(days: list[dict]) -> dict:
-    """A block's atoms: a share of the journeys between prefectures."""
+def block_of(distinct: list[dict]) -> dict:
+    """A block's atoms: a share of the journeys between prefectures, the distinct days in turn."""
     total: dict = defaultdict(lambda: np.zeros(5))
-    for cells in days:
+    for turn, cells in enumerate(distinct):
+        days = len(range(turn, BLOCK_DAYS, len(distinct)))
         for (o, d), values in cells.items():
-            total[o[:4] + "00", d[:4] + "00"] += values
+            total[o[:4] + "00", d[:4] + "00"] += np.multiply(values, days)
     return {cell: tuple((values * LAST_DEPARTURES).astype(int)) for cell, values in total.items()}
 
 
@@ -75,7 +76,7 @@ class Drawn:
         self.cells = [drawn(counties, movers, rng) for _ in range(min(distinct, days))]
         self.published = [toy.publish(cells, self.covered) for cells in self.cells]
         self.frames = [toy.atoms_frame(cells, ANCHOR) for cells in self.cells]
-        block = block_of([self.cells[i % len(self.cells)] for i in range(BLOCK_DAYS)])
+        block = block_of(self.cells)
         self.block_rows = toy.publish(block, self.covered, "outflow_block")
         self.block_frame = toy.atoms_frame(block, ANCHOR, "outflow_block")
         self.dates = [ANCHOR + dt.timedelta(days=i) for i in range(days)]
