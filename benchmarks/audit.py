@@ -67,6 +67,11 @@ def block_of(distinct: list[dict]) -> dict:
     return {cell: tuple((values * LAST_DEPARTURES).astype(int)) for cell, values in total.items()}
 
 
+def as_a_lake_gives_them(atoms: pd.DataFrame) -> pd.DataFrame:
+    """Maps as lists of pairs."""
+    return atoms.assign(persons_without=[list(one.items()) for one in atoms["persons_without"]])
+
+
 class Drawn:
     """A history, with its atoms behind the function that the auditor loads them with."""
 
@@ -75,7 +80,7 @@ class Drawn:
         self.covered = tuple(counties["code"])
         self.cells = [drawn(counties, movers, rng) for _ in range(min(distinct, days))]
         self.published = [toy.publish(cells, self.covered) for cells in self.cells]
-        self.frames = [toy.atoms_frame(cells, ANCHOR) for cells in self.cells]
+        self.frames = [as_a_lake_gives_them(toy.atoms_frame(cells, ANCHOR)) for cells in self.cells]
         block = block_of(self.cells)
         self.block_rows = toy.publish(block, self.covered, "outflow_block")
         self.block_frame = toy.atoms_frame(block, ANCHOR, "outflow_block")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 NATURAL_COLUMNS = ("origin_code", "destination_code", "persons", "persons_registered")
 
@@ -64,7 +65,7 @@ def counts_of(atoms: pd.DataFrame, mnos: Sequence[str], destinations: Collection
     columns_axis, columns = _axis(atoms["destination_code"], destinations)
     shape = (len(origins), len(columns_axis))
     cell = rows * max(shape[1], 1) + columns
-    if len(np.unique(cell)) != len(cell):
+    if _any_double(cell):
         raise Malformed("the same finest cell stands twice in the atoms")
     values = np.zeros((len(measures), shape[0] * shape[1]), dtype=np.int64)
     for i, measure in enumerate(measures):
@@ -91,11 +92,24 @@ def without_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> dict[str, pd.Se
         if missing := [mno for mno in mnos if f"without_{mno}" not in atoms]:
             raise Malformed(f"atoms: no persons_without for {', '.join(missing)}")
         return {mno: atoms[f"without_{mno}"] for mno in mnos}
-    maps = [one if isinstance(one, dict) else dict(one) for one in atoms["persons_without"]]
-    known = set(mnos)
-    if any(one.keys() != known for one in maps):
-        raise Malformed(f"atoms: persons_without has other MNOs than the release, which has {', '.join(mnos)}")
-    return {mno: pd.Series([one[mno] for one in maps], dtype="int64") for mno in mnos}
+    pairs = [list(one.items()) if isinstance(one, dict) else one for one in atoms["persons_without"]]
+    maps = pa.array(pairs, type=pa.map_(pa.string(), pa.int64()))
+    names, figures = maps.keys.dictionary_encode(), maps.items
+    wrong = Malformed(f"atoms: persons_without has other MNOs than the release, which has {', '.join(mnos)}")
+    if len(names) != len(pairs) * len(mnos) or figures.null_count or set(names.dictionary.to_pylist()) - set(mnos):
+        raise wrong
+    row = np.repeat(np.arange(len(pairs)), np.diff(maps.offsets.to_numpy()))
+    places = np.array([mnos.index(name) for name in names.dictionary.to_pylist()], dtype=np.int64)
+    column = places[names.indices.to_numpy()]
+    if _any_double(row * max(len(mnos), 1) + column):
+        raise wrong
+    table = np.zeros((len(pairs), len(mnos)), dtype=np.int64)
+    table[row, column] = figures.to_numpy()
+    return {mno: pd.Series(table[:, i]) for i, mno in enumerate(mnos)}
+
+
+def _any_double(places: np.ndarray) -> bool:
+    return len(places) > 0 and bool(np.bincount(places).max() > 1)
 
 
 def _whole(column: pd.Series, name: str) -> np.ndarray:
