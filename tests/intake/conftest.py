@@ -29,7 +29,7 @@ def deliver(landing: Path) -> Deliver:
     """Write a delivery: deliver(mno, id, {file: (content, rows)}, date=..., manifest=...)."""
 
     def write(
-        mno: str, delivery_id: str, files: dict[str, tuple[bytes, int]], date: dt.date = D, **manifest: Any
+        mno: str, delivery_id: str, files: dict[str, tuple[bytes, int]], /, date: dt.date = D, **manifest: Any
     ) -> Path:
         folder = landing / mno / str(date) / delivery_id
         folder.mkdir(parents=True, exist_ok=True)
