@@ -3,7 +3,8 @@
 spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/flows.py --date 2020-01-22 --landing LANDING --lake LAKE
 """
 
-from popflow.pipeline import FLOWS, submit
+from popflow.cli.job import submit
+from popflow.pipeline import FLOWS
 
 READS, WRITES = FLOWS.reads, FLOWS.writes
 

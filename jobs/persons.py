@@ -3,7 +3,8 @@
 spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/persons.py --date 2020-01-22 --landing LANDING --lake LAKE
 """
 
-from popflow.pipeline import PERSONS, submit
+from popflow.cli.job import submit
+from popflow.pipeline import PERSONS
 
 READS, WRITES = PERSONS.reads, PERSONS.writes
 

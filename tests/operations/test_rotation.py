@@ -22,8 +22,18 @@ def key_file(path: Path, key: bytes) -> Path:
     return path
 
 
-def state(person: str, sim: str, county: str) -> tuple:
-    return (DAY, person, sim, 1, True, "420100", county, DAY, None, 0, 0, {}, None, None, None)
+def state(person: str, sim: str, county: str, columns: list[str]) -> tuple:
+    """A row of person_state; what is not named here is null, or nothing."""
+    row = {"as_of": DAY, "last_seen": DAY, "person_key": person, "speaking_sim_key": sim, "day_end_county": county}
+    row |= {
+        "mno_mask": 1,
+        "registered": True,
+        "trailing_slots": 0,
+        "silent_slots": 0,
+        "last_stay": {},
+        "last_departure": {},
+    }
+    return tuple(row.get(name) for name in columns)
 
 
 def write(lake: Lake, name: str, rows: list[tuple]) -> None:
@@ -37,8 +47,9 @@ def test_persons_keep_their_identity_under_a_new_key(lake: Lake, tmp_path: Path)
     presence = ("presence", DAY, "s2", "420102", 1, 0, None, None, None, None)
     write(lake, "intake", [("unicom", "d", *presence)])
     unregistered, gone = sim_key(OLD, "unicom", "s2"), sim_key(OLD, "telecom", "long silent")
-    states = [state(*keys, "420102"), state(unregistered, unregistered, "420103"), state(gone, gone, "420104")]
-    write(lake, "person_state", states)
+    persons = [(*keys, "420102"), (unregistered, unregistered, "420103"), (gone, gone, "420104")]
+    columns = list(lake.contracts.table("person_state").columns)
+    write(lake, "person_state", [state(*one, columns) for one in persons])
 
     assert rotate_person_key(lake, old, new) == {"person_state": 1}
     new_sim = sim_key(NEW, "unicom", "s2")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -27,10 +28,16 @@ for module in (simulation, reference, night, analyst):
 
 def main() -> None:
     """Run the program; whatever goes wrong is one line and an exit code, never a stack trace with somebody's data."""
+    stopping_in_one_line(app)
+
+
+def stopping_in_one_line(run: Callable[[], object]) -> None:
+    """Call, and end the process with one line and an exit code if it fails."""
     if "POPFLOW_DEBUG" in os.environ:
-        app()
+        run()
+        return
     try:
-        app()
+        run()
     except Held as held:
         _stop(str(held), 3)
     except PopflowError as error:
@@ -41,7 +48,7 @@ def main() -> None:
         _stop("out of memory; give the driver less at once (POPFLOW_DRIVER_MEMORY) or the machine more", 1)
     except OSError as error:
         _stop(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1)
-    except Exception as error:  # noqa: BLE001 the message of an unforeseen error may hold a record: its kind is all we say
+    except Exception as error:  # noqa: BLE001 an unforeseen error's message may hold a record: only its kind is said
         _stop(f"unforeseen {type(error).__name__}; POPFLOW_DEBUG=1 shows where, in the restricted zone only", 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import pandas as pd
 import typer
@@ -13,6 +13,7 @@ from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 
+Engine = Literal["duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
 
 
@@ -115,7 +116,8 @@ def _mnos(known: contracts.Contracts, asked: list[str] | None) -> tuple[str, ...
     return tuple(asked) if asked else there
 
 
-def _engine(name: str) -> str:
-    if name not in ("duckdb", "spark"):
-        raise PopflowError(f"no engine '{name}'; there are duckdb and spark")
-    return name
+def _engine(name: str) -> Engine:
+    for known in get_args(Engine):
+        if name == known:
+            return known
+    raise PopflowError(f"no engine '{name}'; there are {' and '.join(get_args(Engine))}")

@@ -41,12 +41,12 @@ def load(
 
     Example: popflow reference load cells cells.csv --lake lake
     """
-    from popflow.pipeline import load_reference
+    from popflow.reference import load_reference
 
     known = contracts.load()
     known = known.with_feeds(contracts_folder) if contracts_folder else known
     with progress(f"loading {kind}") as on_progress:
-        said = load_reference(Lake(lake, known), kind, file, as_of=day(as_of) if as_of else None, say=on_progress)
+        said = load_reference(Lake(lake, known), kind, file, day(as_of) if as_of else None, on_progress)
     say(said)
 
 

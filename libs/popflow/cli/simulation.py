@@ -30,7 +30,9 @@ def simulate(
     from popflow.synthetic import simulate as run
 
     with progress("simulating") as on_progress:
-        summary = run(out, day(first), days, persons, seed, on_progress=on_progress)
+        summary = run(
+            out, day(first), days, persons, seed, on_progress=lambda done, of: on_progress(f"{done} of {of} parts")
+        )
     say(str(summary))
 
 

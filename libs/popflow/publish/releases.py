@@ -1,8 +1,8 @@
 """One release of one date is one Delta commit to `flows`; `releases` is a second one, made from the first's metadata.
 
-A run that dies anywhere and is started again ends in the same data: the first commit bears an application id of its own
-for each indicator, date and release, so that Delta itself drops a repetition, and the second is made of what the first's
-commits say and `releases` does not hold yet.
+A run that dies anywhere and is started again ends in the same data: the first commit bears an application id of its
+own for each indicator, date and release, so that Delta itself drops a repetition, and the second is made of what the
+first's commits say and `releases` does not hold yet.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def all_releases(lake: Lake) -> list[dict[str, Any]]:
     if not lake.exists("releases"):
         return []
     frame = lake.read_pandas("releases").sort_values(["date", "indicator", "release", "released_at_utc"])
-    return frame.to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def next_release(lake: Lake, indicator: str, date: dt.date) -> int:

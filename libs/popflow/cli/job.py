@@ -1,0 +1,31 @@
+"""What the thin jobs/*.py share: one stage of one night, started by spark-submit."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+
+from popflow import contracts
+from popflow.cli.app import stopping_in_one_line
+from popflow.errors import PopflowError
+from popflow.lake import Lake
+from popflow.pipeline import Night, Stage
+
+
+def submit(stage: Stage) -> None:
+    """Run a stage with the arguments of the command line: --date, --lake, --landing, --mno (again for each)."""
+    stopping_in_one_line(lambda: _run(stage))
+
+
+def _run(stage: Stage) -> None:
+    parser = argparse.ArgumentParser(prog=f"jobs/{stage.name}.py", description=stage.run.__doc__)
+    parser.add_argument("--date", type=dt.date.fromisoformat, required=True, help="as 2020-01-22")
+    parser.add_argument("--lake", required=True, help="folder or object-storage address of the lake")
+    parser.add_argument("--landing", default="", help="folder or object-storage address of the deliveries (intake)")
+    parser.add_argument("--mno", action="append", help="MNOs of the night; all that have a contract")
+    asked = parser.parse_args()
+    if stage.name == "intake" and not asked.landing:
+        raise PopflowError("jobs/intake.py: --landing is missing: the folder of the deliveries")
+    known = contracts.load()
+    mnos = tuple(asked.mno or known.mno_bits())
+    stage.run(Lake(asked.lake, known), Night(asked.date, asked.landing, mnos))
