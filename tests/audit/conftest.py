@@ -2,31 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import dataclass
-
-import numpy as np
-import pandas as pd
 import pytest
-import toy_publisher as toy
-
-
-@dataclass
-class Toy:
-    """Published rows and atoms of a few nights."""
-
-    rows: pd.DataFrame
-    atoms: pd.DataFrame
-
-
-def nights(count: int, seed: int = 7, first: dt.date = dt.date(2020, 1, 9), scale: float = 8.0) -> Toy:
-    rng = np.random.default_rng(seed)
-    rows, atoms = [], []
-    for i in range(count):
-        date, cells = first + dt.timedelta(days=i), toy.random_atoms(rng, scale)
-        rows.append(toy.flows_frame(toy.publish(cells, toy.COVERED), date))
-        atoms.append(toy.atoms_frame(cells, date))
-    return Toy(pd.concat(rows, ignore_index=True), pd.concat(atoms, ignore_index=True))
+from toy_history import Toy, nights
 
 
 @pytest.fixture(scope="session")

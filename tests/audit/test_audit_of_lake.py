@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 import toy_publisher as toy
 from deltalake import write_deltalake
+from toy_history import Toy
 
-from conftest import Toy
 from popflow.audit import Candidate, audit_lake
 from popflow.contracts import Contracts
 from popflow.lake import Lake

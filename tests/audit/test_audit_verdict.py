@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import toy_publisher as toy
 from test_audit_differences import ATOMS, COVERED, HUNAN_COUNTIES, ROWS
+from toy_history import Toy
 
 import popflow.audit
-from conftest import Toy
 from popflow.audit import Candidate, Verdict, audit, audited_digest
 
 DATE = dt.date(2020, 1, 10)
