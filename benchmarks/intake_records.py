@@ -19,8 +19,8 @@ AREAS, PARTS = 8, 4  # files of an area cover six hours each: a SIM's day lies i
 RECORDS_A_SIM, CELLS = 250, 100_000
 LINE = {
     "mobile": "sim || '|' || strftime(moment, '%Y%m%d%H%M%S') || '|' || lac || '|' || ci || '|' || kind || '|'",
-    "telecom": """'{"sim":"' || sim || '","ts":' || epoch_ms(moment - INTERVAL 8 HOUR) || ',"cell":"460-11-' || lac || '-'
-        || ci || '","evt":"' || substr('ADUCSP', kind + 1, 1) || '"}'""",
+    "telecom": """'{"sim":"' || sim || '","ts":' || epoch_ms(moment - INTERVAL 8 HOUR) || ',"cell":"460-11-'
+        || lac || '-' || ci || '","evt":"' || substr('ADUCSP', kind + 1, 1) || '"}'""",
 }
 
 
