@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 DUCKDB_SOURCE = {
     "mobile": """SELECT sim, moment, '460-00-' || lac || '-' || ci AS cell_id FROM read_csv('{files}', delim='|',
         header=false, auto_detect=false, timestampformat='%Y%m%d%H%M%S',
-        columns={{'sim': 'VARCHAR', 'moment': 'TIMESTAMP', 'lac': 'VARCHAR', 'ci': 'VARCHAR', 'kind': 'VARCHAR', 'remark': 'VARCHAR'}})""",
+        columns={{'sim': 'VARCHAR', 'moment': 'TIMESTAMP',
+        'lac': 'VARCHAR', 'ci': 'VARCHAR', 'kind': 'VARCHAR', 'remark': 'VARCHAR'}})""",
     "unicom": """SELECT sim, make_timestamp(epoch_us(event_time_utc) + 28800000000) AS moment, cgi AS cell_id
         FROM read_parquet('{files}')""",
     "telecom": """SELECT sim, make_timestamp(ts * 1000 + 28800000000) AS moment, cell AS cell_id
