@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from landing_files import A, B, D, mobile_bytes, telecom_bytes, unicom_bytes
+from pyspark import cloudpickle
 
 from popflow.errors import PopflowError
 from popflow.intake import law, tasks
@@ -123,6 +125,9 @@ def test_an_id_is_an_mnos_once_and_a_manifest_stands(known_cells: Lake, landing:
     with pytest.raises(PopflowError, match="m1 was taken in for 2020-01-22"):
         take_in(known_cells, str(landing), tomorrow, ["mobile"])
     assert seen(known_cells) == {("mobile", A, "420102", 0, 1 << 47)}
+
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test's module
 
 
 class FirstAttemptFails(tasks.PackTask):

@@ -93,7 +93,13 @@ def _records(feed: Feed, found: dict[str, str], source: str, number: str, time: 
 def _time_of_text(time: TimeField) -> str:
     if time.kind.startswith("epoch"):
         return "TRY_CAST({} AS BIGINT)"
-    return f"epoch_us(try_strptime(CAST({{}} AS VARCHAR), {quoted(time.format or '').replace('{', '{{')}))"
+    form = time.format or ""
+    parsed = f"epoch_us(try_strptime(CAST({{0}} AS VARCHAR), {quoted(form).replace('{', '{{')}))"
+    if set(re.findall("%(.)", form)) <= set("YmdHMS"):
+        # try_strptime takes a missing digit; these directives have a fixed width, so the length tells.
+        width = len(dt.datetime(2020, 1, 22).strftime(form))
+        return f"CASE WHEN length(CAST({{0}} AS VARCHAR)) = {width} THEN {parsed} END"
+    return parsed
 
 
 def cell_key_is_number(feed: Feed) -> bool:
