@@ -25,6 +25,8 @@ def blocks(tool: str) -> list[tuple[str, str]]:
 def run(tool: str, **names: object) -> dict[str, object]:
     """Run a how-to's pieces one after the other; the names that its Python leaves."""
     for language, text in blocks(tool):
+        if tool == "spark":  # the JVM stays in the folder in which the run started it
+            text = text.replace("lake/published", str(Path("lake/published").resolve()))
         if language == "python":
             exec(compile(text, f"read-with-{tool}.md", "exec"), names)
         for line in text.strip().splitlines() if language == "bash" else []:
