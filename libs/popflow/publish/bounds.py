@@ -30,20 +30,29 @@ TOP_OF = {"province": PROVINCE, "prefecture": PREFECTURE, "county": COUNTY, "pai
 OWN = {PROVINCE: ["province"], PREFECTURE: ["prefecture"], COUNTY: ["county"], PAIR: ["origin_county", "county"]}
 UNDER = {PROVINCE: "side", PREFECTURE: "province", COUNTY: "prefecture", PAIR: "county"}
 REST = "rest_of_"
+EVERYWHERE = "all"  # the one side that the destinations of a stock have
 
 
 @dataclass(frozen=True)
 class View:
-    """Whose outflow is looked at, over which sides of the border; by_origin: each origin prefecture for itself."""
+    """Whose outflow is looked at, over which sides of the border; by_origin: each origin prefecture for itself.
+
+    of_stock: whose stock. Its groups of persons stand where an outflow has its origin prefectures: in `prefecture`
+    (None for the whole chain) and in the column `origin`; groups: how the names of the chain's begin.
+    """
 
     chain: str
     province: str
     prefecture: str | None
     by_origin: bool = False
+    of_stock: bool = False
+    groups: tuple[str, ...] = ()
 
     @property
     def sides(self) -> tuple[str, ...]:
         """A province's outflow crosses its border; a prefecture's may also stay within the province."""
+        if self.of_stock:
+            return (EVERYWHERE,)
         outside = f"outside_{self.province}"
         return (outside,) if self.prefecture is None else (f"inside_{self.province}", outside)
 
@@ -52,6 +61,11 @@ class View:
         """Whether figures are of one origin prefecture each, not of the whole chain."""
         return self.by_origin or self.prefecture is not None
 
+    def codes_of(self, level: str, code: str) -> tuple[str, str, str, str]:
+        """(side, province, prefecture, county) of a destination, '' where it does not fix one."""
+        side, *places = destination_codes(level, code, self.province)
+        return (EVERYWHERE if self.of_stock else side, places[0], places[1], places[2])
+
 
 def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
     """The rows of a view with their place in the tree.
@@ -59,12 +73,12 @@ def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
     In: rows of the contract `flows`, one release a date. Out: date, persons, step, is_rest, origin (prefecture),
     origin_county, side, province, prefecture, county; a code that the row does not fix is ''.
     """
+    flows = flows[_of_chain(flows, view)]
     frame = flows[["date", "persons"]].copy()
-    kinds = list(zip(flows["origin_level"], flows["destination_level"], strict=True))
-    frame["step"] = [STEPS[kind] for kind in kinds]
-    frame["origin"], frame["origin_county"], rest_origin = _origins(flows)
+    frame["step"] = _steps(flows, view)
+    frame["origin"], frame["origin_county"], rest_origin = _groups(flows, view) if view.of_stock else _origins(flows)
     destinations = flows["destination_level"] + "/" + flows["destination_code"]
-    known = {text: _split_codes(text, view.province) for text in destinations.unique()}
+    known = {text: view.codes_of(*text.split("/", 1)) for text in destinations.unique()}
     for position, column in enumerate(("side", "province", "prefecture", "county")):
         frame[column] = destinations.map({text: codes[position] for text, codes in known.items()})
     frame["is_rest"] = rest_origin | flows["destination_code"].str.startswith(REST)
@@ -166,17 +180,38 @@ def _looked_up(units: pd.DataFrame, figures: pd.DataFrame, keys: list[str]) -> p
     return found.fillna(0).astype("int64").set_axis(units.index)
 
 
+def _of_chain(flows: pd.DataFrame, view: View) -> pd.Series:
+    """Rows of the view's chain; other chains stand in the same table."""
+    bare = flows["origin_code"].str.removeprefix(REST)
+    of_area = bare.str.split("_without_").str[0].isin((view.chain, *view.groups))
+    if view.of_stock:
+        return of_area
+    return of_area | ((flows["origin_level"] != "area") & (bare.str[:2] == view.province[:2]))
+
+
+def _steps(flows: pd.DataFrame, view: View) -> list[int]:
+    kinds = zip(flows["origin_level"], flows["destination_level"], strict=True)
+    if not view.of_stock:
+        return [STEPS[kind] for kind in kinds]
+    root = flows["origin_code"] == view.chain
+    return [
+        TOP_OF.get(level, 1 if is_root else ORIGIN)
+        for level, is_root in zip(flows["destination_level"], root, strict=True)
+    ]
+
+
+def _groups(flows: pd.DataFrame, view: View) -> tuple[pd.Series, pd.Series, pd.Series]:
+    code = flows["origin_code"]
+    rest = code.str.startswith(REST)
+    return code.where(~rest, "rest").where(code != view.chain, ""), code.str[:0], rest
+
+
 def _origins(flows: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
     level, code = flows["origin_level"], flows["origin_code"]
     rest = code.str.startswith(REST)
     bare = code.str.removeprefix(REST)
     origin = (bare.str[:4] + "00").where(level == "county", code.where(~rest, "rest")).where(level != "area", "")
     return origin, code.where((level == "county") & ~rest, ""), rest
-
-
-def _split_codes(level_and_code: str, chain_province: str) -> tuple[str, str, str, str]:
-    level, _, code = level_and_code.partition("/")
-    return destination_codes(level, code, chain_province)
 
 
 def destination_codes(level: str, code: str, chain_province: str) -> tuple[str, str, str, str]:

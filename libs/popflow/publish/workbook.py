@@ -38,6 +38,7 @@ LEADING = [
     "dates_not_served",
 ]
 FROZEN_BELOW = "E2"
+UNITS_ZH = {"persons": "人", "person-trips": "人次", "person-blocks": "人（各期之和）"}
 READING = [
     (
         "没有单独列出的地区是“未公布”，不是零。人数过少的组合并为“其余”（rest）行，其名称写明所属上级。",
@@ -98,7 +99,7 @@ def _summary_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         return []
     low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
     exact = low == high
-    unit_zh = "人" if summary["unit"] == "persons" else "人次"
+    unit_zh = UNITS_ZH[summary["unit"]]
     figure_zh = f"{low} {unit_zh}" if exact else f"至少 {low}，至多 {high} {unit_zh}"
     figure_en = f"{low} {summary['unit']}" if exact else f"at least {low}, at most {high} {summary['unit']}"
     dates = f"{summary['dates_released']} / {summary['dates_asked']}"
