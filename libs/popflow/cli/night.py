@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-import pandas as pd
 import typer
 
 from popflow import contracts
@@ -81,6 +80,8 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
     Example: popflow releases --lake lake
     """
+    import pandas as pd
+
     from popflow.publish.releases import all_releases
 
     rows = all_releases(Lake(lake, contracts.load()))

@@ -224,7 +224,12 @@ class Reader:
         filters = _filters(question, self.places) | {"date": list(serving.releases)}
         filters["indicator"] = question.indicator.name
         found = self.lake.read_pandas("flows", FLOW_COLUMNS, **filters)
-        return found[found["release"] == found["date"].map(serving.releases)]
+        found = found[found["release"] == found["date"].map(serving.releases)]
+        if found.empty:
+            raise PopflowError(
+                f"{self.lake.path('flows')}: it lacks the rows that releases speaks of; run popflow audit"
+            )
+        return found
 
     def dates(self, indicator: Indicator = OUTFLOW) -> list[dt.date]:
         """The dates of which a release with figures is served, in order."""

@@ -49,6 +49,7 @@ def rendered(facts: dict[str, Any], counties: gpd.GeoDataFrame) -> str:
     parts = {
         "title": html.escape(f"{facts['title']['zh']} · {facts['title']['en']}"),
         "heading": both(facts["title"]),
+        "caption": both(sentences.caption(facts)),
         "headline": both(sentences.headline(facts)),
         "notices": "".join(f"<li>{both(notice)}</li>" for notice in _notices(facts)),
         "not_shown": "".join(f"<li>{both(text)}</li>" for text in sentences.not_shown(**facts["rules"])),

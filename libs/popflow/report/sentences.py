@@ -75,6 +75,15 @@ def headline(facts: dict[str, Any]) -> Both:
     return _arrivals(facts) if facts["destination"] else _outflow(facts)
 
 
+def caption(facts: dict[str, Any]) -> Both:
+    """What a picture says of itself where it stands alone."""
+    first, last, made = facts["first"], facts["last"], f"popflow {facts['version']}"
+    return {
+        "zh": f"{facts['title']['zh']} · {first} 至 {last} · 未公布不等于零 · {made}",
+        "en": f"{facts['title']['en']} · {first} to {last} · not shown is not zero · {made}",
+    }
+
+
 def figure(summary: dict[str, Any]) -> Both:
     """A figure with its unit: exact, or at least and at most."""
     low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
