@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from popflow import contracts
 from popflow.lake import session
 from popflow.movement.batches import with_slot_logic
 from popflow.movement.person_days import person_days
 from popflow.movement.person_states import person_states
+from popflow.movement.sims import SIGHTINGS
 
 FIRST = dt.date(2020, 1, 1)
 WORD = (1 << 48) - 1
@@ -78,7 +80,12 @@ def sims(spark: SparkSession, persons: int, moving: float, rng: np.random.Genera
         "slots_lo": pa.array(lo),
         "slots_hi": pa.array(hi),
     }
-    return spark.createDataFrame(pa.table(table))
+    seen = spark.createDataFrame(pa.table(table))
+    by_sim = seen.groupBy("person_key", "sim_key", "mno_mask", "registered", "home_prefecture")
+    slots = F.bit_count(F.bit_or("slots_lo")) + F.bit_count(F.bit_or("slots_hi"))
+    return by_sim.agg(
+        slots.cast("int").alias("observed_slots"), F.collect_list(F.struct(*SIGHTINGS)).alias("sightings")
+    )
 
 
 def stored(frame: DataFrame, path: Path) -> DataFrame:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from popflow.contracts import Contracts
+from popflow.intake.register import with_mno_masks
 
 FIRST = dt.date(2020, 1, 21)
 COUNTIES = ["420102", "420106", "420902", "421002", "429004", "430102", "430602", "411502"]
@@ -24,6 +29,13 @@ def register_rows(persons: int, rng: np.random.Generator) -> list[tuple]:
             token = f"{person}.{sim}"
             rows.append((FIRST, MNOS[(person + sim) % 3], token, f"t{person}", f"p{person}", f"s{token}", kind, home))
     return rows
+
+
+def register_frame(spark: SparkSession, contracts: Contracts, rows: list[tuple]) -> DataFrame:
+    """An edition of the register from its rows, masks added as at loading."""
+    schema = contracts.table("subscribers").spark_schema()
+    given = StructType([field for field in schema if field.name != "mno_mask"])
+    return with_mno_masks(spark.createDataFrame(rows, given), contracts.mno_bits())
 
 
 def presence_rows(persons: int, days: int, rng: np.random.Generator) -> list[list[tuple]]:

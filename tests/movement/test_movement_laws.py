@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
-from seeded_nation import FIRST, presence_rows, register_rows
+from seeded_nation import FIRST, presence_rows, register_frame, register_rows
 
 from popflow.movement.flows import block_departures, daily_flows
 from popflow.movement.person_days import by_one_county, by_slot_logic, person_days, speakers, stays_put
@@ -30,8 +30,8 @@ def at_hand(frame):
 def nights(spark, contracts, key_path):
     """Per date: person-days and states, as frames and as rows."""
     rng = np.random.default_rng(20200123)
-    register = spark.createDataFrame(register_rows(PERSONS, rng), contracts.table("subscribers").spark_schema())
-    register, bits, state, found = at_hand(register), contracts.mno_bits(), None, []
+    bits, state, found = contracts.mno_bits(), None, []
+    register = at_hand(register_frame(spark, contracts, register_rows(PERSONS, rng)))
     for offset, rows in enumerate(presence_rows(PERSONS, DAYS, rng)):
         date = FIRST + dt.timedelta(days=offset)
         sims = at_hand(sim_days(at_hand(spark.createDataFrame(rows, SEEN)), register, bits, str(key_path)))
