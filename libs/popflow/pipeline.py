@@ -21,7 +21,7 @@ from popflow.movement.sims import sim_days
 from popflow.movement.stock import stock
 from popflow.publish.releases import record_releases
 from popflow.reference import register_on
-from popflow.release import release_outflow, released_through
+from popflow.release import OUTFLOW, release_date, released_through
 
 ONE_DAY = dt.timedelta(days=1)
 Figures = dict[str, Any]
@@ -99,10 +99,15 @@ def find_flows(lake: Lake, night: Night) -> Figures:
 
 
 def release(lake: Lake, night: Night) -> Figures:
-    """flows_exact -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins."""
+    """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins.
+
+    The last day of a block also releases the block and the stock. What was released before stays.
+    """
     if lake.read("person_state", as_of=night.eve).isEmpty():
         return {"first_night": True}
-    return {"table": release_outflow(lake, night.date, night.mnos, night.run_id)}
+    released = release_date(lake, night.date, night.mnos, night.run_id)
+    figures: Figures = {"said": released.said, "tables": released.tables}
+    return figures | ({"table": released.tables[OUTFLOW]} if OUTFLOW in released.tables else {})
 
 
 def is_first(lake: Lake, night: Night) -> bool:
@@ -125,8 +130,8 @@ PERSONS = Stage("persons", ("presence", "subscribers", "person_state"), ("person
 FLOWS = Stage("flows", ("person_day", "person_state"), ("flows_exact", "population_exact", "stock_exact"), find_flows)
 RELEASE = Stage(
     "release",
-    ("flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
-    ("atoms", "flows", "releases"),
+    ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
+    ("released_persons", "atoms", "flows", "releases"),
     release,
 )
 NIGHT = (INTAKE, PERSONS, FLOWS, RELEASE)
