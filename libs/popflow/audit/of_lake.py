@@ -10,6 +10,7 @@ import pandas as pd
 
 from popflow.audit.auditor import audit
 from popflow.audit.blocks import days_of
+from popflow.audit.counts import wide_atoms
 from popflow.audit.history import Candidate, ReleaseKey
 from popflow.audit.verdict import Verdict
 from popflow.geography.cells import covered_counties
@@ -40,7 +41,9 @@ def audit_lake(
     limit = time_limit_s if time_limit_s is not None else 60.0 * max(len(keys), 1)
     return audit(
         rows,
-        lambda indicator, date, release: lake.read_pandas("atoms", indicator=indicator, date=date, release=release),
+        lambda indicator, date, release: wide_atoms(
+            lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
+        ),
         candidate=candidate,
         covered=_covered_by_release(keys, per_date),
         mnos=_mnos(lake) | {key: tuple(candidate_mnos) for key in (_keys(candidate.atoms) if candidate else ())},
