@@ -50,8 +50,8 @@ STEPS = (
     ),
     Step(
         "release",
-        ("flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
-        ("atoms", "flows", "releases"),
+        ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
+        ("released_persons", "atoms", "flows", "releases"),
         dt.timedelta(hours=1),
     ),
 )

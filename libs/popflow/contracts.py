@@ -290,7 +290,6 @@ class Disclosure(Declared):
     k: int = Field(ge=K_MINIMUM)
     floor: int = Field(ge=FLOOR_MINIMUM)
     rest_children: int = Field(ge=3)
-    feasibility_children: int = Field(ge=4)
     release_deadline_hours: int = Field(ge=1)
     correction_days: int = Field(ge=1)
     figures_rounded_to: int = Field(ge=1000)

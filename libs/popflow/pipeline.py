@@ -25,7 +25,7 @@ from popflow.operations.events import RunLog
 from popflow.publish.releases import record_releases, rounded
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
 from popflow.reference import register_on
-from popflow.release import release_outflow, released_through
+from popflow.release import OUTFLOW, release_date, released_through
 
 ONE_DAY = dt.timedelta(days=1)
 Figures = dict[str, Any]  # of a stage; under "shown" those that a log may hold, under "said" a line for people
@@ -162,10 +162,15 @@ def find_flows(lake: Lake, night: Night) -> Figures:
 
 
 def release(lake: Lake, night: Night) -> Figures:
-    """flows_exact -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins."""
+    """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins.
+
+    The last day of a block also releases the block and the stock. What was released before stays.
+    """
     if lake.read("person_state", as_of=night.eve).isEmpty():
         return {"first_night": True}
-    return {"table": release_outflow(lake, night.date, night.mnos, night.run_id)}
+    released = release_date(lake, night.date, night.mnos, night.run_id)
+    figures: Figures = {"said": released.said, "tables": released.tables}
+    return figures | ({"table": released.tables[OUTFLOW]} if OUTFLOW in released.tables else {})
 
 
 def is_first(lake: Lake, night: Night) -> bool:
@@ -218,8 +223,8 @@ FLOWS = Stage(
 )
 RELEASE = Stage(
     "release",
-    ("flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
-    ("atoms", "flows", "releases"),
+    ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
+    ("released_persons", "atoms", "flows", "releases"),
     release,
 )
 NIGHT = (INTAKE, COVERAGE, PERSONS, FLOWS, RELEASE)

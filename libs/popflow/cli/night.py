@@ -117,10 +117,10 @@ def audit(lake: Annotated[str, LAKE]) -> None:
 
     Example: popflow audit --lake lake
     """
-    from popflow.audit import audit_lake
+    from popflow.release import audited_history
 
     with progress("auditing"):
-        verdict = audit_lake(Lake(lake, contracts.load()))
+        verdict = audited_history(Lake(lake, contracts.load()))
     say(verdict.text())
     if not verdict.ok:
         raise PopflowError(f"the auditor found {verdict.summary()}")
