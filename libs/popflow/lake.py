@@ -13,6 +13,7 @@ import math
 import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +32,32 @@ if TYPE_CHECKING:
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
 MASTER_KEYS = "POPFLOW_MASTER_KEYS"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One Parquet file of a table: its path below the table's, its partition, its least and greatest values."""
+
+    path: str
+    size: int
+    partition: dict[str, Any]
+    least: dict[str, Any]
+    most: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A table's newest version as other programs read it."""
+
+    table_id: str
+    version: int
+    schema_json: str
+    partition_by: tuple[str, ...]
+    files: list[DataFile]
+
+    def with_files(self, files: list[DataFile]) -> Snapshot:
+        """The same with some of its files."""
+        return replace(self, files=files)
 
 
 class Lake:
@@ -178,6 +205,25 @@ class Lake:
         """Partitions that the table has now, each by its columns' values as text; empty where there is no table."""
         table = self._open(name)
         return [{c: str(v) for c, v in one.items()} for one in table.partitions()] if table else []
+
+    def snapshot(self, name: str) -> Snapshot:
+        """The table's newest version. Raises PopflowError for a table that plain Parquet readers would misread."""
+        table = self._refuse_missing(name)
+        self.on_access(name, "read")
+        if table.protocol().min_reader_version > 1:
+            raise PopflowError(f"{self.path(name)} has Delta features beyond plain Parquet files: it cannot be shared")
+        rows = pa.table(table.get_add_actions(flatten=False)).to_pylist()
+        files = [
+            DataFile(row["path"], row["size_bytes"], row.get("partition") or {}, row["min"] or {}, row["max"] or {})
+            for row in rows
+        ]
+        about = table.metadata()
+        return Snapshot(about.id, table.version(), table.schema().to_json(), tuple(about.partition_columns), files)
+
+    def open_file(self, name: str, path: str) -> pa.NativeFile:
+        """A data file of a table, by the path that its snapshot gives, to be read at any place."""
+        files, address = FileSystem.from_uri(_with_scheme(f"{self.path(name)}/{path}"))
+        return files.open_input_file(address)
 
     def read_text(self, zone: str, name: str) -> str | None:
         """A small file beside the tables of a zone; None where there is none."""

@@ -6,7 +6,6 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-import pandas as pd
 import typer
 
 from popflow import contracts
@@ -131,6 +130,8 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
     Example: popflow releases --lake lake
     """
+    import pandas as pd
+
     from popflow.publish.releases import all_releases
 
     rows = all_releases(Lake(lake, contracts.load()))
