@@ -1,7 +1,7 @@
 """Measured beside true: weighted error, bias and rank correlation of cells, at province, prefecture and county level.
 
-WMAPE = sum of |measured - true| over sum of true; bias = sum of (measured - true) over sum of true. A cell that only one
-side knows counts with 0 on the other.
+WMAPE = sum of |measured - true| over sum of true; bias = sum of (measured - true) over sum of true. A cell that only
+one side knows counts with 0 on the other.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ SIMS = """
 WITH seen AS (
     SELECT mno, sim_token, county_code, bit_or(slots_lo) AS slots_lo, bit_or(slots_hi) AS slots_hi
     FROM presence WHERE event_date = $date GROUP BY ALL)
-SELECT coalesce(person_key, own_key(mno, sim_token)) AS person_key, coalesce(sim_key, own_key(mno, sim_token)) AS sim_key,
-    county_code, slots_lo, slots_hi
+SELECT coalesce(person_key, own_key(mno, sim_token)) AS person_key,
+    coalesce(sim_key, own_key(mno, sim_token)) AS sim_key, county_code, slots_lo, slots_hi
 FROM seen LEFT JOIN register USING (mno, sim_token) WHERE coalesce(line_kind, 'person') = 'person'
 """
 # The rule of popflow.movement.sims.speaking_sims.
