@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from popflow.contracts import Contracts
+from popflow.contracts import Contracts, Feed
 from popflow.geography.cell_files import read_cells
 from popflow.geography.cells import cell_to_county
 from popflow.geography.counties import shipped_counties
@@ -26,6 +26,7 @@ from popflow.movement.batches import with_slot_logic
 from popflow.movement.definition import CARRY_DAYS, SLOTS_A_DAY, SPEAKER_INERTIA
 
 BATCH_PERSONS = 10_000
+SEEN = ("event_date", "mno", "sim_token", "county_code", "slots_lo", "slots_hi")
 TABLES = """
 CREATE TABLE presence (event_date DATE, mno VARCHAR, sim_token VARCHAR, county_code VARCHAR, slots_lo BIGINT,
     slots_hi BIGINT);
@@ -66,6 +67,35 @@ WHERE now.person_key IS NOT NULL OR before.last_seen >= $date - {CARRY_DAYS}
 """
 
 
+class Persons:
+    """Persons from night to night in DuckDB: presence in, states out.
+
+    register: mno, sim_token, line_kind, person_key, sim_key.
+    """
+
+    def __init__(self, register: pa.Table, secret: bytes) -> None:
+        self._db = duckdb.connect()
+        self._db.execute(TABLES)
+        self._db.register("register_read", register)
+        self._db.execute("CREATE TABLE register AS FROM register_read")
+        self._db.create_function("own_key", lambda mno, sim: keys.sim_key(secret, mno, sim), ["VARCHAR"] * 2, "VARCHAR")
+
+    def see(self, presence: pa.Table) -> None:
+        """Keep presence of any date: event_date, mno, sim_token, county_code, slots_lo, slots_hi."""
+        self._db.register("presence_read", presence)
+        self._db.execute(f"INSERT INTO presence SELECT {', '.join(SEEN)} FROM presence_read")
+        self._db.unregister("presence_read")
+
+    def state(self, date: dt.date) -> duckdb.DuckDBPyRelation:
+        """Persons with origin_county and day_end_county, of the date after the one asked for before."""
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE sims AS {SIMS}", {"date": date})
+        speakers = self._db.sql(SPEAKERS).to_arrow_reader(BATCH_PERSONS)
+        self._db.register("days", pa.Table.from_batches(list(with_slot_logic(_batches(speakers)))))
+        self._db.execute(f"CREATE OR REPLACE TABLE state AS {STATE}", {"date": date})
+        self._db.execute("DELETE FROM presence WHERE event_date <= $date", {"date": date})
+        return self._db.table("state")
+
+
 class ShortWay:
     """One nation's nights, in order; what they need on disk lies below `work`."""
 
@@ -73,48 +103,29 @@ class ShortWay:
         self._landing, self._work, self._known = str(nation / "landing"), work, known
         cells = read_cells(nation / "reference" / "cells.parquet", tuple(known.mno_bits()))
         self._cells = pa.Table.from_pandas(cell_to_county(cells, shipped_counties()), preserve_index=False)
-        self._db = duckdb.connect()
-        self._db.execute(TABLES)
         secret = keys.read_secret(key)
-        self._db.register("register_read", _keyed(nation / "reference" / "subscribers.parquet", secret))
-        self._db.execute("CREATE TABLE register AS FROM register_read")
-        self._db.create_function("own_key", lambda mno, sim: keys.sim_key(secret, mno, sim), ["VARCHAR"] * 2, "VARCHAR")
+        self._persons = Persons(_keyed(nation / "reference" / "subscribers.parquet", secret), secret)
 
     def state(self, date: dt.date) -> duckdb.DuckDBPyRelation:
-        """Persons with origin_county and day_end_county, of the date after the one asked for before."""
-        for pack, feed in self._packs(date):
-            for batch in reduce_pack(pack, feed, self._cell_table(pack), self._schema, Limits(threads=2)):
-                self._keep(batch)
-        self._db.execute(f"CREATE OR REPLACE TEMP TABLE sims AS {SIMS}", {"date": date})
-        speakers = self._db.sql(SPEAKERS).to_arrow_reader(BATCH_PERSONS)
-        days = pa.Table.from_batches(list(with_slot_logic(_batches(speakers))))
-        self._db.register("days", days)
-        self._db.execute(f"CREATE OR REPLACE TABLE state AS {STATE}", {"date": date})
-        self._db.execute("DELETE FROM presence WHERE event_date <= $date", {"date": date})
-        return self._db.table("state")
+        """Persons of a date, after its deliveries: the day after the one asked for before."""
+        schema = self._known.table("intake").arrow_schema()
+        for delivery, feed in self._ready(date):
+            for pack in packs([(delivery, delivery.manifest.files)], LARGEST_PACK):
+                cells = self._cell_table(pack, feed)
+                for batch in reduce_pack(pack, feed, cells, schema, Limits(threads=2)):
+                    if batch["kind"][0].as_py() == "presence":
+                        self._persons.see(pa.Table.from_batches([batch]))
+        return self._persons.state(date)
 
-    @property
-    def _schema(self) -> pa.Schema:
-        return self._known.table("intake").arrow_schema()
+    def _ready(self, date: dt.date) -> list[tuple[Delivery, Feed]]:
+        ready = discover(self._landing, date, self._known, tuple(self._known.mno_bits())).ready
+        return [(delivery, self._known.feeds[delivery.feed]) for delivery in ready]
 
-    def _packs(self, date: dt.date) -> Iterator[tuple[Pack, object]]:
-        ready: list[Delivery] = discover(self._landing, date, self._known, tuple(self._known.mno_bits())).ready
-        feeds = {delivery.mno: self._known.feeds[delivery.feed] for delivery in ready}
-        for pack in packs([(delivery, delivery.manifest.files) for delivery in ready], LARGEST_PACK):
-            yield pack, feeds[pack.mno]
-
-    def _cell_table(self, pack: Pack) -> str:
+    def _cell_table(self, pack: Pack, feed: Feed) -> str:
         path = self._work / f"cells-{pack.mno}-{pack.delivery_date}.parquet"
         if not path.exists():
-            feed = next(feed for feed in self._known.feeds.values() if feed.mno == pack.mno)
             cell_table.write_cells(cell_table.cell_table(self._cells, feed, pack.delivery_date), str(path))
         return str(path)
-
-    def _keep(self, batch: pa.RecordBatch) -> None:
-        self._db.register("batch", pa.Table.from_batches([batch]))
-        columns = "event_date, mno, sim_token, county_code, slots_lo, slots_hi"
-        self._db.execute(f"INSERT INTO presence SELECT {columns} FROM batch WHERE kind = 'presence'")
-        self._db.unregister("batch")
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

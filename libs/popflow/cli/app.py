@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import typer
 
-from popflow.cli import accuracy, analyst, night, reference, simulation
+from popflow.cli import accuracy, analyst, night, reference, scenario, simulation
 from popflow.errors import Held, PopflowError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (simulation, accuracy, reference, night, analyst):
+for module in (simulation, accuracy, scenario, reference, night, analyst):
     module.register(app)
 
 
