@@ -37,7 +37,8 @@ Say = Callable[[str], None]
 class ScenarioRun:
     """What to run and where: OUT/simulation (landing, reference, truth) and OUT/lake.
 
-    counts: exact flows of the same model drawn without records, at full size; scale is then 1.
+    stayers: persons beyond those whom the movers need, a sample of all residents. counts: exact flows of the same model
+    drawn without records, of all residents; the scale is then usually 1.
     """
 
     out: Path
@@ -45,6 +46,7 @@ class ScenarioRun:
     first: dt.date
     days: int
     seed: int = 1
+    stayers: int = 50_000
     counts: bool = False
     all_troubles: bool = False
 
@@ -61,7 +63,7 @@ class ScenarioRun:
     @property
     def scenario(self) -> Scenario:
         """What is simulated."""
-        return wuhan_2020(self.scale, self.seed, self.first, self.days, troubles=self.troubles)
+        return wuhan_2020(self.scale, self.seed, self.first, self.days, self.stayers, self.troubles)
 
 
 def run_scenario(asked: ScenarioRun, say: Say) -> Lake:
