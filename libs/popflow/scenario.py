@@ -98,13 +98,14 @@ def _by_records(asked: ScenarioRun, lake: Lake, say: Say) -> None:
         for kind in ("cells", "subscribers"):
             say(f"loading {kind}")
             load_reference(lake, kind, simulation / "reference" / f"{kind}.parquet", as_of=asked.first)
-    mnos = tuple(lake.contracts.mno_bits())
     for date in _left(asked, lake):
-        place = f"night {(date - asked.first).days + 1} of {asked.days}, {date}"
-        nightly(
-            lake,
-            Night(date, str(simulation / "landing"), mnos, on_progress=lambda stage, p=place: say(f"{p}: {stage}")),
-        )
+        _night(asked, lake, date, say)
+
+
+def _night(asked: ScenarioRun, lake: Lake, date: dt.date, say: Say) -> None:
+    place = f"night {(date - asked.first).days + 1} of {asked.days}, {date}"
+    landing, mnos = str(asked.out / "simulation" / "landing"), tuple(lake.contracts.mno_bits())
+    nightly(lake, Night(date, landing, mnos, on_progress=lambda stage: say(f"{place}: {stage}")))
 
 
 def _simulate(asked: ScenarioRun, simulation: Path, say: Say) -> None:

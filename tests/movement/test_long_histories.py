@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from seeded_nation import presence_rows, register_rows
 
@@ -28,6 +30,17 @@ DAY = dt.timedelta(days=1)
 
 
 @dataclass
+class Night:
+    """Rows of one date's tables."""
+
+    days: list
+    states: list
+    flows: list = field(default_factory=list)
+    stock: list = field(default_factory=list)
+    left: list = field(default_factory=list)
+
+
+@dataclass
 class PersonDate:
     """A person who is in a state: what the history says of them on a date."""
 
@@ -40,23 +53,29 @@ class PersonDate:
 @pytest.fixture(scope="module", params=[1, 2])
 def nights(request, spark, contracts, key_path):
     """Per date: rows of person_day, person_state, flows, stock and block departures."""
-    rng, bits = np.random.default_rng(request.param), contracts.mno_bits()
-
-    def at_hand(frame):
-        return spark.createDataFrame(frame.toArrow())
-
-    register = at_hand(
-        spark.createDataFrame(register_rows(PERSONS, rng), contracts.table("subscribers").spark_schema())
+    rng, bits, schema = np.random.default_rng(request.param), contracts.mno_bits(), contracts.table("subscribers")
+    register = spark.createDataFrame(
+        spark.createDataFrame(register_rows(PERSONS, rng), schema.spark_schema()).toArrow()
     )
-    state, found = None, {}
+    state, found, states = None, {}, []
     for offset, rows in enumerate(presence_rows(PERSONS, NIGHTS, rng, absent=0.04)):
         date = FIRST + offset * DAY
-        sims = sim_days(at_hand(spark.createDataFrame(rows, SEEN)), register, bits, str(key_path))
-        days = at_hand(person_days(at_hand(sims), state, date))
-        state = at_hand(person_states(state, days, date, contracts.areas))
-        tables = daily_flows(state, bits), stock(state, contracts.areas, bits), block_departures(state, bits)
-        found[date] = [frame.collect() for frame in (days, state, *tables)]
+        sims = sim_days(spark.createDataFrame(rows, SEEN), register, bits, str(key_path))
+        days = person_days(sims, state, date).toArrow()
+        states.append(person_states(state, spark.createDataFrame(days), date, contracts.areas).toArrow())
+        state = spark.createDataFrame(states[-1])
+        found[date] = Night(_rows(days), _rows(states[-1]))
+    every = spark.createDataFrame(pa.concat_tables(states))  # each table is of its own date
+    made = {"flows": daily_flows(every, bits), "stock": stock(every, contracts.areas, bits),
+            "left": block_departures(every, bits)}  # fmt: skip
+    for name, frame in made.items():
+        for row in frame.collect():
+            getattr(found[row.date], name).append(row)
     return found
+
+
+def _rows(table: pa.Table) -> list[SimpleNamespace]:
+    return [SimpleNamespace(**row) for row in table.to_pylist()]
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +83,8 @@ def histories(nights) -> dict[dt.date, dict[str, PersonDate]]:
     """The slow way: for each date, each person's days so far, from the last time that they appeared."""
     seen: dict[str, list] = {}
     known: dict[dt.date, dict[str, PersonDate]] = {}
-    for date, (days, *_) in nights.items():
-        for row in days:
+    for date, night in nights.items():
+        for row in night.days:
             seen.setdefault(row.person_key, []).append(row)
         known[date] = {p: _on(date, _life(rows)) for p, rows in seen.items() if (date - rows[-1].event_date).days <= 7}
     return known
@@ -103,41 +122,42 @@ def test_the_nations_are_hard_enough(histories):
 
 
 def test_states_are_those_of_the_histories(nights, histories):
-    for date, (_, states, *_) in nights.items():
-        found = {row.person_key: (row.origin_county, row.day_end_county) for row in states}
+    for date, night in nights.items():
+        found = {row.person_key: (row.origin_county, row.day_end_county) for row in night.states}
         assert found == {p: (one.origin, one.day_end) for p, one in histories[date].items()}, date
 
 
 def test_populations_balance_in_every_county_on_every_date(nights):
-    for (_, (_, before, *_)), (date, (_, now, flows, *_)) in itertools.pairwise(nights.items()):
-        was, ended = ({row.person_key: row.day_end_county for row in rows} for rows in (before, now))
+    for (_, before), (date, night) in itertools.pairwise(nights.items()):
+        was, ended = ({row.person_key: row.day_end_county for row in one.states} for one in (before, night))
         balance = Counter(was.values())
-        balance.update(f.destination_county for f in flows for _ in range(f.persons))
-        balance.subtract(f.origin_county for f in flows for _ in range(f.persons))
+        balance.update(f.destination_county for f in night.flows for _ in range(f.persons))
+        balance.subtract(f.origin_county for f in night.flows for _ in range(f.persons))
         balance.update(county for person, county in ended.items() if person not in was)
         balance.subtract(county for person, county in was.items() if person not in ended)
         assert {c: n for c, n in balance.items() if n} == Counter(ended.values()), date
 
 
 def test_each_person_is_in_at_most_one_cell_on_every_date(nights, histories):
-    for date, (_, _, flows, *_) in nights.items():
+    for date, night in nights.items():
         cells = Counter((one.origin, one.day_end) for one in histories[date].values() if one.origin)
-        assert {(f.origin_county, f.destination_county): f.persons for f in flows} == cells, date
+        assert {(f.origin_county, f.destination_county): f.persons for f in night.flows} == cells, date
 
 
 def test_stock_is_that_of_the_histories_on_every_date(nights, histories):
-    for date, (_, _, _, rows, _) in nights.items():
+    for date, night in nights.items():
         expected: Counter = Counter()
         for one in histories[date].values():
             if "420100" in one.stayed:
                 expected["stayed_in_wuhan", one.day_end] += 1
             elif any(place.startswith("42") for place in one.stayed):
                 expected["stayed_in_hubei_without_wuhan", one.day_end] += 1
-        found = {(row.group, row.county_code): row.persons for row in rows if row.group.startswith("stayed")}
+        found = {(row.group, row.county_code): row.persons for row in night.stock if row.group.startswith("stayed")}
         assert found == expected, date
 
 
 def test_block_departures_are_those_of_the_histories_on_every_date(nights, histories):
-    for date, (*_, rows) in nights.items():
+    for date, night in nights.items():
         expected = Counter(one.left for one in histories[date].values() if one.left)
-        assert {(row.origin_prefecture, row.destination_prefecture): row.persons for row in rows} == expected, date
+        found = {(row.origin_prefecture, row.destination_prefecture): row.persons for row in night.left}
+        assert found == expected, date
