@@ -75,6 +75,7 @@ class Persons:
 
     def __init__(self, register: pa.Table, secret: bytes) -> None:
         self._db = duckdb.connect()
+        self._db.execute("SET enable_progress_bar = false")
         self._db.execute(TABLES)
         self._db.register("register_read", register)
         self._db.execute("CREATE TABLE register AS FROM register_read")
