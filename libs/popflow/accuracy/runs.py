@@ -75,7 +75,7 @@ def spread(all_scores: pd.DataFrame) -> pd.DataFrame:
 
 def _nations(asked: Asked) -> Iterator[tuple[str, int, str]]:
     """Trouble, seed and how far it is."""
-    pairs = [(name, seed) for name in asked.troubles for seed in asked.seeds]
+    pairs = [(name, seed) for seed in asked.seeds for name in asked.troubles]
     return ((*pair, f"nation {at} of {len(pairs)}") for at, pair in enumerate(pairs, start=1))
 
 

@@ -7,6 +7,8 @@ to persons and a day to yesterday, is said again in SQL; a test holds that every
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,8 +104,7 @@ class ShortWay:
 
     def __init__(self, nation: Path, work: Path, known: Contracts, key: Path) -> None:
         self._landing, self._work, self._known = str(nation / "landing"), work, known
-        cells = read_cells(nation / "reference" / "cells.parquet", tuple(known.mno_bits()))
-        self._cells = pa.Table.from_pandas(cell_to_county(cells, shipped_counties()), preserve_index=False)
+        self._cells = _cells(nation / "reference" / "cells.parquet", tuple(known.mno_bits()))
         secret = keys.read_secret(key)
         self._persons = Persons(_keyed(nation / "reference" / "subscribers.parquet", secret), secret)
 
@@ -127,6 +128,15 @@ class ShortWay:
         if not path.exists():
             cell_table.write_cells(cell_table.cell_table(self._cells, feed, pack.delivery_date), str(path))
         return str(path)
+
+
+def _cells(file: Path, mnos: tuple[str, ...]) -> pa.Table:
+    return _located(hashlib.sha256(file.read_bytes()).hexdigest(), file, mnos)
+
+
+@functools.lru_cache(maxsize=2)  # nations of one seed share their cells, whatever their troubles
+def _located(_digest: str, file: Path, mnos: tuple[str, ...]) -> pa.Table:
+    return pa.Table.from_pandas(cell_to_county(read_cells(file, mnos), shipped_counties()), preserve_index=False)
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
