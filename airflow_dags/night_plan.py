@@ -35,17 +35,23 @@ STEPS = (
         dt.timedelta(hours=2),
         each_mno=True,
     ),
-    Step("persons", ("presence", "subscribers", "person_state"), ("person_day", "person_state"), dt.timedelta(hours=1)),
+    Step("coverage", ("presence", "deliveries", "tallies", "activity"), ("activity",), dt.timedelta(hours=1)),
+    Step(
+        "persons",
+        ("presence", "deliveries", "activity", "subscribers", "person_state"),
+        ("person_day", "person_state"),
+        dt.timedelta(hours=1),
+    ),
     Step(
         "flows",
-        ("person_day", "person_state"),
+        ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
         ("flows_exact", "population_exact", "stock_exact"),
         dt.timedelta(hours=1),
     ),
     Step(
         "release",
-        ("flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
-        ("atoms", "flows", "releases"),
+        ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
+        ("released_persons", "atoms", "flows", "releases"),
         dt.timedelta(hours=1),
     ),
 )

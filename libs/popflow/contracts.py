@@ -91,12 +91,16 @@ class Column(Declared):
             re.compile(value or "")
         except re.error as error:
             raise ValueError(f"'{value}' is no regular expression ({error})") from None
+        if "\\" in re.sub(r"\\[d.]", "", value or ""):
+            raise ValueError(f"'{value}': of what begins with a backslash only \\d and \\. are known to all engines")
         return value
 
     def constraint(self, name: str) -> str | None:
         """SQL that holds for every row, or None where the type says all."""
         column = f"`{name}`"
-        parts = [] if self.pattern is None else [f"{column} RLIKE '{self.pattern.replace(chr(92), chr(92) * 2)}'"]
+        # regexp_like is the function that Spark and delta-rs both know; of a backslash they think differently.
+        plain = (self.pattern or "").replace(r"\d", "[0-9]").replace(r"\.", "[.]")
+        parts = [] if self.pattern is None else [f"regexp_like({column}, '{plain}')"]
         parts += [] if self.minimum is None else [f"{column} >= {self.minimum:g}"]
         parts += [] if self.maximum is None else [f"{column} <= {self.maximum:g}"]
         if not parts:
@@ -287,7 +291,6 @@ class Disclosure(Declared):
     k: int = Field(ge=K_MINIMUM)
     floor: int = Field(ge=FLOOR_MINIMUM)
     rest_children: int = Field(ge=3)
-    feasibility_children: int = Field(ge=4)
     release_deadline_hours: int = Field(ge=1)
     correction_days: int = Field(ge=1)
     figures_rounded_to: int = Field(ge=1000)

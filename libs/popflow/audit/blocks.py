@@ -3,6 +3,8 @@
 S is the sum of a cell's days (journeys), D the block's figure (persons, each at the last departure). Exact attacks:
 - S - D on everything that both the block and every day show: the journeys that were not the last.
 - D less the last day, since who left on the last day is in D: those whose last departure was earlier.
+- The whole block less the whole of any day, since everybody who left on a day is in the block: those who left on
+  others alone.
 - Where some days are withheld, D - S is at most what those days hold: each of them must be able to be 0.
 All are done on the smallest cells that sums of rows can isolate, so parents less their children are among them.
 """
@@ -62,6 +64,7 @@ def block_findings(
     for variant in _variants(layers, newest):
         yield from _whole_block(block, mine, variant, dates, limits, where)
         yield from _last_day(block, mine, variant, end, limits, where)
+        yield from _everybody(block, mine, variant, limits, where)
         yield from _withheld_days(block, mine, variant, dates, limits, where)
 
 
@@ -147,6 +150,23 @@ def _last_day(
     last = _total(group, len(shown), days[end].values[:measures])
     text = "{first} of the block - {second} on its last day = {difference} whose last departure was earlier"
     yield from _differences(block, mine, group, shown, persons, last, limits, where, text)
+
+
+def _everybody(
+    block: Tree, mine: Layer, days: Mapping[dt.date, Layer], limits: Limits, where: str
+) -> Iterator[Finding]:
+    label = block.grids[0].label(0, 0)
+    for date, day in days.items():
+        if NOWHERE in mine.leaf or NOWHERE in day.leaf:
+            continue
+        measures = _measured([mine, day])
+        whole, of_day = mine.values[:measures].sum(axis=1), day.values[:measures].sum(axis=1)
+        reader, mno = too_small(whole - of_day, limits)
+        if reader or mno.any():
+            left = whole - of_day
+            keeps = [f"; {m} keeps {left[2 + i]}" for i, m in enumerate(block.mnos) if i < len(mno) and mno[i]]
+            text = f"{whole[0]} of the block - {of_day[0]} on {date} = {left[0]} who left on other days alone"
+            yield Finding("A5", where, (label,), f"{label}: {text}{''.join(keeps)}")
 
 
 def _differences(

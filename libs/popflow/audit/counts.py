@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+WIDE = "without_"  # before an MNO's name: its part of persons_without as a column
 NATURAL_COLUMNS = ("origin_code", "destination_code", "persons", "persons_registered")
 
 
@@ -89,6 +90,10 @@ def measure_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> list[np.ndarray
 def without_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> dict[str, pd.Series]:
     """persons_without as one column an MNO; a frame may bring columns without_<mno> in its place."""
     if "persons_without" not in atoms:
+        if strange := {name for name in map(str, atoms.columns) if name.startswith(WIDE)} - {WIDE + m for m in mnos}:
+            raise Malformed(
+                f"atoms: {', '.join(sorted(strange))} of no MNO of the release, which has {', '.join(mnos)}"
+            )
         if missing := [mno for mno in mnos if f"without_{mno}" not in atoms]:
             raise Malformed(f"atoms: no persons_without for {', '.join(missing)}")
         return {mno: atoms[f"without_{mno}"] for mno in mnos}
@@ -106,6 +111,21 @@ def without_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> dict[str, pd.Se
     table = np.zeros((len(pairs), len(mnos)), dtype=np.int64)
     table[row, column] = figures.to_numpy()
     return {mno: pd.Series(table[:, i]) for i, mno in enumerate(mnos)}
+
+
+def wide_atoms(table: pa.Table) -> pd.DataFrame:
+    """Atoms as a frame with persons_without as columns without_<mno>; as they are where rows name different MNOs."""
+    maps = table["persons_without"].combine_chunks()
+    maps = maps.chunk(0) if isinstance(maps, pa.ChunkedArray) else maps
+    names = maps.keys.dictionary_encode()
+    width = len(names.dictionary)
+    places = names.indices.to_numpy()
+    alike = width and len(places) == len(maps) * width and (places.reshape(-1, width) == places[:width]).all()
+    if not alike or maps.null_count or maps.items.null_count:
+        return table.to_pandas(date_as_object=True)
+    figures = maps.items.to_numpy().reshape(-1, width)
+    columns = {f"{WIDE}{names.dictionary[place].as_py()}": figures[:, n] for n, place in enumerate(places[:width])}
+    return table.drop_columns(["persons_without"]).to_pandas(date_as_object=True).assign(**columns)
 
 
 def _any_double(places: np.ndarray) -> bool:

@@ -221,10 +221,10 @@ def _add_grid(
 def _gather(values: np.ndarray, places: np.ndarray, size: int, axis: int) -> np.ndarray:
     if size == values.shape[axis] and (places == np.arange(size)).all():
         return values
-    moved = np.moveaxis(values, axis, 0)
-    total = np.zeros((size, *moved.shape[1:]), dtype=np.int64)
-    np.add.at(total, places, moved)
-    return np.moveaxis(total, 0, axis)
+    order = np.argsort(places, kind="stable")
+    starts = np.searchsorted(places[order], np.arange(size))  # every place occurs: axes are made of their own codes
+    in_order = values if (order == np.arange(len(order))).all() else values.take(order, axis)
+    return np.add.reduceat(in_order, starts, axis) if len(places) else np.zeros_like(values)
 
 
 def _axis(codes: list[str]) -> tuple[list[str], np.ndarray]:

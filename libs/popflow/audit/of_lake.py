@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from popflow.audit.auditor import audit
+from popflow.audit.blocks import days_of
+from popflow.audit.counts import wide_atoms
 from popflow.audit.history import Candidate, ReleaseKey
 from popflow.audit.verdict import Verdict
 from popflow.geography.cells import covered_counties
@@ -29,7 +31,8 @@ def audit_lake(
     """Audit everything that a lake has published, and a candidate where there is one.
 
     covered: the counties with a cell on a date; where it is not given, those that `cell_to_county` names as the county
-    of a cell on it (the largest share, ties to the smaller code). time_limit_s: 60 s a release where not given.
+    of a cell on it (the largest share, ties to the smaller code). A block has those of all its dates. time_limit_s:
+    60 s a release where not given.
     options: as for `audit`.
     """
     rows = lake.read_pandas("flows") if lake.exists("flows") else _nothing(lake, "flows")
@@ -38,7 +41,9 @@ def audit_lake(
     limit = time_limit_s if time_limit_s is not None else 60.0 * max(len(keys), 1)
     return audit(
         rows,
-        lambda indicator, date, release: lake.read_pandas("atoms", indicator=indicator, date=date, release=release),
+        lambda indicator, date, release: wide_atoms(
+            lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
+        ),
         candidate=candidate,
         covered=_covered_by_release(keys, per_date),
         mnos=_mnos(lake) | {key: tuple(candidate_mnos) for key in (_keys(candidate.atoms) if candidate else ())},
@@ -71,8 +76,9 @@ def _mnos(lake: Lake) -> dict[ReleaseKey, tuple[str, ...]]:
 
 
 def _covered_by_release(keys: set[ReleaseKey], covered: Covered) -> Mapping[ReleaseKey, Collection[str]]:
-    dates = {date: frozenset(covered(date)) for date in {key[1] for key in keys}}
-    return {key: dates[key[1]] for key in keys}
+    dates = {key: days_of(key[1]) if key[0] == "outflow_block" else [key[1]] for key in keys}
+    on = {date: frozenset(covered(date)) for date in {date for of_key in dates.values() for date in of_key}}
+    return {key: frozenset().union(*(on[date] for date in of_key)) for key, of_key in dates.items()}
 
 
 def _covered(lake: Lake) -> Covered:

@@ -7,7 +7,7 @@ a child that comes out of a rest would let its former number be told from the re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,16 @@ import pandas as pd
 from popflow.disclosure.chain import Nodes, Tree
 from popflow.disclosure.exact import finest_cells
 from popflow.disclosure.fold import Folded
-from popflow.disclosure.rules import Bools, Ints, Rules, nobody_or_publishable, summed
+from popflow.disclosure.rules import (
+    PERSONS,
+    REGISTERED,
+    WITHOUT,
+    Bools,
+    Ints,
+    Rules,
+    nobody_or_publishable,
+    summed,
+)
 from popflow.errors import PopflowError
 
 CHANGES = ("joined", "left")
@@ -27,12 +36,24 @@ class EarlierRelease:
     """A release of the date that somebody may have read, withdrawn or not, and what changed since.
 
     rows: contract `flows`, that release's. changes: contract `atoms` without its first three columns, the persons who
-    joined and who left each finest cell since, person by person; cells without a change may be left out.
+    joined and who left each finest cell since, person by person; cells without a change may be left out. mnos: those
+    of that release's night, None where they are this one's.
     """
 
     release: int
     rows: pd.DataFrame
     changes: pd.DataFrame
+    mnos: Collection[str] | None = None
+
+
+def refuse_other_mnos(earlier: Sequence[EarlierRelease], mnos: Sequence[str]) -> None:
+    """Raise PopflowError where a release was made without an MNO that is there now, or the other way round."""
+    for one in earlier:
+        if others := set(mnos) ^ set(mnos if one.mnos is None else one.mnos):
+            raise PopflowError(
+                f"correction refused: release {one.release} and this one differ in {', '.join(sorted(others))}, and "
+                "the difference would be that MNO's own count; a night without an MNO cannot be mended"
+            )
 
 
 def key_of(codes: pd.DataFrame) -> pd.Series:
@@ -62,6 +83,7 @@ class Changes:
     tree: Tree
     cells: tuple[Ints, ...]  # for each earlier release who joined and who left each finest cell
     rules: Rules
+    mnos: tuple[str, ...]
 
     @classmethod
     def since(cls, earlier: Sequence[EarlierRelease], tree: Tree, mnos: Sequence[str], rules: Rules) -> Changes:
@@ -70,11 +92,20 @@ class Changes:
         for one in earlier:
             tree.refuse_uncovered(one.changes)
         frames = [frame[frame["change"] == change] for frame, change in parts]
-        return cls(tree, tuple(tree.counts(finest_cells(frame, mnos), mnos) for frame in frames), rules)
+        cells = tuple(tree.counts(finest_cells(frame, mnos), mnos) for frame in frames)
+        return cls(tree, cells, rules, tuple(mnos))
 
     def refuse_at_root(self) -> None:
-        """Raise PopflowError where too few persons joined or left a whole chain."""
+        """Raise PopflowError where too few persons joined or left a whole chain, or one MNO's customers alone."""
         roots = self.tree.steps[0]
+        for joined, left in zip(self.cells[::2], self.cells[1::2], strict=True):
+            moved = joined.sum(axis=0) + left.sum(axis=0)
+            alone = [mno for mno, without in zip(self.mnos, moved[WITHOUT:], strict=False) if without == 0]
+            if alone and moved[PERSONS] and moved[PERSONS] == moved[REGISTERED]:
+                raise PopflowError(
+                    f"correction refused: all who joined or left have a SIM at {alone[0]}, which would know that "
+                    "nobody else did; what one MNO alone delivered late stays out"
+                )
         if not all(nobody_or_publishable(roots.counts(cells), self.rules).all() for cells in self.cells):
             raise PopflowError("correction refused: the whole of a chain changed by a group too small to be shown")
 

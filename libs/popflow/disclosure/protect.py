@@ -17,7 +17,13 @@ import pandas as pd
 from popflow.contracts import Area, Disclosure
 from popflow.disclosure import blocks
 from popflow.disclosure.chain import BLOCKS, FLOWS, Tree, chains, flow_tree, never_alone, own_digits, stock_tree
-from popflow.disclosure.correction import Changes, EarlierRelease, rest_counts, withheld_before
+from popflow.disclosure.correction import (
+    Changes,
+    EarlierRelease,
+    refuse_other_mnos,
+    rest_counts,
+    withheld_before,
+)
 from popflow.disclosure.exact import ENDS, finest_cells, of_codes, refuse_other_date, refuse_repeated
 from popflow.disclosure.feasibility import Determined
 from popflow.disclosure.fold import Folded, Objection, fold
@@ -186,18 +192,20 @@ def _limits(about: Release, tree: Tree, counts: list[Ints], rules: Rules) -> Lim
     closed = [alone | hidden for alone, hidden in zip(sensitive, before, strict=True)]
     limits = Limits(closed, [[Determined(rules)] for _ in tree.steps], [])
     if about.earlier:
+        refuse_other_mnos(about.earlier, about.mnos)
         changes = Changes.since(about.earlier, tree, about.mnos, rules)
         changes.refuse_at_root()
         limits.vetoes.append(changes)
     for days in blocks.choices(about.days):
-        _stand_beside(limits, blocks.days_of(tree, days, about.mnos), tree, counts, rules)
+        _stand_beside(limits, blocks.days_of(tree, days, about.mnos, about.date), tree, counts, rules)
     return limits
 
 
 def _stand_beside(limits: Limits, seen: list[blocks.Days], tree: Tree, counts: list[Ints], rules: Rules) -> None:
     """Add what a block's cells must be beside one choice of releases of its days."""
+    limits.closed[0] |= blocks.unsafe_root(counts[0], seen[0], rules)
     for number, (own, block) in enumerate(zip(seen, counts, strict=True)):
-        limits.closed[number] |= ~blocks.consistent(block, own.counts, own.shown, rules)
+        limits.closed[number] |= ~blocks.consistent(block, own, rules)
         limits.objections[number].append(blocks.RestBesideDays(block, own, seen[number - 1], rules))
     limits.vetoes.append(blocks.UnionsBesideDays(tree, counts, seen, rules))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from popflow.lake import Lake
 
-PERSON_TABLES = ("person_day", "person_state")
+PERSON_TABLES = ("person_day", "person_state", "released_persons")
 KEYED = ("person_key", "speaking_sim_key")
 REGISTER_KEYS = ("person_key", "sim_key")
 MAPPING = "old_key string, new_key string"
@@ -48,6 +48,7 @@ def _rotate(lake: Lake, table: str, columns: tuple[str, ...], mapping: DataFrame
     from pyspark.sql import functions as F
 
     frame = lake.read(table)
+    columns = tuple(column for column in columns if column in frame.columns)
     for column in columns:
         named = mapping.select(F.col("old_key").alias(column), "new_key")
         frame = frame.join(named, column, "left").withColumn(column, F.coalesce("new_key", column)).drop("new_key")

@@ -1,0 +1,36 @@
+"""popflow correct: for those who answer for a release that was wrong."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+import typer
+
+from popflow import contracts
+from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say
+from popflow.lake import Lake
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(correct)
+
+
+def correct(
+    date: Annotated[str, typer.Option(help=DATE_HELP)],
+    reason: Annotated[str, typer.Option(help="Stands in the release, for good.")],
+    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
+    lake: Annotated[str, LAKE],
+) -> None:
+    """Release a date once more, with what came late; refused where the difference would tell of few persons.
+
+    Example: popflow correct --date 2020-01-22 --reason "late files" --signed-by "Li Na" --lake lake
+    """
+    from popflow.corrections import correct as run
+    from popflow.operations.turns import one_at_a_time
+
+    at = Lake(lake, contracts.load())
+    with one_at_a_time(at, f"correction of {date}"), progress(f"correcting {date}"):
+        table = run(at, day(date), reason, signed_by, uuid.uuid4().hex[:12])
+    say(f"{table.indicator} of {date}: {table.status} as release {table.release}; the earlier ones stay readable as of")

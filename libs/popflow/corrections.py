@@ -1,0 +1,181 @@
+"""A correction: a new release of a date from its exact tables computed anew, as far as the earlier ones let it be.
+
+Whoever compares two releases sees who joined and who left each cell. These are computed person by person, between whom
+the date counts now and whom each earlier release counted (`released_persons`). A person whose SIMs or whose entry in
+the register changed left as one and joined as the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
+from popflow.errors import PopflowError
+from popflow.intake.keys import key_file
+from popflow.intake.presence import presence_of
+from popflow.lake import Lake
+from popflow.movement.definition import DEFINITION
+from popflow.movement.flows import daily_flows
+from popflow.movement.headcounts import MNOs, headcounts
+from popflow.movement.person_days import person_days
+from popflow.movement.person_states import person_states
+from popflow.movement.population import population
+from popflow.movement.sims import sim_days
+from popflow.movement.stock import stock
+from popflow.publish.releases import Run, publish, record_releases
+from popflow.reference import register_on
+from popflow.release import (
+    ONE_DAY,
+    audited,
+    bits_of,
+    covered_lately,
+    departures,
+    input_fingerprint,
+    keep_atoms,
+    keep_persons,
+    released_blocks,
+    releases_of,
+    rows_and_atoms,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame
+
+CELL = ["origin_county", "destination_county"]
+COUNTED_AS = ["person_key", *CELL, "registered", "mno_mask"]
+
+
+@dataclass(frozen=True)
+class Persons:
+    """A date's persons: as its tables have them, or computed anew, then with person_day."""
+
+    state: DataFrame
+    days: DataFrame | None = None
+
+
+def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str) -> ProtectedTable:
+    """Release a date once more. Raises PopflowError, with nothing published or changed, where that may not be.
+
+    While the date's presence is kept, its persons are computed anew, with all deliveries that have come since; after
+    that its tables are taken as they stand. Nothing else is computed again: what followed from the date stands.
+    """
+    if not reason.strip() or not signed_by.strip():
+        raise PopflowError("a correction needs --reason and --signed-by: both stand in its release, for good")
+    record_releases(lake)
+    numbers = [int(row["release"]) for row in releases_of(lake, OUTFLOW, date)]
+    _refuse_unless_kept(lake, date, numbers)
+    mnos = _mnos_of(lake, date)
+    persons = _computed_anew(lake, date, mnos)
+    now = departures(persons.state, lake).persist()
+    try:
+        table = _protected(lake, date, now, mnos)
+        verdict = audited(lake, table)
+        if verdict.ok:
+            _replace_exact(lake, date, persons, bits_of(lake, mnos))
+            keep_persons(lake, date, table.release, now)
+            keep_atoms(lake, table)
+        run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason, signed_by)
+        publish(lake, table, verdict, run)
+    finally:
+        for frame in (now, persons.days, persons.state):
+            _ = frame is None or frame.unpersist()
+    return table
+
+
+def _refuse_unless_kept(lake: Lake, date: dt.date, numbers: Sequence[int]) -> None:
+    if not numbers:
+        raise PopflowError(f"{date} has no release to correct; popflow nightly --date {date} makes the first")
+    days = lake.contracts.disclosure.correction_days
+    nights = [dt.date.fromisoformat(one["as_of"]) for one in lake.partitions("person_state")]
+    if not nights or (max(nights) - date).days > days:
+        raise PopflowError(f"{date} cannot be corrected any more: its person tables are kept for {days} days")
+    kept = {(one["date"], one["release"]) for one in lake.partitions("released_persons")}
+    for number in numbers:
+        if (str(date), str(number)) not in kept:
+            raise PopflowError(
+                f"{date} cannot be corrected: whom its release {number} counted is not kept any more (released_persons)"
+            )
+
+
+def _mnos_of(lake: Lake, date: dt.date) -> list[str]:
+    """MNOs whose deliveries of a date were taken in, late ones too."""
+    files = lake.read_pandas("deliveries", columns=["mno"], delivery_date=date, status="accepted")
+    return [mno for mno in lake.contracts.mno_bits() if mno in set(files["mno"])]
+
+
+def _protected(lake: Lake, date: dt.date, now: DataFrame, mnos: Sequence[str]) -> ProtectedTable:
+    bits = bits_of(lake, mnos)
+    earlier = _earlier(lake, date, now, bits)
+    if earlier[-1].changes.empty:
+        raise PopflowError(f"{date}: nobody joined or left since release {earlier[-1].release}: nothing to correct")
+    return protect_flows(
+        now.groupBy(*CELL).agg(*headcounts(bits)).toPandas(),
+        date=date,
+        release=earlier[-1].release + 1,
+        areas=lake.contracts.areas,
+        covered_counties=covered_lately(lake)(date),
+        mnos=mnos,
+        rules=lake.contracts.disclosure,
+        definition=DEFINITION,
+        earlier=earlier,
+        released_blocks=released_blocks(lake),
+    )
+
+
+def _earlier(lake: Lake, date: dt.date, now: DataFrame, bits: MNOs) -> list[EarlierRelease]:
+    """Every release of a date that somebody may have read, with who joined and who left since."""
+    found = []
+    for row in releases_of(lake, OUTFLOW, date):
+        number = int(row["release"])
+        before = lake.read("released_persons", date=date, release=number).select(*COUNTED_AS)
+        rows, _ = rows_and_atoms(lake, date, number)
+        found.append(EarlierRelease(number, rows, changes(before, now, bits), tuple(row["mnos"])))
+    return found
+
+
+def changes(before: DataFrame, now: DataFrame, bits: MNOs) -> pd.DataFrame:
+    """Who joined and who left each cell between two countings of a date's departures.
+
+    In: person_key, origin_county, destination_county, registered, mno_mask. Out: as EarlierRelease wants them.
+    """
+    from pyspark.sql import functions as F
+
+    joined = now.join(before, COUNTED_AS, "left_anti").withColumn("change", F.lit("joined"))
+    left = before.join(now, COUNTED_AS, "left_anti").withColumn("change", F.lit("left"))
+    ends = [F.col(cell).alias(cell.replace("county", "code")) for cell in CELL]
+    return joined.unionByName(left).groupBy("change", *ends).agg(*headcounts(bits)).toPandas()
+
+
+def _computed_anew(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Persons:
+    """The persons of a date from presence, while all that is needed is kept; else as its tables have them."""
+    if not _presence_is_whole(lake, date):
+        return Persons(lake.read("person_state", as_of=date))
+    yesterday = lake.read("person_state", as_of=date - ONE_DAY)
+    presence, register = presence_of(lake, date, mnos), register_on(lake, date)
+    sims = sim_days(presence, register, lake.contracts.mno_bits(), str(key_file(lake)))
+    days = person_days(sims, yesterday, date).persist()
+    return Persons(person_states(yesterday, days, date, lake.contracts.areas).persist(), days)
+
+
+def _presence_is_whole(lake: Lake, date: dt.date) -> bool:
+    """Whether the presence of every delivery that can hold records of a date is still kept, and yesterday's state."""
+    kept = {(one["mno"], one["delivery_id"]) for one in lake.partitions("presence")}
+    near = [date - ONE_DAY, date, date + ONE_DAY]
+    files = lake.read_pandas("deliveries", columns=["mno", "delivery_id"], delivery_date=near, status="accepted")
+    there = set(files.itertuples(index=False, name=None)) <= kept
+    return there and str(date - ONE_DAY) in {one["as_of"] for one in lake.partitions("person_state")}
+
+
+def _replace_exact(lake: Lake, date: dt.date, persons: Persons, bits: MNOs) -> None:
+    """Put what was computed anew in the place of a date's tables; none where they were taken as they stand."""
+    if persons.days is None:
+        return
+    lake.replace("person_day", persons.days, event_date=date)
+    lake.replace("person_state", persons.state, as_of=date)
+    lake.replace("flows_exact", daily_flows(persons.state, bits).toArrow(), date=date)
+    lake.replace("population_exact", population(persons.days, bits).toArrow(), date=date)
+    lake.replace("stock_exact", stock(persons.state, lake.contracts.areas, bits).toArrow(), date=date)
