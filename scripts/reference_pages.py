@@ -47,6 +47,16 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Take out the one script that the plugin `offline` would fetch from elsewhere when a page is opened as a file."""
+    return output.replace('<script src="https://unpkg.com/iframe-worker/shim"></script>', "")
+
+
+def on_post_template(output: str, template_name: str, config: Any) -> str:
+    """The same for pages that are no file of the folder, such as 404."""
+    return on_post_page(output, None, config)
+
+
 def commands() -> str:
     """Every command with its options, as the program itself knows them."""
     program = typer.main.get_command(app)
