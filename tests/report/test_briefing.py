@@ -74,6 +74,7 @@ def test_arrivals_come_from_every_area_and_per_resident(published: Path, tmp_pat
     assert [series["area"]["en"] for series in facts["series"]] == ["Wuhan", "Hubei"]
     assert {code[:2] for code in facts["shapes"]["counties"]} == {"43"}
     assert facts["places"]["430102"][6] == 100_000
+    assert "from Hubei (Wuhan included)" in page.read_text()
     asked = popflow.read(published).outflow("hubei", days=3, before="2020-01-23", destination="hunan")
     assert f"{asked.attrs['summary']['persons_at_least']:,}" in page.read_text()
 
