@@ -103,7 +103,7 @@ def published_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 PIECES = [page for page in PAGES if page.parent != DOCS / "design" and not page.stem.startswith("read-with-")]
-WITH_CODE = [page for page in PIECES if any(language in ("python", "bash") for language, _ in code_blocks(page))]
+WITH_CODE = [page for page in PIECES if any("popflow" in text for _, text in code_blocks(page))]
 
 
 @pytest.mark.usefixtures("_at_the_lake")
@@ -116,8 +116,8 @@ def test_what_needs_no_spark_runs_in_the_order_of_the_page(page: Path):
     for language, text in code_blocks(page):
         if language == "python":
             exec(compile(text, page.name, "exec"), names)
-        for line in text.splitlines() if language == "bash" else []:
-            if line.removeprefix("popflow ").startswith(RUN):
+        for line in text.splitlines() if language in ("bash", "") else []:
+            if line.startswith("popflow ") and line.removeprefix("popflow ").startswith(RUN):
                 outcome = CliRunner().invoke(app, shlex.split(line)[1:], catch_exceptions=False)
                 assert outcome.exit_code == 0, outcome.output
 
