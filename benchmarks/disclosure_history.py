@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from popflow import contracts, disclosure
 from popflow.audit import Candidate, audit
+from popflow.audit.counts import wide_atoms
 from popflow.disclosure import ProtectedTable, ReleasedDay
 from popflow.geography.codes import prefecture_of
 from popflow.synthetic.people import MNOS
@@ -69,15 +70,18 @@ class History:
         return contracts.load().table("flows").arrow_schema().empty_table().to_pandas()
 
     def load(self, indicator: str, date: dt.date, release: int) -> pd.DataFrame:
-        """Atoms of a release, as a lake gives them."""
-        return pq.read_table(self.folder / f"atoms-{indicator}-{date}.parquet").to_pandas(date_as_object=True)
+        """Atoms of a release, as a lake gives them to the auditor."""
+        return wide_atoms(self._atoms(indicator, date))
+
+    def _atoms(self, indicator: str, date: dt.date) -> pa.Table:
+        return pq.read_table(self.folder / f"atoms-{indicator}-{date}.parquet")
 
     def days(self, end: dt.date) -> list[ReleasedDay]:
         """The days of a block, with rows and atoms."""
         dates = {end - dt.timedelta(days=back) for back in range(BLOCK_DAYS)}
         own = [frame for frame in self.frames if frame["indicator"].iloc[0] == "outflow"]
         by_date = {frame["date"].iloc[0]: frame for frame in own}
-        return [ReleasedDay(date, by_date[date], self.load("outflow", date, 1)) for date in sorted(dates)]
+        return [ReleasedDay(date, by_date[date], self._atoms("outflow", date).to_pandas()) for date in sorted(dates)]
 
     def keep(self, table: ProtectedTable, figures: dict[str, Any], passed: dict[str, str]) -> None:
         """Add a release."""

@@ -175,11 +175,20 @@ def audited_history(lake: Lake) -> Verdict:
 
 
 def _audited(lake: Lake, every: bool = False, **options: Any) -> Verdict:
-    passed = {} if every else json.loads(lake.read_text("restricted", PASSED) or "{}")
+    passed = {} if every else _passed(lake)
     verdict = audit_lake(lake, covered=covered_lately(lake), passed=passed, **options)
     if verdict.ok:
         lake.write_text("restricted", PASSED, json.dumps(dict(verdict.passed)))
     return verdict
+
+
+def _passed(lake: Lake) -> dict[str, str]:
+    """What the last audit found good; nothing where that cannot be read, and then all is attacked again."""
+    try:
+        found = json.loads(lake.read_text("restricted", PASSED) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def keep_atoms(lake: Lake, table: ProtectedTable) -> None:
