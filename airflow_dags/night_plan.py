@@ -35,10 +35,16 @@ STEPS = (
         dt.timedelta(hours=2),
         each_mno=True,
     ),
-    Step("persons", ("presence", "subscribers", "person_state"), ("person_day", "person_state"), dt.timedelta(hours=1)),
+    Step("coverage", ("presence", "deliveries", "tallies", "activity"), ("activity",), dt.timedelta(hours=1)),
+    Step(
+        "persons",
+        ("presence", "deliveries", "activity", "subscribers", "person_state"),
+        ("person_day", "person_state"),
+        dt.timedelta(hours=1),
+    ),
     Step(
         "flows",
-        ("person_day", "person_state"),
+        ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
         ("flows_exact", "population_exact", "stock_exact"),
         dt.timedelta(hours=1),
     ),

@@ -11,23 +11,27 @@ import datetime as dt
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from popflow import contracts
 from popflow.lake import session
 from popflow.movement.batches import with_slot_logic
 from popflow.movement.person_days import person_days
 from popflow.movement.person_states import person_states
+from popflow.movement.sims import SIGHTINGS
 
 FIRST = dt.date(2020, 1, 1)
 WORD = (1 << 48) - 1
 BATCH = 10_000  # rows of an Arrow batch, Spark's default
 COUNTIES = np.array(["420102", "420106", "420902", "421002", "429004", "430102", "430602", "411502"])
-REPEATS = 3
+REPEATS, TURNS = 3, 6
+SHORT = 3  # days of history to compare with
 
 
 def bitmaps(rows: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +82,12 @@ def sims(spark: SparkSession, persons: int, moving: float, rng: np.random.Genera
         "slots_lo": pa.array(lo),
         "slots_hi": pa.array(hi),
     }
-    return spark.createDataFrame(pa.table(table))
+    seen = spark.createDataFrame(pa.table(table))
+    by_sim = seen.groupBy("person_key", "sim_key", "mno_mask", "registered", "home_prefecture")
+    slots = F.bit_count(F.bit_or("slots_lo")) + F.bit_count(F.bit_or("slots_hi"))
+    return by_sim.agg(
+        slots.cast("int").alias("observed_slots"), F.collect_list(F.struct(*SIGHTINGS)).alias("sightings")
+    )
 
 
 def stored(frame: DataFrame, path: Path) -> DataFrame:
@@ -100,20 +109,51 @@ def slot_logic_cost(rng: np.random.Generator) -> None:
         print(f"slot logic, {counties} counties a person: {spent / BATCH * 1e6:6.1f} us a person-day")
 
 
-def stage_cost(spark: SparkSession, persons: int, history: int, folder: Path, rng: np.random.Generator) -> None:
-    """The person stage with few and many movers, and the state stage with 3 and with many days of history."""
-    areas, yesterday = contracts.load().areas, None
-    for day in range(history):
+@dataclass
+class Evening:
+    """What the state stage is given: yesterday's state, the person-days of the date."""
+
+    yesterday: DataFrame
+    days: DataFrame
+    date: dt.date
+
+
+def history(
+    spark: SparkSession, persons: int, nights: int, folder: Path, rng: np.random.Generator
+) -> dict[int, Evening]:
+    """So many nights; what the state stage was given after 3 of them and after all, by the days of history."""
+    areas, yesterday, kept = contracts.load().areas, None, {}
+    for day in range(nights + 1):
         date = FIRST + dt.timedelta(days=day)
         night = stored(sims(spark, persons, 0.15, rng), folder / "sims")
-        days = stored(person_days(night, yesterday, date), folder / "days")
-        if day in (3, history - 1):
-            spent = seconds(lambda y=yesterday, t=days, d=date: discarded(person_states(y, t, d, areas)))
-            print(f"person_state after {day:2} days: {spent / persons * 1e6:6.1f} us a person, {spent:.2f} s")
-        yesterday = stored(person_states(yesterday, days, date, areas), folder / f"state{day % 2}")
+        days = stored(person_days(night, yesterday, date), folder / f"days{day}")
+        if day in (SHORT, nights):
+            kept[day] = Evening(yesterday, days, date)
+        yesterday = stored(person_states(yesterday, days, date, areas), folder / f"state{day}")
+    return kept
+
+
+def state_cost(kept: dict[int, Evening], persons: int) -> None:
+    """The state stage after a short and a long history, in turns, so that a busy machine slows both alike."""
+    areas, spent = contracts.load().areas, {days: [] for days in kept}
+    for _ in range(TURNS):
+        for days, given in kept.items():
+            began = time.perf_counter()
+            discarded(person_states(given.yesterday, given.days, given.date, areas))
+            spent[days].append(time.perf_counter() - began)
+    for days, times in spent.items():
+        rows = kept[days].yesterday.count()
+        print(f"person_state after {days:2} days of history: {np.median(times) / persons * 1e6:6.1f} us a person, "
+              f"median {np.median(times):.2f} s, best {min(times):.2f} s, {rows:,} rows read")  # fmt: skip
+    short, long = (np.array(spent[days][1:]) for days in sorted(spent))  # the first turn warms up
+    print(f"ratio long to short: medians {np.median(long) / np.median(short):.2f}, best {long.min() / short.min():.2f}")
+
+
+def person_cost(spark: SparkSession, persons: int, after: Evening, folder: Path, rng: np.random.Generator) -> None:
+    """The person stage with few and many movers."""
     for moving in (0.0, 0.15, 1.0):
         night = stored(sims(spark, persons, moving, rng), folder / "sims")
-        spent = seconds(lambda n=night: discarded(person_days(n, yesterday, FIRST + dt.timedelta(days=history))))
+        spent = seconds(lambda n=night: discarded(person_days(n, after.yesterday, after.date)))
         print(f"person_days, {moving:4.0%} in two counties: {spent / persons * 1e6:6.1f} us a person-day")
 
 
@@ -124,7 +164,10 @@ def main() -> None:
     given, rng = parser.parse_args(), np.random.default_rng(7)
     slot_logic_cost(rng)
     with tempfile.TemporaryDirectory() as folder:
-        stage_cost(session("benchmark-movement"), given.persons, given.history, Path(folder), rng)
+        spark = session("benchmark-movement")
+        kept = history(spark, given.persons, given.history, Path(folder), rng)
+        state_cost(kept, given.persons)
+        person_cost(spark, given.persons, kept[given.history], Path(folder), rng)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,16 @@ def write_table(lake: Path, name: str, frame: pd.DataFrame) -> None:
     write_deltalake(place, table, mode="append", partition_by=contract.partition_by, configuration=properties)
 
 
-def release_row(date: dt.date, release: int = 1, status: str = "released", at: dt.datetime = RELEASED) -> dict:
+def release_row(
+    date: dt.date,
+    release: int = 1,
+    status: str = "released",
+    at: dt.datetime = RELEASED,
+    indicator: str = "outflow",
+) -> dict:
     """One row of `releases`."""
     return {
-        "indicator": "outflow",
+        "indicator": indicator,
         "date": date,
         "release": release,
         "status": status,
@@ -48,16 +54,23 @@ def release_row(date: dt.date, release: int = 1, status: str = "released", at: d
     }
 
 
-def flow_rows(date: dt.date, rows: Iterable[tuple], release: int = 1) -> pd.DataFrame:
+def flow_rows(date: dt.date, rows: Iterable[tuple], release: int = 1, indicator: str = "outflow") -> pd.DataFrame:
     """Rows of `flows` from (origin_level, origin_code, destination_level, destination_code, persons)."""
     frame = pd.DataFrame(list(rows), columns=FLOW)
-    return frame.assign(indicator="outflow", date=date, release=release, definition="day-end-1")
+    return frame.assign(indicator=indicator, date=date, release=release, definition="day-end-1")
 
 
-def publish(lake: Path, date: dt.date, rows: Iterable[tuple], release: int = 1, at: dt.datetime = RELEASED) -> None:
+def publish(
+    lake: Path,
+    date: dt.date,
+    rows: Iterable[tuple],
+    release: int = 1,
+    at: dt.datetime = RELEASED,
+    indicator: str = "outflow",
+) -> None:
     """One release of one date."""
-    write_table(lake, "flows", flow_rows(date, rows, release))
-    write_table(lake, "releases", pd.DataFrame([release_row(date, release, at=at)]))
+    write_table(lake, "flows", flow_rows(date, rows, release, indicator))
+    write_table(lake, "releases", pd.DataFrame([release_row(date, release, at=at, indicator=indicator)]))
 
 
 def chain_rows(moves: Mapping[tuple[str, str], int], counties: pd.DataFrame, province: str = "420000") -> list[tuple]:

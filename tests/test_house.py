@@ -8,7 +8,8 @@ import pytest
 HOUSE = Path(__file__).parents[1] / "libs" / "popflow"
 EVERYBODY = {"errors", "contracts", ""}  # "" is the package itself: its version
 ORDER = ["session", "lake", "geography", "intake", "movement", "disclosure", "audit", "publish", "quality", "synthetic"]
-ORDER += ["report", "operations", "reference", "release", "corrections", "pipeline", "demo", "cli"]
+ORDER += ["report", "operations", "sharing", "reference", "release", "corrections", "pipeline"]
+ORDER += ["accuracy", "scenario", "demo", "cli"]
 NEVER = {
     "movement": {"lake", "quality"},
     "disclosure": {"lake", "quality", "intake", "movement"},

@@ -1,6 +1,10 @@
 """Delta tables by contract: what is written is what is read, replaced by partition, appended once."""
 
 import datetime as dt
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +17,11 @@ FLOW = ("outflow", D, 1, "area", "hubei", "all", "all", 40, "day-end-1")
 
 
 def flows(lake: Lake, *rows):
-    return lake.spark.createDataFrame(list(rows), lake.contracts.table("flows").spark_schema())
+    return lake.frame("flows", rows)
 
 
 def exact(lake: Lake, *rows):
-    return lake.spark.createDataFrame(list(rows), lake.contracts.table("flows_exact").spark_schema())
+    return lake.frame("flows_exact", rows)
 
 
 def test_a_partition_is_replaced_and_the_others_stay(lake: Lake):
@@ -25,7 +29,8 @@ def test_a_partition_is_replaced_and_the_others_stay(lake: Lake):
     for date in (D, next_day):
         row = (date, "420102", "430102", 3, 3, {"mobile": 1})
         lake.replace("flows_exact", exact(lake, row), date=date)
-    lake.replace("flows_exact", exact(lake, (D, "420102", "430103", 5, 5, {"mobile": 1})), date=D)
+    by_spark = lake.spark.createDataFrame(exact(lake, (D, "420102", "430103", 5, 5, {"mobile": 1})))
+    lake.replace("flows_exact", by_spark, date=D)
     found = {(r.date, r.destination_county, r.persons) for r in lake.read("flows_exact").collect()}
     assert found == {(D, "430103", 5), (next_day, "430102", 3)}
 
@@ -41,6 +46,37 @@ def test_delta_itself_refuses_a_row_outside_the_contract(lake: Lake):
     small = (*FLOW[:7], 19, FLOW[8])
     with pytest.raises(Exception, match="persons_in_range"):
         lake.append_once("flows", flows(lake, small), "x", "run")
+    assert lake.read_pandas("flows").empty
+
+
+def test_delta_rs_refuses_it_too_and_shows_no_row(tmp_path: Path, contracts: Contracts):
+    lake = Lake(tmp_path / "lake", contracts)
+    lake.replace("flows_exact", exact(lake, (D, "420102", "430102", 4711, 3, {"mobile": 1})))
+    for county in ("42010", "Wuhan"):
+        with pytest.raises(PopflowError, match="rows break the contract") as refused:
+            lake.replace("flows_exact", exact(lake, (D, county, "430102", 4711, 3, {"mobile": 1})))
+        assert "4711" not in str(refused.value)
+    assert lake.read_pandas("flows_exact").origin_county.tolist() == ["420102"]
+
+
+def test_two_that_append_under_one_id_at_once_write_once(lake: Lake):
+    lake.append_once("flows", flows(lake), "nothing", "{}")
+    with ThreadPoolExecutor(2) as pool:
+        rows = [flows(lake, FLOW) for _ in range(2)]
+        written = list(pool.map(lambda row: lake.append_once("flows", row, "flows/outflow/2020-01-22/1", "{}"), rows))
+    assert len(lake.read_pandas("flows")) == 1
+    assert True in written
+
+
+def test_a_process_that_read_a_table_ends_well(tmp_path: Path, contracts: Contracts):
+    """Reading through delta-rs's own file system ends two processes of three in abort()."""
+    lake = Lake(tmp_path / "lake", contracts)
+    lake.replace("flows_exact", exact(lake, (D, "420102", "430102", 3, 3, {"mobile": 1})))
+    reads = "from popflow import contracts; from popflow.lake import Lake; import sys; "
+    reads += "assert len(Lake(sys.argv[1], contracts.load()).read_pandas('flows_exact')) == 1"
+    for _ in range(4):
+        done = subprocess.run([sys.executable, "-c", reads, lake.root], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_is_published_is_never_replaced_or_deleted(lake: Lake):
@@ -68,7 +104,5 @@ def test_the_log_holds_no_statistics_of_a_token(lake: Lake):
     assert any("420102" in text for text in logs)
 
 
-def lake_folder(lake: Lake):
-    from pathlib import Path
-
+def lake_folder(lake: Lake) -> Path:
     return Path(lake.path("person_day"))

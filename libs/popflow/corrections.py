@@ -69,7 +69,7 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
     numbers = [int(row["release"]) for row in releases_of(lake, OUTFLOW, date)]
     _refuse_unless_kept(lake, date, numbers)
     mnos = _mnos_of(lake, date)
-    persons = _computed_anew(lake, date)
+    persons = _computed_anew(lake, date, mnos)
     now = departures(persons.state, lake).persist()
     try:
         table = _protected(lake, date, now, mnos)
@@ -150,12 +150,12 @@ def changes(before: DataFrame, now: DataFrame, bits: MNOs) -> pd.DataFrame:
     return joined.unionByName(left).groupBy("change", *ends).agg(*headcounts(bits)).toPandas()
 
 
-def _computed_anew(lake: Lake, date: dt.date) -> Persons:
+def _computed_anew(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Persons:
     """The persons of a date from presence, while all that is needed is kept; else as its tables have them."""
     if not _presence_is_whole(lake, date):
         return Persons(lake.read("person_state", as_of=date))
     yesterday = lake.read("person_state", as_of=date - ONE_DAY)
-    presence, register = presence_of(lake, date), register_on(lake, date)
+    presence, register = presence_of(lake, date, mnos), register_on(lake, date)
     sims = sim_days(presence, register, lake.contracts.mno_bits(), str(key_file(lake)))
     days = person_days(sims, yesterday, date).persist()
     return Persons(person_states(yesterday, days, date, lake.contracts.areas).persist(), days)
@@ -176,6 +176,6 @@ def _replace_exact(lake: Lake, date: dt.date, persons: Persons, bits: MNOs) -> N
         return
     lake.replace("person_day", persons.days, event_date=date)
     lake.replace("person_state", persons.state, as_of=date)
-    lake.replace("flows_exact", daily_flows(persons.state, bits), date=date)
-    lake.replace("population_exact", population(persons.days, bits), date=date)
-    lake.replace("stock_exact", stock(persons.state, lake.contracts.areas, bits), date=date)
+    lake.replace("flows_exact", daily_flows(persons.state, bits).toArrow(), date=date)
+    lake.replace("population_exact", population(persons.days, bits).toArrow(), date=date)
+    lake.replace("stock_exact", stock(persons.state, lake.contracts.areas, bits).toArrow(), date=date)

@@ -1,10 +1,11 @@
-"""The night, on one screen: four stages, each with the tables that it reads and writes."""
+"""The night, on one screen: its stages, each with the tables that it reads and writes, and the dates they run for."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,21 +20,30 @@ from popflow.movement.person_states import person_states
 from popflow.movement.population import population
 from popflow.movement.sims import sim_days
 from popflow.movement.stock import stock
-from popflow.publish.releases import record_releases
+from popflow.operations.attended import Turn, attended
+from popflow.operations.events import RunLog
+from popflow.publish.releases import record_releases, rounded
+from popflow.quality.night import after_flows, after_intake, refuse_unchecked
 from popflow.reference import register_on
 from popflow.release import OUTFLOW, release_date, released_through
 
 ONE_DAY = dt.timedelta(days=1)
-Figures = dict[str, Any]
+Figures = dict[str, Any]  # of a stage; under "shown" those that a log may hold, under "said" a line for people
 
 
 @dataclass(frozen=True)
 class Night:
-    """What a night is asked to do: one date, with the deliveries that stand under `landing`."""
+    """What a night is asked to do: one date, with the deliveries that stand under `landing`.
+
+    mnos: those that it goes on with. missing: those that it goes on without, by an operator's word and for a reason;
+    this cannot be mended later.
+    """
 
     date: dt.date
     landing: str
     mnos: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    reason: str | None = None
     engine: Literal["duckdb", "spark"] = "duckdb"
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     on_progress: Callable[[str], None] = lambda _: None
@@ -42,6 +52,11 @@ class Night:
     def eve(self) -> dt.date:
         """The date before."""
         return self.date - ONE_DAY
+
+    @property
+    def mark(self) -> str | None:
+        """What the release says of a night that went on without an MNO."""
+        return f"without {', '.join(self.missing)}: {self.reason}" if self.missing else None
 
 
 @dataclass(frozen=True)
@@ -57,45 +72,93 @@ class Stage:
 def nightly(lake: Lake, night: Night) -> dict[str, Figures]:
     """Run the stages in order; the figures of each, by its name.
 
-    A date that was released before, or lies before one that was, is not computed again: what was published of it, and
-    all that followed from it, stands. Raises PopflowError where yesterday's night is missing.
+    Dates that were computed before and are not released are computed again where new records touch them, and all after
+    them. A date that was released, or lies before one that was, is not: what was published of it, and all that followed
+    from it, stands. Raises Held where the date has to wait, PopflowError where yesterday's night is missing.
     """
-    record_releases(lake)  # what a night that died between its two commits has left undone
-    frozen = released_through(lake)
-    figures: dict[str, Figures] = {}
-    for stage in NIGHT if frozen is None or night.date > frozen else (INTAKE, RELEASE):
-        night.on_progress(stage.name)
-        figures[stage.name] = stage.run(lake, night)
+    with attended(lake, night.date, night.run_id, "night") as log:
+        record_releases(lake)  # what a night that died between its two commits has left undone
+        figures = {INTAKE.name: _attend(lake, night, INTAKE, log)}
+        dates = to_compute(lake, night.date, figures[INTAKE.name]["summary"].newly_touched_dates)
+        for date in dates:
+            of_date = dataclasses.replace(night, date=date)
+            done = {stage.name: _attend(lake, of_date, stage, log) for stage in NIGHT[1:]}
+            figures |= done if date == night.date else {}
+        if night.date not in dates:
+            figures[RELEASE.name] = _attend(lake, night, RELEASE, log)
+        log.finish(_outcome(figures))
     return figures
+
+
+def run_stage(lake: Lake, night: Night, stage: Stage) -> Figures:
+    """One stage by itself, as a scheduler runs it."""
+    turn: Turn = "share" if stage is INTAKE else "wait"  # MNOs are taken in side by side, each into its own partitions
+    with attended(lake, night.date, night.run_id, stage.name, turn) as log:
+        figures = _attend(lake, night, stage, log)
+        log.finish(_outcome({stage.name: figures}))
+    return figures
+
+
+def to_compute(lake: Lake, date: dt.date, touched: Sequence[dt.date]) -> list[dt.date]:
+    """The dates whose persons, flows and release a night computes, in order.
+
+    Its own; those computed before that newly read records touch; and all computed ones after the first of these. None
+    that is released, or lies before one that is.
+    """
+    computed, frozen = _computed(lake), released_through(lake) or dt.date.min
+    open_dates = [one for one in sorted(computed | {date}) if one > frozen]
+    first = min([date, *(one for one in touched if one in computed and one in open_dates)])
+    return [one for one in open_dates if one >= first]
 
 
 def take_in(lake: Lake, night: Night) -> Figures:
     """Landing -> presence, tallies, quarantine, deliveries."""
-    return {"summary": take_deliveries_in(lake, night.landing, night.date, night.mnos, engine=night.engine)}
+    summary = take_deliveries_in(
+        lake, night.landing, night.date, night.mnos, engine=night.engine, may_miss=night.missing
+    )
+    records = {mno: _national(lake, one.rows) for mno, one in summary.mnos.items()}
+    said = "; ".join(
+        f"{mno} {records[mno]:,} records, {100 * one.accepted / max(one.rows, 1):.0f} % accepted, "
+        f"{100 * one.duplicate_share:.0f} % repeated"
+        for mno, one in summary.mnos.items()
+    )
+    return {"summary": summary, "shown": {"records": records}, "said": said, "warnings": summary.warnings()}
+
+
+def check_coverage(lake: Lake, night: Night) -> Figures:
+    """Presence, deliveries and tallies of all MNOs -> activity; and whether the night may go on."""
+    expected = (*night.mnos, *night.missing)
+    found = after_intake(lake, night.date, expected, night.run_id, night.missing, night.reason)
+    return {"shown": {"mnos": list(found.mnos)}, "said": f"{', '.join(found.mnos)}: gate passed"}
 
 
 def find_persons(lake: Lake, night: Night) -> Figures:
     """Presence -> person_day and person_state of the date."""
+    refuse_unchecked(lake, night.date, night.mnos)
     yesterday = None if is_first(lake, night) else lake.read("person_state", as_of=night.eve)
     register = register_on(lake, night.date)
-    presence = presence_of(lake, night.date)
+    presence = presence_of(lake, night.date, night.mnos)
     sims = sim_days(presence, register, lake.contracts.mno_bits(), str(key_file(lake)))
     lake.replace("person_day", person_days(sims, yesterday, night.date), event_date=night.date)
     today = lake.read("person_day", event_date=night.date)
     states = person_states(yesterday, today, night.date, lake.contracts.areas)
     lake.replace("person_state", states, as_of=night.date)
-    return {"persons": lake.read("person_state", as_of=night.date).count()}
+    persons = lake.read("person_state", as_of=night.date).count()
+    shown = _national(lake, persons)
+    return {"persons": persons, "shown": {"persons": shown}, "said": f"{shown:,} persons"}
 
 
 def find_flows(lake: Lake, night: Night) -> Figures:
-    """person_day and person_state -> flows_exact, population_exact, stock_exact of the date."""
+    """person_day and person_state -> flows_exact, population_exact, stock_exact of the date, and their gates."""
     bits = lake.contracts.mno_bits()
     mnos = {mno: bits[mno] for mno in night.mnos}
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
-    lake.replace("flows_exact", daily_flows(states, mnos), date=night.date)
-    lake.replace("population_exact", population(days, mnos), date=night.date)
-    lake.replace("stock_exact", stock(states, lake.contracts.areas, mnos), date=night.date)
-    return {}
+    lake.replace("flows_exact", daily_flows(states, mnos).toArrow(), date=night.date)
+    lake.replace("population_exact", population(days, mnos).toArrow(), date=night.date)
+    lake.replace("stock_exact", stock(states, lake.contracts.areas, mnos).toArrow(), date=night.date)
+    verdicts = after_flows(lake, night.date, night.run_id)
+    warnings = [str(warning) for verdict in verdicts for warning in verdict.warnings]
+    return {"said": f"{len(verdicts)} gates passed", "warnings": warnings}
 
 
 def release(lake: Lake, night: Night) -> Figures:
@@ -112,10 +175,7 @@ def release(lake: Lake, night: Night) -> Figures:
 
 def is_first(lake: Lake, night: Night) -> bool:
     """Whether no night has run before this one. Raises PopflowError where one has, but not yesterday's."""
-    if not lake.exists("person_state"):
-        return True
-    known = {row.as_of for row in lake.read("person_state").select("as_of").distinct().collect()}
-    before = {date for date in known if date < night.date}
+    before = {date for date in _computed(lake) if date < night.date}
     if before and night.eve not in before:
         raise PopflowError(
             f"the night of {night.eve} has not run, the last was {max(before)}: nights run in order, start with "
@@ -124,14 +184,47 @@ def is_first(lake: Lake, night: Night) -> bool:
     return not before
 
 
+def _computed(lake: Lake) -> set[dt.date]:
+    return {dt.date.fromisoformat(one["as_of"]) for one in lake.partitions("person_state")}
+
+
+def _attend(lake: Lake, night: Night, stage: Stage, log: RunLog) -> Figures:
+    night.on_progress(stage.name)
+    name = stage.name if night.date == log.date else f"{stage.name} of {night.date}"
+    with log.stage(name, stage.reads, stage.writes) as shown:
+        figures = stage.run(lake, night)
+        shown |= figures.get("shown", {})
+    return figures
+
+
+def _outcome(figures: dict[str, Figures]) -> str:
+    table = figures.get(RELEASE.name, {}).get("table")
+    return table.status if table is not None else "done"
+
+
+def _national(lake: Lake, figure: int) -> int:
+    return rounded(figure, lake.contracts.disclosure.figures_rounded_to)
+
+
 REFERENCE = ("cell_to_county", "subscribers")
 INTAKE = Stage("intake", ("cell_to_county", "deliveries"), ("presence", "tallies", "quarantine", "deliveries"), take_in)
-PERSONS = Stage("persons", ("presence", "subscribers", "person_state"), ("person_day", "person_state"), find_persons)
-FLOWS = Stage("flows", ("person_day", "person_state"), ("flows_exact", "population_exact", "stock_exact"), find_flows)
+COVERAGE = Stage("coverage", ("presence", "deliveries", "tallies", "activity"), ("activity",), check_coverage)
+PERSONS = Stage(
+    "persons",
+    ("presence", "deliveries", "activity", "subscribers", "person_state"),
+    ("person_day", "person_state"),
+    find_persons,
+)
+FLOWS = Stage(
+    "flows",
+    ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
+    ("flows_exact", "population_exact", "stock_exact"),
+    find_flows,
+)
 RELEASE = Stage(
     "release",
     ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
     ("released_persons", "atoms", "flows", "releases"),
     release,
 )
-NIGHT = (INTAKE, PERSONS, FLOWS, RELEASE)
+NIGHT = (INTAKE, COVERAGE, PERSONS, FLOWS, RELEASE)

@@ -72,7 +72,7 @@ def _settings() -> dict[str, str]:
         return always
     return always | {
         "spark.master": os.environ.get("POPFLOW_MASTER", f"local[{os.cpu_count()},4]"),  # local[n] never retries a task
-        "spark.jars": ",".join(str(jar) for jar in sorted(_jars_folder().glob("*.jar"))),
+        "spark.jars": ",".join(str(jar) for jar in sorted(jars_folder().glob("*.jar"))),
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": os.environ.get("POPFLOW_DRIVER_MEMORY", "4g"),
@@ -83,7 +83,8 @@ def _settings() -> dict[str, str]:
     }
 
 
-def _jars_folder() -> Path:
+def jars_folder() -> Path:
+    """Where Delta's jars lie: POPFLOW_JARS, else .jars of the checkout. Raises PopflowError where there are none."""
     folder = Path(os.environ.get("POPFLOW_JARS", Path(__file__).parents[2] / ".jars"))
     if not any(folder.glob("io.delta_delta-spark*.jar")):
         raise PopflowError(f"no Delta jars in {folder}; 'make setup' fetches them, or set POPFLOW_JARS to their folder")

@@ -46,6 +46,7 @@ def test_the_edges_are_those_of_the_tables():
             found |= {(writers[-1], stage.name)} if writers else set()
     assert plan.edges() == found
     assert ("intake", "persons") in found
+    assert ("coverage", "persons") in found
     assert ("persons", "flows") in found
     assert ("flows", "release") in found
 

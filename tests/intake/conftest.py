@@ -47,6 +47,5 @@ def deliver(landing: Path) -> Deliver:
 @pytest.fixture
 def known_cells(lake: Lake) -> Lake:
     """A lake that knows CELLS at all three MNOs."""
-    schema = lake.contracts.table("cell_to_county").spark_schema()
-    lake.replace("cell_to_county", lake.spark.createDataFrame(cell_rows(), schema))
+    lake.replace("cell_to_county", lake.frame("cell_to_county", cell_rows()))
     return lake

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
+from seeded_nation import register_frame
 
 from popflow.contracts import Contracts
 from popflow.intake.keys import person_key, read_secret, sim_key
@@ -115,7 +116,7 @@ def _presence(spark: SparkSession, whole: Nation, date: dt.date) -> DataFrame:
 def _subscribers(spark: SparkSession, contracts: Contracts, whole: Nation) -> DataFrame:
     as_of = dt.date(2020, 1, 1)
     rows = [(as_of, mno, token, *line) for (mno, token), line in whole.register.items()]
-    return _at_hand(spark.createDataFrame(rows, contracts.table("subscribers").spark_schema()))
+    return _at_hand(register_frame(spark, contracts, rows))
 
 
 def told(whole: Nation, contracts: Contracts, row, day) -> dict[str, str]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from popflow.contracts import Contracts
+from popflow.intake.register import with_mno_masks
 
 FIRST = dt.date(2020, 1, 21)
 COUNTIES = ["420102", "420106", "420902", "421002", "429004", "430102", "430602", "411502"]
@@ -26,17 +31,29 @@ def register_rows(persons: int, rng: np.random.Generator) -> list[tuple]:
     return rows
 
 
-def presence_rows(persons: int, days: int, rng: np.random.Generator) -> list[list[tuple]]:
-    """For each day (mno, sim_token, county_code, slots_lo, slots_hi): most stay, some move, some are silent."""
-    at = rng.integers(len(COUNTIES), size=persons)
+def register_frame(spark: SparkSession, contracts: Contracts, rows: list[tuple]) -> DataFrame:
+    """An edition of the register from its rows, masks added as at loading."""
+    schema = contracts.table("subscribers").spark_schema()
+    given = StructType([field for field in schema if field.name != "mno_mask"])
+    return with_mno_masks(spark.createDataFrame(rows, given), contracts.mno_bits())
+
+
+def presence_rows(persons: int, days: int, rng: np.random.Generator, absent: float = 0.0) -> list[list[tuple]]:
+    """For each day (mno, sim_token, county_code, slots_lo, slots_hi): most stay, some move, some are silent.
+
+    absent: chance on each day that a person is then silent for 6 to 9 days, around the 7 that a day end is carried.
+    """
+    at, away_until = rng.integers(len(COUNTIES), size=persons), np.zeros(persons, int)
     nights = []
-    for _ in range(days):
+    for day in range(days):
         rows = []
         for person in range(persons):
             before = at[person]
             if rng.random() < 0.35:
                 at[person] = rng.integers(len(COUNTIES))
-            if rng.random() < 0.2:
+            if absent and day >= away_until[person] and rng.random() < absent:
+                away_until[person] = day + rng.integers(6, 10)
+            if rng.random() < 0.2 or day < away_until[person]:
                 continue  # silent all day
             for sim in range(3):
                 if sim == 0 or rng.random() < 0.3:

@@ -7,9 +7,12 @@ import itertools
 from collections import Counter, defaultdict
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from seeded_nation import FIRST, presence_rows, register_rows
+from seeded_nation import FIRST, presence_rows, register_frame, register_rows
 
+from popflow.accuracy.short_way import Persons
+from popflow.intake.keys import read_secret
 from popflow.movement.flows import block_departures, daily_flows
 from popflow.movement.person_days import by_one_county, by_slot_logic, person_days, speakers, stays_put
 from popflow.movement.person_states import person_states
@@ -18,6 +21,10 @@ from popflow.movement.sims import sim_days
 from popflow.movement.stock import stock
 
 PERSONS, DAYS = 250, 4
+SEEN_COLUMNS = ["mno", "sim_token", "county_code", "slots_lo", "slots_hi"]
+SAME = ["person_key", "speaker", "origin_county", "day_end_county", "trailing_county", "trailing_slots", "silent_slots"]
+SAME += ["last_seen"]
+SAME_IN_SPARK = ["speaking_sim_key" if name == "speaker" else name for name in SAME]
 SEEN = "mno string, sim_token string, county_code string, slots_lo bigint, slots_hi bigint"
 
 
@@ -30,8 +37,8 @@ def at_hand(frame):
 def nights(spark, contracts, key_path):
     """Per date: person-days and states, as frames and as rows."""
     rng = np.random.default_rng(20200123)
-    register = spark.createDataFrame(register_rows(PERSONS, rng), contracts.table("subscribers").spark_schema())
-    register, bits, state, found = at_hand(register), contracts.mno_bits(), None, []
+    bits, state, found = contracts.mno_bits(), None, []
+    register = at_hand(register_frame(spark, contracts, register_rows(PERSONS, rng)))
     for offset, rows in enumerate(presence_rows(PERSONS, DAYS, rng)):
         date = FIRST + dt.timedelta(days=offset)
         sims = at_hand(sim_days(at_hand(spark.createDataFrame(rows, SEEN)), register, bits, str(key_path)))
@@ -93,6 +100,21 @@ def test_persons_without_an_mno_are_registered_and_have_no_sim_there(nights, con
         persons, registered, without = expected[f.origin_county, f.destination_county]
         assert (f.persons, f.persons_registered) == (persons, registered)
         assert f.persons_without == {m: without[m] for m in bits}
+
+
+def test_the_short_way_without_spark_finds_every_person_where_spark_does(nights, contracts, key_path):
+    """Said again in SQL: who speaks, whom the register does not know, who is carried; compared person by person."""
+    rng = np.random.default_rng(20200123)
+    names = contracts.table("subscribers").arrow_schema()
+    register = pa.Table.from_pylist(
+        [dict(zip(names.names, row, strict=True)) for row in register_rows(PERSONS, rng)], names
+    )
+    persons = Persons(register, read_secret(key_path))
+    for night, rows in zip(nights, presence_rows(PERSONS, DAYS, rng), strict=True):
+        seen = [dict(zip(SEEN_COLUMNS, row, strict=True)) | {"event_date": night["date"]} for row in rows]
+        persons.see(pa.Table.from_pylist(seen))
+        found = {row[0]: row for row in persons.state(night["date"]).project(", ".join(SAME)).fetchall()}
+        assert found == {row.person_key: tuple(row[name] for name in SAME_IN_SPARK) for row in night["state_rows"]}
 
 
 def test_both_ways_find_the_same_for_persons_who_stay_put(nights):

@@ -10,11 +10,11 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from popflow.contracts import Contracts
 from popflow.errors import Held, PopflowError
 from popflow.lake import Lake
 from popflow.operations.events import RunLog, lineage_event, outcome_of, reason_of
 from popflow.operations.status import status
+from published_lake import write_table
 
 DAY = dt.date(2020, 1, 22)
 ADDRESS = {"type": "string", "format": "uri", "pattern": "^https?://"}
@@ -129,12 +129,13 @@ def test_status_shows_the_last_run_of_each_date(bare_lake: Lake):
     assert len(status(bare_lake, nights=1)) == 1
 
 
-def test_status_knows_landed_and_released(lake: Lake, contracts: Contracts):
+def test_status_knows_landed_and_released(bare_lake: Lake):
+    lake = bare_lake
     when = dt.datetime(2020, 1, 23, tzinfo=dt.UTC)
     rows = [(mno, f"{mno}-1", DAY, "f", "all", 1, "ab" * 32, 1, "accepted", when) for mno in ("telecom", "mobile")]
-    lake.replace("deliveries", lake.spark.createDataFrame(rows, contracts.table("deliveries").spark_schema()))
+    lake.replace("deliveries", lake.frame("deliveries", rows))
     row = ("outflow", DAY, 1, "released", "run1", "0", "day-end-1", "ab" * 32, ["mobile"], "first release", "the night")
-    frame = lake.spark.createDataFrame([(*row, 1000, 60, 90, when)], contracts.table("releases").spark_schema())
-    lake.append_once("releases", frame, "releases/1", "run1")
+    frame = pd.DataFrame([(*row, 1000, 60, 90, when)], columns=list(lake.contracts.table("releases").columns))
+    write_table(Path(lake.root), "releases", frame)
     table = status(lake)
     assert table.loc[0, ["landed", "state", "release", "run_id"]].tolist() == ["mobile, telecom", "released", 1, "run1"]

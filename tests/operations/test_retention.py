@@ -26,7 +26,7 @@ def fill(lake: Lake) -> None:
     when = dt.datetime(2020, 2, 1, tzinfo=dt.UTC)
 
     def write(name: str, rows: list[tuple]) -> None:
-        lake.replace(name, lake.spark.createDataFrame(rows, lake.contracts.table(name).spark_schema()))
+        lake.replace(name, lake.frame(name, rows))
 
     write(
         "deliveries", [("mobile", f"d{n}", days_ago(n), "f", "all", 1, "ab" * 32, 1, "accepted", when) for n in (5, 6)]
@@ -34,7 +34,7 @@ def fill(lake: Lake) -> None:
     presence = ("presence", None, "t" * 32, "420102", 1, 0, None, None, None, None)
     write("intake", [("mobile", f"d{n}", *presence) for n in (5, 6)] + [("mobile", "died", *presence)])
     write("flows_exact", [(days_ago(n), "420102", "420103", 5, 5, {"mobile": 1}) for n in (400, 401)])
-    keys = ("s", "p", "a" * 32, "b" * 32, "person", "420100")
+    keys = ("s", "p", "a" * 32, "b" * 32, "person", "420100", 1)
     write("subscribers", [(days_ago(n), "mobile", *keys) for n in (40, 20, 3)])
 
 

@@ -37,13 +37,13 @@ def state(person: str, sim: str, county: str, columns: list[str]) -> tuple:
 
 
 def write(lake: Lake, name: str, rows: list[tuple]) -> None:
-    lake.replace(name, lake.spark.createDataFrame(rows, lake.contracts.table(name).spark_schema()))
+    lake.replace(name, lake.frame(name, rows))
 
 
 def test_persons_keep_their_identity_under_a_new_key(lake: Lake, tmp_path: Path):
     old, new = key_file(tmp_path / "old.key", OLD), key_file(tmp_path / "new.key", NEW)
     keys = person_key(OLD, "p1"), sim_key(OLD, "mobile", "s1")
-    write(lake, "subscribers", [(DAY, "mobile", "s1", "p1", *keys, "person", "420100")])
+    write(lake, "subscribers", [(DAY, "mobile", "s1", "p1", *keys, "person", "420100", 1)])
     presence = ("presence", DAY, "s2", "420102", 1, 0, None, None, None, None)
     write(lake, "intake", [("unicom", "d", *presence)])
     unregistered, gone = sim_key(OLD, "unicom", "s2"), sim_key(OLD, "telecom", "long silent")

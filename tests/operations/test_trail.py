@@ -135,23 +135,23 @@ def test_the_anchor_comes_from_the_environment(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "kept_elsewhere").read_text().startswith("0 ")
 
 
-def test_every_access_of_a_restricted_table_is_on_the_trail(lake: Lake):
+def test_every_access_of_a_restricted_table_is_on_the_trail(tmp_path: Path, contracts: Contracts):
+    lake = Lake(tmp_path / "lake", contracts)
     watch(lake, "run7")
-    frame = lake.spark.createDataFrame([], lake.contracts.table("flows_exact").spark_schema())
-    lake.replace("flows_exact", frame)
-    lake.read("flows_exact")
+    lake.replace("flows_exact", lake.frame("flows_exact", []))
+    lake.read_pandas("flows_exact")
     lake.delete("flows_exact", "persons < 0")
-    cells = lake.spark.createDataFrame([], lake.contracts.table("cells").spark_schema())
-    lake.replace("cells", cells)  # reference data is not restricted
+    lake.replace("cells", lake.frame("cells", []))  # reference data is not restricted
     seen = [(e["verb"], e["table"], e["run_id"], e["purpose"]) for e in Trail.of(lake).entries()]
     assert [one[:2] for one in seen] == [("write", "flows_exact"), ("read", "flows_exact"), ("delete", "flows_exact")]
     assert {one[2:] for one in seen} == {("run7", "epidemic_prevention")}
     assert json.loads(Trail.of(lake).path.read_text().splitlines()[0])["who"]
 
 
-def test_a_purpose_that_a_contract_does_not_list_is_refused(lake: Lake, contracts: Contracts):
+def test_a_purpose_that_a_contract_does_not_list_is_refused(tmp_path: Path, contracts: Contracts):
+    lake = Lake(tmp_path / "lake", contracts)
     watch(lake, "run8", "advertising")
-    frame = lake.spark.createDataFrame([], contracts.table("flows_exact").spark_schema())
+    frame = lake.frame("flows_exact", [])
     with pytest.raises(PopflowError, match="flows_exact: 'advertising' is no purpose"):
         lake.replace("flows_exact", frame)
     assert not lake.exists("flows_exact")

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from popflow.cli.screen import LAKE, console, say
 
 pull = typer.Typer(help="Read published tables; needs no Java.", no_args_is_help=True)
+
+Area = Annotated[str, typer.Option(help="Area by name or code: wuhan, hubei, 武汉, 420100 ...")]
+From = Annotated[str | None, typer.Option("--from", help="First date, as 2020-01-09.")]
+To = Annotated[str | None, typer.Option("--to", help="Last date, itself included.")]
+Days = Annotated[int | None, typer.Option(min=1, help="So many days before --before; 14 if not given.")]
+Before = Annotated[str | None, typer.Option(help="The date after the last one, as 2020-01-23.")]
+Destination = Annotated[str | None, typer.Option(help="Only what went there: code or name.")]
+Daily = Annotated[bool, typer.Option("--daily", help="One row for each date.")]
+AsOf = Annotated[str | None, typer.Option(help="What was served at that moment, as 2020-02-01T12:00.")]
+Out = Annotated[Path | None, typer.Option(help="File .csv, .parquet, .xlsx or .geojson.")]
+Form = Annotated[str | None, typer.Option("--format", help="table, csv, parquet, xlsx or geojson.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,41 +30,82 @@ def register(app: typer.Typer) -> None:
 
 @pull.command()
 def outflow(
-    area: Annotated[str, typer.Option(help="Area by name or code: wuhan, hubei, 武汉, 420100 ...")],
+    area: Area,
     lake: Annotated[str, LAKE],
-    date_from: Annotated[str | None, typer.Option("--from", help="First date, as 2020-01-09.")] = None,
-    date_to: Annotated[str | None, typer.Option("--to", help="Last date, itself included.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="So many days before --before.")] = None,
-    before: Annotated[str | None, typer.Option(help="The date after the last one, as 2020-01-23.")] = None,
+    date_from: From = None,
+    date_to: To = None,
+    days: Days = None,
+    before: Before = None,
     level: Annotated[str, typer.Option(help="province, prefecture, county, or pair: county to county.")] = "county",
-    destination: Annotated[str | None, typer.Option(help="Only what went there: code or name.")] = None,
+    destination: Destination = None,
     by_origin: Annotated[bool, typer.Option("--by-origin", help="One row for each origin prefecture.")] = False,
-    daily: Annotated[bool, typer.Option("--daily", help="One row for each date.")] = False,
-    as_of: Annotated[str | None, typer.Option(help="What was served at that moment, as 2020-02-01T12:00.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File .csv, .parquet, .xlsx or .geojson.")] = None,
-    form: Annotated[str | None, typer.Option("--format", help="table, csv, parquet, xlsx or geojson.")] = None,
+    daily: Daily = False,
+    as_of: AsOf = None,
+    out: Out = None,
+    form: Form = None,
 ) -> None:
     """Who left an area, and to where.
 
     Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --level county --out wuhan.xlsx --lake lake
     """
+    asked = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
+    _answer("outflow", lake, out, form, area, date_from, date_to, level, destination, as_of, **asked)
+
+
+@pull.command()
+def blocks(
+    area: Area,
+    lake: Annotated[str, LAKE],
+    date_from: From = None,
+    date_to: To = None,
+    days: Days = None,
+    before: Before = None,
+    level: Annotated[str, typer.Option(help="province or prefecture.")] = "prefecture",
+    destination: Destination = None,
+    by_origin: Annotated[bool, typer.Option("--by-origin", help="One row for each origin prefecture.")] = False,
+    daily: Annotated[bool, typer.Option("--daily", help="One row for each block, by its last day.")] = False,
+    as_of: AsOf = None,
+    out: Out = None,
+    form: Form = None,
+) -> None:
+    """Who left an area in a block of 14 days, each person once; blocks end on 2020-01-22 and every 14 days from there.
+
+    Example: popflow pull blocks --area wuhan --days 14 --before 2020-01-23 --out wuhan-block.xlsx --lake lake
+    """
+    asked = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
+    _answer("blocks", lake, out, form, area, date_from, date_to, level, destination, as_of, **asked)
+
+
+@pull.command()
+def stock(
+    area: Area,
+    lake: Annotated[str, LAKE],
+    date_from: From = None,
+    date_to: To = None,
+    days: Days = None,
+    before: Before = None,
+    level: Annotated[str, typer.Option(help="province, prefecture or county.")] = "county",
+    destination: Annotated[str | None, typer.Option(help="Only those who are there: code or name.")] = None,
+    by_origin: Annotated[bool, typer.Option("--by-origin", help="One row for each group of persons.")] = False,
+    daily: Daily = False,
+    as_of: AsOf = None,
+    out: Out = None,
+    form: Form = None,
+) -> None:
+    """Where those who stayed in an area in the last 14 days are now; of 2020-01-22 and every 14 days from there.
+
+    Example: popflow pull stock --area wuhan --days 14 --before 2020-01-23 --out wuhan-stock.xlsx --lake lake
+    """
+    asked = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
+    _answer("stock", lake, out, form, area, date_from, date_to, level, destination, as_of, **asked)
+
+
+def _answer(indicator: str, lake: str, out: Path | None, form: str | None, *asked: Any, **given: Any) -> None:
     from popflow.publish.reader import Reader
     from popflow.publish.tables_out import as_text, format_of, save, screen_table
 
     kind = format_of(out, form)
-    frame = Reader(lake).outflow(
-        area,
-        date_from,
-        date_to,
-        level,
-        destination,
-        as_of,
-        geometry=kind == "geojson",
-        days=days,
-        before=before,
-        by_origin=by_origin,
-        daily=daily,
-    )
+    frame = getattr(Reader(lake), indicator)(*asked, kind == "geojson", **given)
     if out:
         save(frame, out, form)
         say(f"{len(frame):,} rows written to {out}")

@@ -12,7 +12,18 @@ from collections.abc import Callable
 
 import typer
 
-from popflow.cli import analyst, corrections, night, reference, simulation
+from popflow.cli import (
+    accuracy,
+    analyst,
+    briefings,
+    corrections,
+    doctor,
+    night,
+    reference,
+    scenario,
+    share,
+    simulation,
+)
 from popflow.errors import Held, PopflowError
 
 app = typer.Typer(
@@ -22,7 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (simulation, reference, night, corrections, analyst):
+MODULES = (simulation, accuracy, scenario, reference, night, corrections, analyst, briefings, doctor, share)
+for module in MODULES:
     module.register(app)
 
 

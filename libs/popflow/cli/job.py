@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import uuid
 
 from popflow import contracts
 from popflow.cli.app import stopping_in_one_line
 from popflow.errors import PopflowError
 from popflow.lake import Lake
-from popflow.pipeline import Night, Stage
+from popflow.pipeline import Night, Stage, run_stage
 
 
 def submit(stage: Stage) -> None:
@@ -23,9 +24,15 @@ def _run(stage: Stage) -> None:
     parser.add_argument("--lake", required=True, help="folder or object-storage address of the lake")
     parser.add_argument("--landing", default="", help="folder or object-storage address of the deliveries (intake)")
     parser.add_argument("--mno", action="append", help="MNOs of the night; all that have a contract")
+    parser.add_argument("--allow-missing-mno", action="append", default=[], help="go on without it, for ever")
+    parser.add_argument("--reason", help="why; stands in the release")
+    parser.add_argument("--run-id", default=uuid.uuid4().hex[:12], help="the same for the jobs of one night")
     asked = parser.parse_args()
     if stage.name == "intake" and not asked.landing:
         raise PopflowError("jobs/intake.py: --landing is missing: the folder of the deliveries")
     known = contracts.load()
-    mnos = tuple(asked.mno or known.mno_bits())
-    stage.run(Lake(asked.lake, known), Night(asked.date, asked.landing, mnos))
+    missing = tuple(asked.allow_missing_mno)
+    mnos = tuple(mno for mno in asked.mno or known.mno_bits() if mno not in missing)
+    night = Night(asked.date, asked.landing, mnos, missing, asked.reason, run_id=asked.run_id)
+    figures = run_stage(Lake(asked.lake, known), night, stage)
+    print(f"{stage.name}: {figures.get('said', 'done')}")

@@ -1,11 +1,11 @@
-"""popflow nightly, deliveries, audit, releases, withdraw: for those who run the night and answer for it."""
+"""popflow nightly, deliveries, status, audit, releases, withdraw, trail: for those who answer for the night."""
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-import pandas as pd
 import typer
 
 from popflow import contracts
@@ -19,8 +19,9 @@ Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with fur
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (nightly, deliveries, audit, releases, withdraw):
+    for command in (nightly, deliveries, audit, releases, withdraw, status):
         app.command()(command)
+    app.add_typer(trail, name="trail")
 
 
 def nightly(
@@ -29,6 +30,9 @@ def nightly(
     lake: Annotated[str, LAKE],
     mno: Annotated[list[str] | None, typer.Option(help="MNOs of the night; all that have a contract.")] = None,
     engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, the oracle for the first.")] = "duckdb",
+    allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Go on without this MNO, for ever.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; stands in the release.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
     contracts_folder: Feeds = None,
 ) -> None:
     """Run one night: three deliveries in, a published table out.
@@ -40,16 +44,61 @@ def nightly(
 
     known = contracts.load()
     known = known.with_feeds(contracts_folder) if contracts_folder else known
+    missing = tuple(allow_missing_mno or ())
+    mnos = tuple(name for name in _mnos(known, mno) if name not in missing)
+    if missing and not yes:
+        _ask(missing, day(date))
     with progress(f"night of {date}") as on_progress:
-        night = Night(day(date), landing, _mnos(known, mno), _engine(engine), on_progress=on_progress)
+        night = Night(day(date), landing, mnos, missing, reason, _engine(engine), on_progress=on_progress)
         figures = run(Lake(lake, known), night)
-    for line in night_lines(figures):
-        say(line)
+    for stage, said in figures.items():
+        say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")
+        for warning in said.get("warnings", ()):
+            say(f"  warning: {warning}")
 
 
-def night_lines(figures: dict[str, dict[str, object]]) -> list[str]:
-    """What a night says of itself."""
-    return [f"{stage}: {text}" for stage, said in figures.items() if (text := said.get("said"))]
+def _ask(missing: tuple[str, ...], date: dt.date) -> None:
+    from popflow.quality.coverage import warning_of
+
+    if not typer.confirm(warning_of(missing, date)):
+        raise PopflowError(f"{date} was not run: it waits for {', '.join(missing)}")
+
+
+def status(lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1, help="So many.")] = 14) -> None:
+    """The last nights: what landed, what was held or released, and why.
+
+    Example: popflow status --lake lake
+    """
+    from popflow.operations.status import status as run
+
+    frame = run(Lake(lake, contracts.load()), nights)
+    if frame.empty:
+        raise PopflowError(f"{lake}: no night has been run there yet")
+    show(frame, "The last nights")
+
+
+trail = typer.Typer(help="The audit trail of restricted tables.", no_args_is_help=True)
+
+
+@trail.command()
+def verify(
+    lake: Annotated[str, LAKE],
+    anchor: Annotated[
+        Path | None, typer.Option(envvar="POPFLOW_TRAIL_ANCHOR", help="File outside the lake with the newest entry.")
+    ] = None,
+) -> None:
+    """Check that no entry of the audit trail was edited, dropped, reordered or cut off; exit code 1 if one was.
+
+    Example: popflow trail verify --lake lake --anchor /mnt/elsewhere/anchor
+    """
+    from popflow.operations.trail import Trail
+    from popflow.operations.trail import verify as run
+
+    kept = Trail.of(Lake(lake, contracts.load()), anchor)
+    verdict = run(kept.path, kept.anchor)
+    if not verdict.ok:
+        raise PopflowError(f"{kept.path}: {verdict.summary()}")
+    say(verdict.summary())
 
 
 def deliveries(date: Annotated[str, typer.Option(help=DATE_HELP)], lake: Annotated[str, LAKE]) -> None:
@@ -81,6 +130,8 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
     Example: popflow releases --lake lake
     """
+    import pandas as pd
+
     from popflow.publish.releases import all_releases
 
     rows = all_releases(Lake(lake, contracts.load()))

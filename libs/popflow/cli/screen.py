@@ -6,14 +6,17 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from popflow.errors import PopflowError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 console = Console(highlight=False)
 Day = dt.date
@@ -38,6 +41,8 @@ def day(text: str) -> dt.date:
 
 def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None:
     """Print a frame as a table, numbers to the right."""
+    import pandas as pd
+
     table = Table(title=title, title_justify="left", header_style="bold")
     for name in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
@@ -48,6 +53,8 @@ def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None
 
 
 def _cell(value: object) -> str:
+    import pandas as pd
+
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

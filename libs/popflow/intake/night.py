@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from popflow.errors import PopflowError
+from popflow.errors import Held, PopflowError
 from popflow.intake import cell_table, law, progress, tasks
 from popflow.intake.deliveries import Delivery, Landing, ManifestFile, discover
 from popflow.intake.packing import budget, packs
@@ -17,6 +17,7 @@ from popflow.intake.storage import open_address
 from popflow.intake.summary import IntakeSummary, summarise
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
     from popflow.lake import Lake
@@ -40,23 +41,25 @@ def take_in(
     mnos: Sequence[str],
     *,
     engine: Engine = "duckdb",
+    may_miss: Sequence[str] = (),
     on_progress: Progress | None = None,
     limits: Limits | None = None,
 ) -> IntakeSummary:
     """Take in every ready delivery in the date's landing folders that is not in yet, late ones too.
 
     Presence, tallies and quarantine leave in one commit; a delivery counts once `deliveries` names it, after the law
-    has been checked. A rerun takes in nothing twice. Raises PopflowError, and changes nothing, where the landing folder
-    or an MNO's delivery is missing; a refused delivery beside a sound one is a line of the summary.
+    has been checked. A rerun takes in nothing twice. may_miss: MNOs that are taken in too where they have delivered.
+    Raises PopflowError, and changes nothing, where the landing folder is missing, Held where an MNO's delivery is; a
+    refused delivery beside a sound one is a line of the summary.
     """
-    found = discover(landing, date, lake.contracts, mnos)
+    found = discover(landing, date, lake.contracts, (*mnos, *may_miss))
     found = found._replace(ready=_not_changed(lake, date, found))
     _refuse_absent(found, date, mnos)
     taken: list[str] = []
     while wave := _next_wave(lake, found.ready):
         _take(lake, wave, engine, on_progress, limits or Limits())
         taken += [f"{planned.delivery.mno}/{planned.delivery.delivery_id}" for planned in wave]
-    return summarise(lake, date, mnos, taken, found.waiting, found.refused)
+    return summarise(lake, date, (*mnos, *may_miss), taken, found.waiting, found.refused)
 
 
 def _refuse_absent(found: Landing, date: dt.date, mnos: Sequence[str]) -> None:
@@ -66,8 +69,9 @@ def _refuse_absent(found: Landing, date: dt.date, mnos: Sequence[str]) -> None:
         if refused := [line for line in found.refused if f"/{mno}/" in line]:
             raise PopflowError(refused[0])
         if waiting := [address for address in found.waiting if f"/{mno}/" in address]:
-            raise PopflowError(f"{mno}: no delivery for {date} is ready; {waiting[0]} has no manifest.json yet")
-        raise PopflowError(f"{mno}: no delivery for {date} in landing; wait for it, or leave {mno} out of the MNOs")
+            raise Held(f"{date} is held back: no delivery of {mno} is ready, {waiting[0]} has no manifest.json yet")
+        raise Held(f"{date} is held back: no delivery of {mno} in landing; wait for it, or go on without it by "
+                   f"--allow-missing-mno {mno} --reason TEXT, which cannot be corrected later")  # fmt: skip
 
 
 def _not_changed(lake: Lake, date: dt.date, found: Landing) -> list[Delivery]:
@@ -193,7 +197,7 @@ def _write_cells(lake: Lake, wave: list[Planned], scratch: str) -> dict[str, str
     return addresses
 
 
-def _files(lake: Lake, wave: list[Planned], set_aside: dict[law.FileKey, str]) -> DataFrame:
+def _files(lake: Lake, wave: list[Planned], set_aside: dict[law.FileKey, str]) -> pa.Table:
     now = dt.datetime.now(dt.UTC)
     rows = []
     for delivery, fresh, redelivered in wave:
@@ -202,7 +206,7 @@ def _files(lake: Lake, wave: list[Planned], set_aside: dict[law.FileKey, str]) -
             status = "redelivered" if file in redelivered else "quarantined" if key in set_aside else "accepted"
             rows.append((delivery.mno, delivery.delivery_id, delivery.manifest.event_date, file.name, file.area,
                          file.bytes, file.sha256, file.rows, status, now))  # fmt: skip
-    return lake.spark.createDataFrame(rows, lake.contracts.table("deliveries").spark_schema())
+    return lake.frame("deliveries", rows)
 
 
 def _manifest_rows(wave: list[Planned]) -> dict[law.FileKey, int]:

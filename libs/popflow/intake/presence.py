@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,15 +12,18 @@ if TYPE_CHECKING:
     from popflow.lake import Lake
 
 
-def presence_of(lake: Lake, date: dt.date) -> DataFrame:
+def presence_of(lake: Lake, date: dt.date, mnos: Sequence[str]) -> DataFrame:
     """One row per SIM and county on a local date: mno, sim_token, county_code, slots_lo, slots_hi.
 
-    Over all deliveries that are taken in, late ones too; one whose intake did not end counts for nothing.
+    Over all deliveries of these MNOs that are taken in, late ones too; one whose intake did not end counts for nothing.
     """
     from pyspark.sql import functions as F
 
-    taken = lake.read("deliveries").where(F.col("status") == "accepted").select("mno", "delivery_id").distinct()
+    taken = lake.read("deliveries", status="accepted", mno=list(mnos)).select("mno", "delivery_id").distinct()
     seen = lake.read("presence", event_date=date).join(F.broadcast(taken), ["mno", "delivery_id"], "left_semi")
-    return seen.groupBy("mno", "sim_token", "county_code").agg(
-        F.bit_or("slots_lo").alias("slots_lo"), F.bit_or("slots_hi").alias("slots_hi")
+    # Shuffled by SIM once: the register is joined, and a SIM's counties are put together, where they already are.
+    return (
+        seen.repartition("mno", "sim_token")
+        .groupBy("mno", "sim_token", "county_code")
+        .agg(F.bit_or("slots_lo").alias("slots_lo"), F.bit_or("slots_hi").alias("slots_hi"))
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from popflow.errors import PopflowError
 from popflow.intake import keys
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from popflow.lake import Lake
 
@@ -29,17 +29,37 @@ def load_subscribers(lake: Lake, files: str | Sequence[str], as_of: dt.date) -> 
     PopflowError for a missing column, a line kind or prefecture out of form, an empty token, and a SIM twice; a message
     names file and count, never a token. person_key and sim_key are computed in tasks, from the key file.
     """
+    from pyspark.sql.pandas.types import from_arrow_schema
+
     addresses = [files] if isinstance(files, str) else list(files)
     key_path = str(keys.key_file(lake))
     read = _all_of([_read(lake, address) for address in addresses]).persist()
     try:
         rows = _checked(lake, read, ", ".join(addresses))
         contract = lake.contracts.table("subscribers")
-        keyed = read.mapInArrow(_KeyTask(key_path, as_of, contract.arrow_schema()), contract.spark_schema())
-        lake.replace("subscribers", keyed, as_of=as_of)
+        keys_and_lines = pa.schema([field for field in contract.arrow_schema() if field.name != "mno_mask"])
+        keyed = read.mapInArrow(_KeyTask(key_path, as_of, keys_and_lines), from_arrow_schema(keys_and_lines))
+        lake.replace("subscribers", with_mno_masks(keyed, lake.contracts.mno_bits()), as_of=as_of)
     finally:
         read.unpersist()
     return rows
+
+
+def with_mno_masks(register: DataFrame, mno_bits: Mapping[str, int]) -> DataFrame:
+    """The register with mno_mask: the MNOs at which each SIM's person has a SIM of any kind, active or not."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    mask = F.bit_or(mno_bit(mno_bits)).over(Window.partitionBy("person_key"))
+    return register.withColumn("mno_mask", mask)
+
+
+def mno_bit(mno_bits: Mapping[str, int]) -> Column:
+    """The bit of a row's MNO in mno_mask."""
+    from pyspark.sql import functions as F
+
+    cases = [F.when(F.col("mno") == mno, F.lit(1 << bit)) for mno, bit in mno_bits.items()]
+    return F.coalesce(*cases).cast("int")
 
 
 def _read(lake: Lake, address: str) -> DataFrame:

@@ -8,8 +8,9 @@ the row of its prefecture, its province, its side of the border, and so on up.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from popflow.geography.codes import prefecture_of, province_of
 
@@ -30,20 +31,38 @@ TOP_OF = {"province": PROVINCE, "prefecture": PREFECTURE, "county": COUNTY, "pai
 OWN = {PROVINCE: ["province"], PREFECTURE: ["prefecture"], COUNTY: ["county"], PAIR: ["origin_county", "county"]}
 UNDER = {PROVINCE: "side", PREFECTURE: "province", COUNTY: "prefecture", PAIR: "county"}
 REST = "rest_of_"
+PLACES = ("side", "province", "prefecture", "county")
+PARENT = {  # what a row of a step shares with the row that it stands under
+    1: ["date"],
+    ORIGIN: ["date", "side"],
+    PROVINCE: ["date", "origin", "side"],
+    PREFECTURE: ["date", "origin", "side", "province"],
+    COUNTY: ["date", "origin", "side", "province", "prefecture"],
+    PAIR: ["date", "origin", "side", "province", "prefecture", "county"],
+}
+EVERYWHERE = "all"  # the one side that the destinations of a stock have
 
 
 @dataclass(frozen=True)
 class View:
-    """Whose outflow is looked at, over which sides of the border; by_origin: each origin prefecture for itself."""
+    """Whose outflow is looked at, over which sides of the border; by_origin: each origin prefecture for itself.
+
+    of_stock: whose stock. Its groups of persons stand where an outflow has its origin prefectures: in `prefecture`
+    (None for the whole chain) and in the column `origin`; groups: how the names of the chain's begin.
+    """
 
     chain: str
     province: str
     prefecture: str | None
     by_origin: bool = False
+    of_stock: bool = False
+    groups: tuple[str, ...] = ()
 
     @property
     def sides(self) -> tuple[str, ...]:
         """A province's outflow crosses its border; a prefecture's may also stay within the province."""
+        if self.of_stock:
+            return (EVERYWHERE,)
         outside = f"outside_{self.province}"
         return (outside,) if self.prefecture is None else (f"inside_{self.province}", outside)
 
@@ -51,6 +70,27 @@ class View:
     def of_one_origin(self) -> bool:
         """Whether figures are of one origin prefecture each, not of the whole chain."""
         return self.by_origin or self.prefecture is not None
+
+    def codes_of(self, level: str, code: str) -> tuple[str, str, str, str]:
+        """(side, province, prefecture, county) of a destination, '' where it does not fix one."""
+        side, *places = destination_codes(level, code, self.province)
+        return (EVERYWHERE if self.of_stock else side, places[0], places[1], places[2])
+
+    def origin_of(self, level: str, code: str) -> tuple[bool, str, str, bool]:
+        """Whether a row is of the chain, its origin ('' above the origins, 'rest'), its origin county, if it is a rest.
+
+        Other chains stand in the same table.
+        """
+        rest, bare = code.startswith(REST), code.removeprefix(REST)
+        in_chain = bare.split("_without_")[0] in (self.chain, *self.groups)
+        if self.of_stock:
+            return in_chain, "rest" if rest else "" if code == self.chain else code, "", rest
+        in_chain |= level != "area" and bare[:2] == self.province[:2]
+        if level == "area":
+            return in_chain, "", "", rest
+        if level == "county":
+            return in_chain, f"{bare[:4]}00", "" if rest else code, rest
+        return in_chain, "rest" if rest else code, "", rest
 
 
 def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -60,18 +100,27 @@ def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
     origin_county, side, province, prefecture, county; a code that the row does not fix is ''.
     """
     frame = flows[["date", "persons"]].copy()
-    kinds = list(zip(flows["origin_level"], flows["destination_level"], strict=True))
-    frame["step"] = [STEPS[kind] for kind in kinds]
-    frame["origin"], frame["origin_county"], rest_origin = _origins(flows)
-    destinations = flows["destination_level"] + "/" + flows["destination_code"]
-    known = {text: _split_codes(text, view.province) for text in destinations.unique()}
-    for position, column in enumerate(("side", "province", "prefecture", "county")):
-        frame[column] = destinations.map({text: codes[position] for text, codes in known.items()})
-    frame["is_rest"] = rest_origin | flows["destination_code"].str.startswith(REST)
-    of_view = frame["side"].isin(("", *view.sides))
+    for end, of_end, columns in (
+        ("origin", view.origin_of, ("in_chain", "origin", "origin_county", "rest_origin")),
+        ("destination", view.codes_of, PLACES),
+    ):
+        for column, values in zip(columns, _by_code(flows, end, of_end), strict=True):
+            frame[column] = values
+    frame["step"] = _steps(flows, view)
+    frame["is_rest"] = frame["rest_origin"] | flows["destination_code"].str.startswith(REST)
+    of_view = frame["in_chain"] & frame["side"].isin(("", *view.sides))
     if view.prefecture is not None:
         of_view &= frame["origin"].isin(("", "rest", view.prefecture))
-    return frame[of_view].reset_index(drop=True)
+    return frame[of_view].drop(columns=["in_chain", "rest_origin"]).reset_index(drop=True)
+
+
+def _by_code(flows: pd.DataFrame, end: str, of_code: Callable[[str, str], tuple]) -> Iterator[Any]:
+    """What a function says of each row's level and code, column by column; it is asked once for each code."""
+    import pandas as pd
+
+    number, known = pd.factorize(flows[f"{end}_level"] + "/" + flows[f"{end}_code"])
+    said = [of_code(*text.split("/", 1)) for text in known]
+    return (pd.Series(values).to_numpy()[number] for values in zip(*said, strict=True))
 
 
 def leaves(tree: pd.DataFrame, top: int) -> pd.DataFrame:
@@ -80,10 +129,23 @@ def leaves(tree: pd.DataFrame, top: int) -> pd.DataFrame:
     In: what `placed` gives. Out: the same columns and `hides`.
     """
     within = tree[tree["step"] <= top]
-    above = set(_parents(within))
-    found = within[[node not in above for node in _nodes(within)]].copy()
+    found = within[~_has_children(within)].copy()
     found["hides"] = found["step"].where(found["is_rest"], found["step"] + 1)
     return found.assign(hides=found["hides"].where(found["hides"] <= top, 0))
+
+
+def _has_children(rows: pd.DataFrame) -> Any:
+    """Whether a row of the next step stands under each row."""
+    import numpy as np
+    import pandas as pd
+
+    found = np.zeros(len(rows), dtype=bool)
+    for step, columns in PARENT.items():
+        own, above = (rows["step"] == step).to_numpy(), ((rows["step"] == step - 1) & ~rows["is_rest"]).to_numpy()
+        if own.any() and above.any():
+            parents = pd.MultiIndex.from_frame(rows.loc[own, columns].drop_duplicates())
+            found[above] = pd.MultiIndex.from_frame(rows.loc[above, columns]).isin(parents)
+    return found
 
 
 def certain(rows: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -166,17 +228,15 @@ def _looked_up(units: pd.DataFrame, figures: pd.DataFrame, keys: list[str]) -> p
     return found.fillna(0).astype("int64").set_axis(units.index)
 
 
-def _origins(flows: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
-    level, code = flows["origin_level"], flows["origin_code"]
-    rest = code.str.startswith(REST)
-    bare = code.str.removeprefix(REST)
-    origin = (bare.str[:4] + "00").where(level == "county", code.where(~rest, "rest")).where(level != "area", "")
-    return origin, code.where((level == "county") & ~rest, ""), rest
-
-
-def _split_codes(level_and_code: str, chain_province: str) -> tuple[str, str, str, str]:
-    level, _, code = level_and_code.partition("/")
-    return destination_codes(level, code, chain_province)
+def _steps(flows: pd.DataFrame, view: View) -> list[int]:
+    kinds = zip(flows["origin_level"], flows["destination_level"], strict=True)
+    if not view.of_stock:
+        return [STEPS[kind] for kind in kinds]
+    root = flows["origin_code"] == view.chain
+    return [
+        TOP_OF.get(level, 1 if is_root else ORIGIN)
+        for level, is_root in zip(flows["destination_level"], root, strict=True)
+    ]
 
 
 def destination_codes(level: str, code: str, chain_province: str) -> tuple[str, str, str, str]:
@@ -192,24 +252,3 @@ def destination_codes(level: str, code: str, chain_province: str) -> tuple[str, 
     if level == "prefecture" or is_rest:
         return side, province_of(bare), bare, ""
     return side, province_of(bare), prefecture_of(bare), code
-
-
-def _nodes(rows: pd.DataFrame) -> list[tuple]:
-    columns = ["date", "step", "origin", "side", "province", "prefecture", "county", "origin_county", "is_rest"]
-    return list(rows[columns].itertuples(index=False, name=None))
-
-
-def _parents(rows: pd.DataFrame) -> list[tuple]:
-    """The node under which each row stands, as `_nodes` writes it."""
-    parents = []
-    for date, step, origin, side, province, prefecture, county, _, _ in _nodes(rows):
-        up = step - 1
-        kept = {
-            PAIR: (origin, side, province, prefecture, county),
-            COUNTY: (origin, side, province, prefecture, ""),
-            PREFECTURE: (origin, side, province, "", ""),
-            PROVINCE: (origin, side, "", "", ""),
-            ORIGIN: ("", side, "", "", ""),
-        }.get(step, ("", "", "", "", ""))
-        parents.append((date, up, *kept, "", False))
-    return parents

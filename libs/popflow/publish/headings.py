@@ -18,7 +18,7 @@ class Heading:
 
 
 HEADINGS = {
-    "area": Heading("地区", "Area", "询问其流出的地区", "The area whose outflow was asked for", 9),
+    "area": Heading("地区", "Area", "所询问的地区", "The area that was asked about", 9),
     "kind": Heading(
         "类别",
         "Kind",
@@ -71,8 +71,9 @@ HEADINGS = {
     "unit": Heading(
         "单位",
         "Unit",
-        "persons：人（单日）；person-trips：人次（各日之和，同一人可计多次）",
-        "persons on one date; person-trips: the sum of each date's persons, one person may count several times",
+        "persons：人；person-trips：人次（各日之和，同一人可计多次）；person-blocks：各期之和，每期每人一次",
+        "persons; person-trips: the sum of each date's persons, one person may count several times; person-blocks: the "
+        "sum over blocks of 14 days, each person once in each",
         13,
     ),
     "share_percent": Heading(

@@ -8,6 +8,7 @@ before counties. What is not found is refused with the nearest names there are.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import unicodedata
 from collections import defaultdict
@@ -66,6 +67,27 @@ def plain(text: str) -> str:
     return " ".join(kept.lower().split())
 
 
+@dataclass(frozen=True)
+class Names:
+    """Places by their whole names, by these without the word for their kind, and by how they begin."""
+
+    whole: dict[str, list[Place]]
+    short: dict[str, list[Place]]
+    begins: dict[str, list[Place]]
+
+    def add(self, place: Place) -> None:
+        """Take in a place under all spellings of its names."""
+        for name in {place.name_zh, place.name_en}:
+            whole = plain(name)
+            short = shortened(whole)
+            for spelling in {whole, whole.replace(" ", "")}:
+                self.whole[spelling].append(place)
+            for spelling in {short, short.replace(" ", "")} - {""}:
+                self.short[spelling].append(place)
+            for start in _beginnings(whole):
+                self.begins[start].append(place)
+
+
 class Places:
     """Every province, prefecture and county of one edition, found by code or by name."""
 
@@ -75,11 +97,14 @@ class Places:
         for level in reversed(LEVELS):
             for place in _places(counties, level):
                 self._by_code[level, place.code] = place
-        self._whole: dict[str, list[Place]] = defaultdict(list)
-        self._short: dict[str, list[Place]] = defaultdict(list)
-        self._begins: dict[str, list[Place]] = defaultdict(list)
+
+    @functools.cached_property
+    def _names(self) -> Names:
+        """What names mean, made at the first question by name: a third of a second."""
+        names = Names(defaultdict(list), defaultdict(list), defaultdict(list))
         for place in sorted(self._by_code.values(), key=lambda p: LEVELS.index(p.level)):
-            self._index(place)
+            names.add(place)
+        return names
 
     def get(self, level: str, code: str) -> Place | None:
         """The place of a code at a level; None where the edition has none."""
@@ -98,7 +123,8 @@ class Places:
         if is_code(wanted):
             return self._of_code(wanted)
         key = plain(wanted)
-        for index in (self._whole, self._short, self._begins):
+        names = self._names
+        for index in (names.whole, names.short, names.begins):
             if found := index.get(key) or index.get(key.replace(" ", "")) or index.get(shortened(key)):
                 return _only(wanted, [p for p in found if p.level == found[0].level])
         raise PopflowError(f"no province, prefecture or county is called '{wanted}'{self._did_you_mean(key)}")
@@ -111,19 +137,8 @@ class Places:
         hint = f"; did you mean {above[0].code}, {above[0].name_en}?" if above else ""
         raise PopflowError(f"no province, prefecture or county has the code {code}{hint}")
 
-    def _index(self, place: Place) -> None:
-        for name in {place.name_zh, place.name_en}:
-            whole = plain(name)
-            short = shortened(whole)
-            for spelling in {whole, whole.replace(" ", "")}:
-                self._whole[spelling].append(place)
-            for spelling in {short, short.replace(" ", "")} - {""}:
-                self._short[spelling].append(place)
-            for start in _beginnings(whole):
-                self._begins[start].append(place)
-
     def _did_you_mean(self, key: str) -> str:
-        return did_you_mean(key, [name for name, places in self._short.items() if places[0].level != "county"])
+        return did_you_mean(key, [name for name, places in self._names.short.items() if places[0].level != "county"])
 
 
 def did_you_mean(text: str, valid: Iterable[str]) -> str:

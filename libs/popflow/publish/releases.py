@@ -122,8 +122,7 @@ def _append_release(lake: Lake, row: dict[str, Any]) -> None:
     moment = when if isinstance(when, dt.datetime) else dt.datetime.fromisoformat(when)
     typed = row | {"date": dt.date.fromisoformat(str(row["date"])), "released_at_utc": moment}
     contract = lake.contracts.table("releases")
-    values = [tuple(typed[name] for name in contract.columns)]
-    frame = lake.spark.createDataFrame(values, contract.spark_schema())
+    frame = lake.frame("releases", [tuple(typed[name] for name in contract.columns)])
     app_id = f"releases/{row['indicator']}/{row['date']}/{row['release']}/{row['status']}"
     lake.append_once("releases", frame, app_id, row["run_id"])
 

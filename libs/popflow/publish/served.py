@@ -27,20 +27,21 @@ class Served:
     missing: tuple[dt.date, ...] = ()
 
 
-def served(releases: pd.DataFrame, indicator: str, first: dt.date, last: dt.date, as_of: dt.datetime | None) -> Served:
-    """What is served of an indicator between two dates, both included: the newest release that is not withdrawn.
+def served(
+    releases: pd.DataFrame, indicator: str, dates: tuple[dt.date, ...], as_of: dt.datetime | None = None
+) -> Served:
+    """What is served of an indicator on the dates of a question: the newest release that is not withdrawn.
 
     In: rows of the contract `releases`. as_of: what was served at that moment, None for now.
-    Raises PopflowError where no date of the range has a release, naming the dates that there are.
+    Raises PopflowError where none of the dates has a release, naming the dates that there are.
     """
     known = releases[releases["indicator"] == indicator]
     if as_of is not None:
         known = known[known["released_at_utc"] <= as_of]
-    standing = _standing(known)
-    dates = tuple(first + ONE_DAY * i for i in range((last - first).days + 1))
-    newest = {date: standing[date] for date in dates if date in standing}
+    there = standing(known)
+    newest = {date: there[date] for date in dates if date in there}
     if not newest:
-        raise PopflowError(_nothing_served(indicator, first, last, as_of, sorted(standing)))
+        raise PopflowError(_nothing_served(indicator, dates, as_of, sorted(there)))
     withdrawn = {d for d in dates if d not in newest and d in set(known["date"])}
     return Served(
         dates,
@@ -108,7 +109,8 @@ def spans(dates: tuple[dt.date, ...] | list[dt.date]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
-def _standing(known: pd.DataFrame) -> dict[dt.date, tuple[int, str]]:
+def standing(known: pd.DataFrame) -> dict[dt.date, tuple[int, str]]:
+    """The newest release of each date that is not withdrawn, with its status. In: `releases` of one indicator."""
     withdrawn = set(known.loc[known["status"] == "withdrawn", ["date", "release"]].itertuples(index=False, name=None))
     newest: dict[dt.date, tuple[int, str]] = {}
     for date, release, status in known[["date", "release", "status"]].itertuples(index=False, name=None):
@@ -118,8 +120,8 @@ def _standing(known: pd.DataFrame) -> dict[dt.date, tuple[int, str]]:
     return newest
 
 
-def _nothing_served(indicator: str, first: dt.date, last: dt.date, as_of: dt.datetime | None, have: list) -> str:
-    asked = str(first) if first == last else f"{first} to {last}"
+def _nothing_served(indicator: str, dates: tuple[dt.date, ...], as_of: dt.datetime | None, have: list[dt.date]) -> str:
+    asked = spans(dates)
     when = f" as of {as_of.astimezone(LOCAL):%Y-%m-%d %H:%M} (Asia/Shanghai)" if as_of else ""
     there = (
         f"there are releases of {spans(have)}"

@@ -6,20 +6,18 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
+import xlsxwriter
 
 from popflow.publish.headings import HEADINGS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
-HEAD_FONT, HEAD_FILL = Font(bold=True, color="FFFFFF"), PatternFill("solid", fgColor="1F4E79")
-REST_FONT = Font(italic=True, color="595959")
-WRAPPED = Alignment(wrap_text=True, vertical="top")
+HEAD = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#1F4E79", "text_wrap": True, "valign": "vcenter"}
+REST = {"italic": True, "font_color": "#595959"}
+WRAPPED = {"text_wrap": True, "valign": "top"}
 LEADING = [
     "kind",
     "date",
@@ -37,7 +35,8 @@ LEADING = [
     "dates_released",
     "dates_not_served",
 ]
-FROZEN_BELOW = "E2"
+FROZEN = (1, 4)  # the first row and the first four columns
+UNITS_ZH = {"persons": "人", "person-trips": "人次", "person-blocks": "人（各期之和）"}
 READING = [
     (
         "没有单独列出的地区是“未公布”，不是零。人数过少的组合并为“其余”（rest）行，其名称写明所属上级。",
@@ -58,38 +57,54 @@ READING = [
 
 def write_workbook(frame: pd.DataFrame, path: Path) -> None:
     """Write an answer (see Reader.outflow) with its notices; codes stay text, figures stay numbers."""
-    book = Workbook(write_only=True)
-    _data_sheet(book, frame)
-    _reading_sheet(book, frame)
-    book.save(path)
+    settings = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(path, settings) as book:
+        _data_sheet(book, frame)
+        _reading_sheet(book, frame)
 
 
-def _data_sheet(book: Workbook, frame: pd.DataFrame) -> None:
+def _data_sheet(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:
     columns = [name for name in LEADING if name in frame]
     columns += [name for name in frame.columns if name not in columns and name in HEADINGS]
-    sheet = book.create_sheet("数据 Data")
-    sheet.freeze_panes = FROZEN_BELOW
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{len(frame) + 1}"
-    sheet.sheet_properties.pageSetUpPr = _fit_to_width()
-    sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0
-    sheet.print_title_rows = "1:1"
-    for number, name in enumerate(columns, start=1):
-        sheet.column_dimensions[get_column_letter(number)].width = HEADINGS[name].width
-    sheet.row_dimensions[1].height = 32
-    sheet.append([_head(sheet, f"{HEADINGS[name].zh}\n{HEADINGS[name].en}") for name in columns])
-    formats = [HEADINGS[name].number_format for name in columns]
-    for row in frame[columns].itertuples(index=False, name=None):
-        sheet.append([_cell(sheet, value, form, row[0] != "shown") for value, form in zip(row, formats, strict=True)])
+    sheet = book.add_worksheet("数据 Data")
+    sheet.freeze_panes(*FROZEN)
+    sheet.autofilter(0, 0, len(frame), len(columns) - 1)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+    sheet.set_row(0, 32)
+    head = book.add_format(HEAD)
+    of_rest = (frame["kind"] != "shown").to_numpy()
+    for number, name in enumerate(columns):
+        heading = HEADINGS[name]
+        sheet.set_column(number, number, heading.width)
+        sheet.write_string(0, number, f"{heading.zh}\n{heading.en}", head)
+        own = {} if heading.number_format == "General" else {"num_format": heading.number_format}
+        _write_column(sheet, number, frame[name].tolist(), of_rest, book.add_format(own), book.add_format(own | REST))
 
 
-def _reading_sheet(book: Workbook, frame: pd.DataFrame) -> None:
-    sheet = book.create_sheet("说明 How to read")
-    for letter, width in zip("ABC", (26, 62, 74), strict=True):
-        sheet.column_dimensions[letter].width = width
-    sheet.freeze_panes = "A2"
-    sheet.append([_head(sheet, text) for text in ("项目 Item", "中文", "English")])
-    for item, zh, en in [*_summary_lines(frame), *_notice_lines(frame), *_reading_lines(), *_column_lines(frame)]:
-        sheet.append([_wrapped(sheet, text) for text in (item, zh, en)])
+def _write_column(sheet: Worksheet, number: int, values: list[Any], of_rest: Any, own: Format, rest: Format) -> None:
+    first = next((value for value in values if value is not None), "")
+    number_like = isinstance(first, int | float)
+    write = sheet.write_number if number_like else sheet.write_datetime if isinstance(first, dt.date) else None
+    for row, (value, is_rest) in enumerate(zip(values, of_rest, strict=True), start=1):
+        form = rest if is_rest else own
+        if write is None:
+            sheet.write_string(row, number, str(value), form)
+        else:
+            write(row, number, value, form)
+
+
+def _reading_sheet(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:
+    sheet = book.add_worksheet("说明 How to read")
+    head, wrapped = book.add_format(HEAD), book.add_format(WRAPPED)
+    for number, width in enumerate((26, 62, 74)):
+        sheet.set_column(number, number, width)
+    sheet.freeze_panes(1, 0)
+    sheet.write_row(0, 0, ("项目 Item", "中文", "English"), head)
+    lines = [*_summary_lines(frame), *_notice_lines(frame), *_reading_lines(), *_column_lines(frame)]
+    for row, line in enumerate(lines, start=1):
+        sheet.write_row(row, 0, line, wrapped)
 
 
 def _summary_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -98,7 +113,7 @@ def _summary_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
         return []
     low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
     exact = low == high
-    unit_zh = "人" if summary["unit"] == "persons" else "人次"
+    unit_zh = UNITS_ZH[summary["unit"]]
     figure_zh = f"{low} {unit_zh}" if exact else f"至少 {low}，至多 {high} {unit_zh}"
     figure_en = f"{low} {summary['unit']}" if exact else f"at least {low}, at most {high} {summary['unit']}"
     dates = f"{summary['dates_released']} / {summary['dates_asked']}"
@@ -123,30 +138,3 @@ def _reading_lines() -> list[tuple[str, str, str]]:
 def _column_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     known = [(name, HEADINGS[name]) for name in frame.columns if name in HEADINGS]
     return [(f"{h.zh} {h.en}", f"{h.meaning_zh}（{name}）", f"{h.meaning_en} ({name})") for name, h in known]
-
-
-def _head(sheet: WriteOnlyWorksheet, text: str) -> WriteOnlyCell:
-    cell = WriteOnlyCell(sheet, text)
-    cell.font, cell.fill, cell.alignment = HEAD_FONT, HEAD_FILL, Alignment(wrap_text=True, vertical="center")
-    return cell
-
-
-def _cell(sheet: WriteOnlyWorksheet, value: Any, number_format: str, is_rest: bool) -> WriteOnlyCell:
-    cell = WriteOnlyCell(sheet, value)
-    if number_format != "General":
-        cell.number_format = number_format
-    if is_rest:
-        cell.font = REST_FONT
-    return cell
-
-
-def _wrapped(sheet: WriteOnlyWorksheet, text: str) -> WriteOnlyCell:
-    cell = WriteOnlyCell(sheet, text)
-    cell.alignment = WRAPPED
-    return cell
-
-
-def _fit_to_width() -> Any:
-    from openpyxl.worksheet.properties import PageSetupProperties
-
-    return PageSetupProperties(fitToPage=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from popflow.errors import Held
+from popflow.errors import Held, PopflowError
 from popflow.geography.counties import county_table
 from popflow.quality.activity import activity
 from popflow.quality.coverage import Coverage, coverage
@@ -29,24 +29,35 @@ def after_intake(
     allowed: tuple[str, ...] = (),
     reason: str | None = None,
 ) -> Coverage:
-    """Write the date's `activity`, and let the night go on with the MNOs that it may go on with.
+    """Let the night go on with the MNOs that it may go on with, and then write the date's `activity`.
 
-    Raises Held where an MNO is missing or thin that is not allowed to be, PopflowError where the gate `intake` fails.
+    Raises Held where an MNO is missing or thin that is not allowed to be, PopflowError where the gate `intake` fails;
+    the date has no `activity` then, so that no norm is made of it and no later stage runs.
     """
     landed = _landed(lake, date, mnos)
     there = [mno for mno, is_there in landed.items() if is_there]
     if not there:
         raise Held(f"{date} is held back: no delivery of any MNO; it is tried again when deliveries come")
-    lake.replace("activity", activity(lake.read("presence", event_date=date), date), date=date)
-    past = _activity(lake, date)
-    found = coverage(mnos, landed, past, date, allowed, reason)
+    tonight = activity(lake.read("presence", event_date=date, mno=list(mnos)), date).toArrow()
+    known = pd.concat([_activity_before(lake, date), tonight.to_pandas(date_as_object=True)], ignore_index=True)
+    found = coverage(mnos, landed, known, date, allowed, reason)
     deliveries = lake.read_pandas("deliveries")
     lately = deliveries[deliveries["delivery_date"] >= date - dt.timedelta(days=NIGHTS)]
-    tonight = sorted(set(lately.loc[lately["delivery_date"] == date, "delivery_id"]))
-    tallies = lake.read_pandas("tallies", delivery_id=tonight)
-    figures = intake_figures(tallies, lately, past, date, found.mnos)
+    delivered = sorted(set(lately.loc[lately["delivery_date"] == date, "delivery_id"]))
+    tallies = lake.read_pandas("tallies", delivery_id=delivered)
+    figures = intake_figures(tallies, lately, known, date, found.mnos)
     Gates.of(lake, date, run_id).check("intake", figures).enforce()
+    lake.replace("activity", tonight, date=date)
     return found
+
+
+def refuse_unchecked(lake: Lake, date: dt.date, mnos: tuple[str, ...]) -> None:
+    """Raise PopflowError unless `after_intake` has let a night of these MNOs go on."""
+    known = lake.read_pandas("activity", ["mno"], date=date) if lake.exists("activity") else pd.DataFrame({"mno": []})
+    if unchecked := sorted(set(mnos) - set(known["mno"])):
+        raise PopflowError(
+            f"{date}: the coverage of {', '.join(unchecked)} has not passed its gate; run that stage first"
+        )
 
 
 def after_flows(lake: Lake, date: dt.date, run_id: str) -> list[GateVerdict]:
@@ -77,9 +88,10 @@ def _landed(lake: Lake, date: dt.date, mnos: tuple[str, ...]) -> dict[str, bool]
     return {mno: mno in there for mno in mnos}
 
 
-def _activity(lake: Lake, date: dt.date) -> pd.DataFrame:
-    nights = [date - dt.timedelta(days=back) for back in range(NIGHTS + 1)]
-    return lake.read_pandas("activity", date=nights)
+def _activity_before(lake: Lake, date: dt.date) -> pd.DataFrame:
+    if not lake.exists("activity"):
+        return lake.frame("activity", []).to_pandas(date_as_object=True)
+    return lake.read_pandas("activity", date=[date - dt.timedelta(days=back) for back in range(1, NIGHTS + 1)])
 
 
 def _counties(lake: Lake) -> pd.DataFrame:

@@ -49,9 +49,10 @@ def rendered(facts: dict[str, Any], counties: gpd.GeoDataFrame) -> str:
     parts = {
         "title": html.escape(f"{facts['title']['zh']} · {facts['title']['en']}"),
         "heading": both(facts["title"]),
+        "caption": both(sentences.caption(facts)),
         "headline": both(sentences.headline(facts)),
         "notices": "".join(f"<li>{both(notice)}</li>" for notice in _notices(facts)),
-        "not_shown": "".join(f"<li>{both(text)}</li>" for text in sentences.NOT_SHOWN),
+        "not_shown": "".join(f"<li>{both(text)}</li>" for text in sentences.not_shown(**facts["rules"])),
         "definitions": "".join(f"<dt>{both(term)}</dt><dd>{both(text)}</dd>" for term, text in sentences.DEFINITIONS),
         "made": html.escape(f"popflow {facts['version']} · {facts['made']}"),
         "data": _json(facts | {"shapes": _shapes(facts, counties)}),

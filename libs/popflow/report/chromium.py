@@ -17,7 +17,7 @@ OPTIONS = (
     "--disable-background-networking --disable-component-update --disable-sync --virtual-time-budget=5000"
 )
 TIMEOUT_SECONDS = 180
-CHARTS = {"map": (1200, 1000), "ranking": (900, 720), "daily": (900, 480)}
+CHARTS = {"map": (1200, 960), "ranking": (900, 720), "daily": (900, 480)}
 
 
 def chromium() -> str:

@@ -43,6 +43,7 @@ def gather(
         "series": series,
         "places": _places(reader, asked),
         "quality": _quality(reader, reader.served(asked)),
+        "rules": {"k": reader.lake.contracts.disclosure.k, "floor": reader.lake.contracts.disclosure.floor},
         "mark": asked.area.code,
         "made": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC",
         "version": __version__,
@@ -136,6 +137,8 @@ def _provinces(question: Question, flows: pd.DataFrame, serving: Served, reader:
 
 def _places(reader: Reader, asked: Question) -> dict[str, list[Any]]:
     """county code -> [zh, en, prefecture zh, prefecture en, province zh, province en, residents or null]."""
+    import pandas as pd
+
     counties = reader.counties
     if asked.destination is not None:
         counties = counties[counties[f"{asked.destination.level}_code"] == asked.destination.code]
@@ -145,7 +148,7 @@ def _places(reader: Reader, asked: Question) -> dict[str, list[Any]]:
         codes = {"county": county, "prefecture": prefecture, "province": province}
         known = [reader.places.get(level, code) for level, code in codes.items()]
         texts = [text for place in known if place for text in (place.name_zh, place.name_en)]
-        found[county] = [*texts, None if residents is None or residents != residents else int(residents)]
+        found[county] = [*texts, None if pd.isna(residents) else int(residents)]
     return found
 
 

@@ -19,7 +19,7 @@ from popflow.publish.reader import Question, Reader
 from popflow.publish.served import ONE_DAY, day
 from popflow.publish.shapes import joined
 from popflow.publish.tables_out import save
-from popflow.report import maps
+from popflow.report import chromium, maps
 from popflow.report.briefing import rendered
 from popflow.report.facts import gather
 
@@ -37,11 +37,13 @@ def packages(
     days: int = DAYS,
     only: list[str] | None = None,
     on_progress: Progress | None = None,
+    pictures_in: str | None = None,
 ) -> list[Path]:
     """Write one folder per receiving province: arrivals from Wuhan and Hubei in the `days` up to and with the date.
 
     Each holds <province>.html, one <province>-from-<area>.xlsx per source area, and <province>.gpkg, a layer per area.
-    only: provinces by name or code, all where None. A folder appears whole or not at all. Returns the folders.
+    only: provinces by name or code, all where None. pictures_in: a language (zh, en) in which there is also a PNG of
+    each chart and a PDF page, by Chromium; none where None. A folder appears whole or not at all. Returns the folders.
     Raises PopflowError as `Reader.outflow` does, before anything is written.
     """
     reader = lake if isinstance(lake, Reader) else Reader(lake)
@@ -53,7 +55,7 @@ def packages(
     counties = maps.simplified(reader.county_polygons())
     written = []
     for number, place in enumerate(wanted, start=1):
-        written.append(_package(reader, place, before, days, root, counties))
+        written.append(_package(reader, place, before, days, root, counties, pictures_in))
         if on_progress:
             on_progress(number, len(wanted), place.name_en)
     return written
@@ -72,7 +74,15 @@ def _areas(reader: Reader) -> list[str]:
     return sorted(areas, key=lambda name: (areas[name].level == "province", name))
 
 
-def _package(reader: Reader, place: Place, before: dt.date, days: int, root: Path, counties: gpd.GeoDataFrame) -> Path:
+def _package(
+    reader: Reader,
+    place: Place,
+    before: dt.date,
+    days: int,
+    root: Path,
+    counties: gpd.GeoDataFrame,
+    pictures_in: str | None,
+) -> Path:
     """The folder of one province, made beside its place and moved into it."""
     name = f"{place.code}-{re.sub(r'[^a-z0-9]+', '-', plain(place.name_en)).strip('-') or place.code}"
     folder = root / name
@@ -81,7 +91,11 @@ def _package(reader: Reader, place: Place, before: dt.date, days: int, root: Pat
     try:
         first = questions[0].area.name
         page = rendered(gather(reader, first, before, days, place.code), counties)
-        (unfinished / f"{name}.html").write_text(page, encoding="utf-8")
+        written = unfinished / f"{name}.html"
+        written.write_text(page, encoding="utf-8")
+        if pictures_in:
+            chromium.pictures(written, unfinished, pictures_in)
+            chromium.pdf(written, written.with_suffix(".pdf"), pictures_in)
         for question in questions:
             _tables(reader, question, unfinished, name, counties)
         unfinished.chmod(0o755)

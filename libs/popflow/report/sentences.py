@@ -49,10 +49,10 @@ DEFINITIONS: list[tuple[Both, Both]] = [
 ]
 NOT_SHOWN: list[Both] = [
     {
-        "zh": "少于 20 人的组合，以及可能使某一运营商推算出不足 10 人的组合，均不公布；它们合并为“其余”行，"
+        "zh": "少于 {k} 人的组合，以及可能使某一运营商推算出不足 {floor} 人的组合，均不公布；它们合并为“其余”行，"
         "因此总数不丢失。",
-        "en": "Groups of fewer than 20 persons are never shown, nor those from which one operator could work out a "
-        "group of fewer than 10. They are kept together in rest rows, so that nothing is lost from the totals.",
+        "en": "Groups of fewer than {k} persons are never shown, nor those from which one operator could work out a "
+        "group of fewer than {floor}. They are kept together in rest rows, so that nothing is lost from the totals.",
     },
     {
         "zh": "为避免相减推算，少数较大的组合也会并入“其余”。",
@@ -65,9 +65,23 @@ NOT_SHOWN: list[Both] = [
 ]
 
 
+def not_shown(k: int, floor: int) -> list[Both]:
+    """What is not shown, and why; k and floor are those of the contract disclosure.yaml."""
+    return [{lang: text.format(k=k, floor=floor) for lang, text in both.items()} for both in NOT_SHOWN]
+
+
 def headline(facts: dict[str, Any]) -> Both:
     """The figure in a sentence."""
     return _arrivals(facts) if facts["destination"] else _outflow(facts)
+
+
+def caption(facts: dict[str, Any]) -> Both:
+    """What a picture says of itself where it stands alone."""
+    first, last, made = facts["first"], facts["last"], f"popflow {facts['version']}"
+    return {
+        "zh": f"{facts['title']['zh']} · {first} 至 {last} · 未公布不等于零 · {made}",
+        "en": f"{facts['title']['en']} · {first} to {last} · not shown is not zero · {made}",
+    }
 
 
 def figure(summary: dict[str, Any]) -> Both:

@@ -104,7 +104,7 @@ def curve_on(date: dt.date) -> float:
 
 def wuhan_destinations(places: Places) -> Floats:
     """Persons who left Wuhan on 1-24 January 2020 by prefecture (P): Jia's figures, assumed where there is none."""
-    persons = _jia_persons(places)
+    persons = jia_figures(places)
     known = ~np.isnan(persons)
     rate = persons / places.prefecture_population
     typical = float(np.median(rate[known]))
@@ -116,8 +116,8 @@ def wuhan_destinations(places: Places) -> Floats:
     return persons
 
 
-def _jia_persons(places: Places) -> Floats:
-    """Jia's figures by prefecture; nan where there is none."""
+def jia_figures(places: Places) -> Floats:
+    """Jia's figures by prefecture (P); nan where there is none."""
     persons = np.full(len(places.prefecture_codes), np.nan)
     for row in _shipped("jia_wuhan_outflow_296.csv"):
         wanted = JIA_CODES.get(row["city_code"], [row["city_code"]])

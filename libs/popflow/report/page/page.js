@@ -11,7 +11,7 @@ const T = {
     and: " 之间", days: "公布天数", per: "每万名居民", rank: "名次", name: "目的地", prefecture: "地级市", province: "省份", share: "占比 %",
     showAll: "显示全部", showLess: "只显示前 50 行", rows: "行", less: "不足", rankTitle: { prefecture: "地级市排名", county: "区县排名" },
     rest: "其余（未单独公布）", missing: "未发布", withdrawn: "已撤回", empty: "人数过少", date: "日期", release: "发布号", mnos: "运营商",
-    county: "按区县可见 %", pair: "区县对可见 %", reason: "说明", at: "发布时间", from: "自", unit: { persons: "人", "person-trips": "人次" },
+    county: "按区县可见 %", pair: "区县对可见 %", reason: "说明", at: "发布时间", from: "自", said: { mobile: "移动", unicom: "联通", telecom: "电信", "first release": "首次发布" }, unit: { persons: "人", "person-trips": "人次" },
     hides: (n, s, u) => `${s}%（${n} ${u}）在“其余”行中，未按区县单独公布。` },
   en: { china: "China", hubei: "Hubei", place: F.destination && F.destination.en, persons: "Persons", rate: "Per 10,000 residents", in: "Zoom in",
     out: "Zoom out", not: "not shown (not zero)", inner: "inside the area: no outflow", land: "no data", to: "To", atLeast: "At least",
@@ -19,7 +19,7 @@ const T = {
     prefecture: "Prefecture", province: "Province", share: "Share %", showAll: "Show all", showLess: "Show the first 50", rows: "rows",
     less: "below", rankTitle: { prefecture: "Prefectures ranked", county: "Counties ranked" }, rest: "Rest (not shown singly)",
     missing: "no release", withdrawn: "withdrawn", empty: "too few persons", date: "Date", release: "Release", mnos: "Operators",
-    county: "Shown by county %", pair: "Shown county to county %", reason: "Remark", at: "Released", from: "From",
+    county: "Shown by county %", pair: "Shown county to county %", reason: "Remark", at: "Released", from: "From", said: {},
     unit: { persons: "persons", "person-trips": "person-trips" },
     hides: (n, s, u) => `${s} % (${n} ${u}) are in rest rows and not shown by county.` },
 };
@@ -121,11 +121,11 @@ function drawBars() {
   if (rest) items.push(["", t("rest"), rest, (100 * rest) / total, "rest"]);
   const most = Math.max(...items.map((i) => i[2]), 1);
   $("ranking-title").textContent = t("rankTitle")[ranking.level];
-  $("bars").innerHTML = items.map(([rank, name, n, share, kind]) => { const w = Math.max((100 * n) / most, 0.5); return `<li class="${kind}"><span class="rank">${rank}</span><span>${escapeText(name)}</span><span class="track"><b style="width:${w}%"></b><em class="${w > 60 && !kind ? "in" : ""}" style="${w > 60 ? "" : `left:calc(${w}% + 6px)`}">${num(n)} · ${Number(share).toFixed(1)} %</em></span></li>`; }).join("");
+  $("bars").innerHTML = items.map(([rank, name, n, share, kind]) => { const w = `calc((100% - 10em) * ${Math.max(n / most, 0.005).toFixed(4)})`; return `<li class="${kind}"><span class="rank">${rank}</span><span>${escapeText(name)}</span><span class="track"><b style="width:${w}"></b><em style="left:calc(${w} + 6px)">${num(n)} · ${Number(share).toFixed(1)} %</em></span></li>`; }).join("");
 }
 
 function drawCurve() {
-  const W = 560, H = 240, L = 62, R = 12, B = 34, top = 12;
+  const W = 560, H = 240, L = 74, R = 12, B = 34, top = 12;
   const all = F.series.map((s) => s.daily), days = series().daily;
   const most = Math.max(...all.flat().map((d) => d.low || 0), 1);
   const e = 10 ** Math.floor(Math.log10(most)), tick = [0.2, 0.25, 0.5, 1, 2, 5].map((m) => m * e).find((v) => most / v <= 5);
@@ -175,9 +175,11 @@ function drawTable() {
 }
 function drawQuality() {
   const names = ["date", "release", "mnos", "persons", "county", "pair", "reason", "at"];
-  $("quality-head").innerHTML = names.map((n) => `<th scope="col">${t(n)}</th>`).join("");
+  const kind = (n) => (["release", "persons", "county", "pair"].includes(n) ? "n" : "");
+  $("quality-head").innerHTML = names.map((n) => `<th scope="col" class="${kind(n)}">${t(n)}</th>`).join("");
+  const said = (n, v) => (n === "persons" ? num(v) : n === "mnos" ? v.split(", ").map((m) => t("said")[m] || m).join(local("、", ", ")) : t("said")[v] || v);
   const why = Object.fromEntries(series().daily.map((d) => [d.date, d.why]));
-  $("quality-body").innerHTML = F.quality.map((q) => `<tr>${names.map((n) => `<td>${q.release === null && n === "release" ? t(why[q.date] || "missing") : q[n] === undefined || q[n] === null ? "–" : escapeText(n === "persons" ? num(q[n]) : q[n])}</td>`).join("")}</tr>`).join("");
+  $("quality-body").innerHTML = F.quality.map((q) => `<tr>${names.map((n) => `<td class="${kind(n)}">${q.release === null && n === "release" ? t(why[q.date] || "missing") : q[n] === undefined || q[n] === null ? "–" : escapeText(said(n, q[n]))}</td>`).join("")}</tr>`).join("");
   const s = series().summary;
   $("share").textContent = t("hides")(num(s.persons_in_rests), s.rest_share_percent, unit());
 }
@@ -216,7 +218,7 @@ function listen() {
   for (const [name, act] of [["pointermove", point], ["focusin", point], ["focusout", leave], ["pointerleave", leave]]) $("curve").addEventListener(name, act);
 }
 if (wish.has("onepage")) document.documentElement.classList.add("onepage");
-if (wish.has("only")) { document.documentElement.classList.add("only"); const wanted = $(wish.get("only")); if (wanted) wanted.classList.add("wanted"); }
+if (wish.has("only")) { document.documentElement.classList.add("only"); const wanted = $(wish.get("only")); if (wanted) { wanted.classList.add("wanted"); $("caption").hidden = false; } }
 if (F.shapes.frames[wish.get("frame")]) state.frame = wish.get("frame");
 drawMap(); listen(); setFrame(F.shapes.frames[state.frame]); draw();
 document.documentElement.dataset.ready = "1";

@@ -1,0 +1,12 @@
+"""Whether all MNOs of a date are there and as active as they use to be; holds the date back where not.
+
+spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/coverage.py --date 2020-01-22 --landing LANDING --lake LAKE
+"""
+
+from popflow.cli.job import submit
+from popflow.pipeline import COVERAGE
+
+READS, WRITES = COVERAGE.reads, COVERAGE.writes
+
+if __name__ == "__main__":
+    submit(COVERAGE)

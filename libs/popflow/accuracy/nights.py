@@ -1,0 +1,85 @@
+"""The nights of a simulated nation, unprotected: through the whole pipeline, or the short way."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import pandas as pd
+
+from popflow.accuracy.scores import Figures
+from popflow.accuracy.short_way import ShortWay
+from popflow.contracts import Contracts
+from popflow.intake.keys import KEY_BYTES
+from popflow.lake import Lake
+from popflow.pipeline import Night, find_flows, find_persons, take_in
+from popflow.reference import load_reference
+
+Way = Literal["short", "night"]
+Say = Callable[[str], None]
+FLOW = ["date", "origin_county", "destination_county", "persons"]
+POPULATION = ["date", "county_code", "persons"]
+NO_SECRET = bytes(range(KEY_BYTES))  # simulated persons need none, and the same key breaks every tie in the same way
+
+
+def measured(nation: Path, dates: list[dt.date], work: Path, way: Way, known: Contracts, say: Say) -> Figures:
+    """Flows and day ends of a simulated nation, night after night, each with the deliveries that it has.
+
+    nation: the folder of a simulation; work: an empty folder for what the nights write. way: night (intake, persons and
+    flows of the pipeline, by Spark, on a lake below work) or short (the same without Spark).
+    """
+    nights = _whole_way if way == "night" else _short_way
+    flows, population = zip(*nights(nation, dates, work, known, say), strict=True)
+    return Figures(pd.concat(flows, ignore_index=True), pd.concat(population, ignore_index=True))
+
+
+def truth(nation: Path) -> Figures:
+    """What the simulation says is true."""
+    flows, population = (pd.read_parquet(nation / "truth" / name) for name in ("flows", "population"))
+    return Figures(flows[FLOW], population.rename(columns={"county": "county_code"})[POPULATION])
+
+
+def _whole_way(
+    nation: Path, dates: list[dt.date], work: Path, known: Contracts, say: Say
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    lake = Lake(work / "lake", known)
+    _key_file(Path(lake.zone("restricted")) / "_keys" / "person.key")
+    for kind in ("cells", "subscribers"):
+        load_reference(lake, kind, nation / "reference" / f"{kind}.parquet", as_of=dates[0])
+    for date in dates:
+        say(f"night of {date}")
+        night = Night(date, str(nation / "landing"), tuple(known.mno_bits()))
+        for stage in (take_in, find_persons, find_flows):
+            stage(lake, night)
+        flows = lake.read("flows_exact", date=date).select(*FLOW).toPandas()
+        day_ends = lake.read("person_state", as_of=date).groupBy("day_end_county").count().toPandas()
+        yield flows, day_ends.set_axis(["county_code", "persons"], axis=1).assign(date=date)[POPULATION]
+
+
+def _short_way(
+    nation: Path, dates: list[dt.date], work: Path, known: Contracts, say: Say
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    nights = ShortWay(nation, work, known, _key_file(work / "person.key"))
+    for date in dates:
+        say(f"night of {date}")
+        state = nights.state(date)
+        moved = state.filter("origin_county IS NOT NULL")
+        cell = "origin_county, day_end_county AS destination_county, count(*) AS persons"
+        flows = _frame(moved, cell, "origin_county, day_end_county").assign(date=date)[FLOW]
+        day_ends = _frame(state, "day_end_county AS county_code, count(*) AS persons", "day_end_county")
+        yield flows, day_ends.assign(date=date)[POPULATION]
+
+
+def _frame(state: duckdb.DuckDBPyRelation, expressions: str, by: str) -> pd.DataFrame:
+    return state.aggregate(expressions, by).df()
+
+
+def _key_file(path: Path) -> Path:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(NO_SECRET)
+    return path

@@ -1,0 +1,98 @@
+"""What people see of the accuracy: a table of the figures that are promised, and a chart of what each trouble costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+from popflow.accuracy.runs import ALL, NONE, Asked
+from popflow.synthetic.troubles import Troubles
+
+# What is promised with every trouble on: quantity, level, figure, limit.
+PROMISES = [
+    ("outflow", "prefecture", "wmape", 0.02),
+    ("outflow, large cells", "county", "wmape", 0.05),
+    ("outflow", "county", "bias", 0.01),
+    ("population", "county", "wmape", 0.01),
+]
+IN_WORDS = {"outflow": "Wuhan's outflow", "outflow, large cells": "Wuhan's outflow, cells of 200 movers and more",
+            "flows": "All flows", "population": "Day-end population"}  # fmt: skip
+CHARTED = [("outflow", "prefecture"), ("outflow", "county"), ("flows", "prefecture"), ("population", "county")]
+
+
+def promises(spreads: pd.DataFrame) -> pd.DataFrame:
+    """One row per promise: its figure with every trouble on, mean and worst over the seeds, and whether it is kept."""
+    rows = []
+    for quantity, level, figure, limit in PROMISES:
+        found = _one(spreads, quantity, level).query("trouble == @ALL")
+        for one in found.to_dict("records"):
+            worst = max(abs(one[f"{figure}_min"]), abs(one[f"{figure}_max"]))
+            kept = "no cell is so large" if not one["cells"] else "yes" if worst <= limit else "no"
+            rows.append({"what": f"{IN_WORDS[quantity]} by {level}", "figure": figure, "mean": one[f"{figure}_mean"],
+                         "worst seed": worst, "limit": limit, "kept": kept, "cells": round(one["cells"])})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def costs(spreads: pd.DataFrame) -> pd.DataFrame:
+    """One row per trouble: WMAPE in percent, mean over the seeds and their range, of the quantities charted."""
+    table = pd.DataFrame({"trouble": list(dict.fromkeys(spreads["trouble"]))})
+    for quantity, level in CHARTED:
+        found = _one(spreads, quantity, level).set_index("trouble")
+        named = {name: _percent(found.loc[name]) for name in found.index}
+        table[f"{IN_WORDS[quantity]} by {level}"] = table["trouble"].map(named)
+    return table
+
+
+def write(asked: Asked, all_scores: pd.DataFrame, spreads: pd.DataFrame) -> list[Path]:
+    """scores.csv (a row per nation), accuracy.csv (by trouble, with the spread) and accuracy.html (chart, tables)."""
+    files = [asked.out / name for name in ("scores.csv", "accuracy.csv", "accuracy.html")]
+    all_scores.to_csv(files[0], index=False)
+    spreads.to_csv(files[1], index=False)
+    _write_page(asked, spreads, files[2])
+    return files
+
+
+def chart(spreads: pd.DataFrame) -> alt.HConcatChart:
+    """WMAPE by trouble: a point for the mean over the seeds, a line from the best to the worst seed."""
+    return alt.hconcat(*(_panel(_one(spreads, *what), *what) for what in CHARTED))
+
+
+def _panel(rows: pd.DataFrame, quantity: str, level: str) -> alt.LayerChart:
+    order = alt.EncodingSortField("wmape_mean", order="descending")
+    trouble = alt.Y("trouble:N", sort=order, title=None)
+    base = alt.Chart(rows.assign(meaning=rows["trouble"].map(_meaning))).encode(y=trouble)
+    told = ["trouble", "meaning", "wmape_mean", "wmape_min", "wmape_max", "bias_mean", "rank_mean", "cells", "seeds"]
+    line = base.mark_rule().encode(x=alt.X("wmape_min:Q", title="WMAPE", axis=alt.Axis(format=".1%")), x2="wmape_max:Q")
+    point = base.mark_point(filled=True, size=50).encode(x="wmape_mean:Q", tooltip=told)
+    return (line + point).properties(title=f"{IN_WORDS[quantity]} by {level}", width=220)
+
+
+def _write_page(asked: Asked, spreads: pd.DataFrame, file: Path) -> None:
+    chart(spreads).save(file, inline=True)  # the whole of Vega is in the file: no network
+    head = (
+        f"<h1>Unprotected figures beside the truth</h1><p>Simulated nations of {asked.persons:,} persons over "
+        f"{asked.days} dates, seeds {', '.join(map(str, asked.seeds))}. A trouble's name: that one alone; all: every "
+        "one at its rate; none: a feed without any. A cell is of one date. Point: mean; line: best to worst seed.</p>"
+    )
+    tables = "".join(
+        f"<h2>{title}</h2>{frame.to_html(index=False, float_format=lambda x: f'{x:.4f}', border=0)}"
+        for title, frame in (("Promised", promises(spreads)), ("Every figure", spreads))
+        if len(frame)
+    )
+    text = file.read_text(encoding="utf-8")
+    opened, body, rest = text.partition("<body>")
+    file.write_text(f"{opened}{body}{head}{rest.replace('</body>', f'{tables}</body>')}", encoding="utf-8")
+
+
+def _one(spreads: pd.DataFrame, quantity: str, level: str) -> pd.DataFrame:
+    return spreads[(spreads["quantity"] == quantity) & (spreads["level"] == level)]
+
+
+def _percent(row: pd.Series) -> str:
+    return f"{100 * row['wmape_mean']:.2f} % ({100 * row['wmape_min']:.2f}-{100 * row['wmape_max']:.2f})"
+
+
+def _meaning(trouble: str) -> str:
+    return {ALL: "every trouble at its rate", NONE: "no trouble"}.get(trouble) or Troubles.meaning(trouble)

@@ -1,0 +1,61 @@
+"""popflow accuracy: unprotected figures beside the truth of simulated nations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from popflow import contracts
+from popflow.cli.screen import progress, say, show
+from popflow.errors import PopflowError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(accuracy)
+
+
+def accuracy(
+    out: Annotated[Path, typer.Option(help="Folder for tables and chart; what is done there is not done again.")],
+    persons: Annotated[int, typer.Option(min=1000, help="Persons of a nation.")] = 20_000,
+    days: Annotated[int, typer.Option(min=2, help="Dates of a nation; flows from the second on.")] = 3,
+    seeds: Annotated[str, typer.Option(help="A nation for each, so that every figure has a spread.")] = "1,2,3",
+    trouble: Annotated[list[str] | None, typer.Option(help="One alone, all, or none; again for more.")] = None,
+    way: Annotated[str, typer.Option(help="short, or night: the whole pipeline by Spark, the same figures.")] = "short",
+) -> None:
+    """Simulate nations with known truth and say how far the figures before protection are from it.
+
+    Without --trouble: every trouble on, none, and each one alone.
+
+    Example: popflow accuracy --persons 100000 --days 3 --seeds 1,2,3 --trouble all --out accuracy
+    """
+    from popflow.accuracy import report, runs
+
+    chosen = {"troubles": tuple(trouble)} if trouble else {}
+    asked = runs.Asked(out, persons, days, _numbers(seeds), way=_way(way), **chosen)
+    with progress("accuracy") as on_progress:
+        scores = runs.accuracy(asked, contracts.load(), on_progress)
+    spreads = runs.spread(scores)
+    files = report.write(asked, scores, spreads)
+    kept = report.promises(spreads)
+    if len(kept):
+        show(kept, "Promised, with every trouble on")
+    show(report.costs(spreads), "WMAPE: mean over the seeds, and their range")
+    say("written: " + ", ".join(str(file) for file in files))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise PopflowError(f"--seeds {text}: write whole numbers with commas, as 1,2,3") from None
+
+
+def _way(text: str):  # type: ignore[no-untyped-def]
+    from popflow.accuracy.nights import Way
+
+    if text not in get_args(Way):
+        raise PopflowError(f"--way {text}: short or night")
+    return text

@@ -1,0 +1,90 @@
+"""popflow report, packages: the map briefing, and one package for each receiving province; needs no Java."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from popflow.cli.screen import LAKE, progress, say
+from popflow.errors import PopflowError
+
+Lang = Annotated[str, typer.Option(help="Language of pictures and PDF: zh or en; the page holds both.")]
+Days = Annotated[int, typer.Option(min=1, help="So many days.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(report)
+    app.command()(packages)
+
+
+def report(
+    area: Annotated[str, typer.Option(help="Area by name or code: wuhan, hubei, 武汉, 420100 ...")],
+    before: Annotated[str, typer.Option(help="The date after the last one, as 2020-01-23.")],
+    lake: Annotated[str, LAKE],
+    out: Annotated[Path, typer.Option(help="The page, one HTML file that opens offline.")] = Path("briefing.html"),
+    days: Days = 14,
+    destination: Annotated[str | None, typer.Option(help="A receiving province, prefecture or county.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="What was served at that moment, as 2020-02-01T12:00.")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also one page A4 beside it; needs Chromium.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="Also a PNG of each chart beside it; needs Chromium.")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """Write the briefing on who left an area, or with a destination on who arrived there.
+
+    Example: popflow report --area wuhan --before 2020-01-23 --days 14 --out wuhan.html --lake lake
+    """
+    from popflow.report import briefing, chromium
+
+    _refuse_language(lang)
+    if pdf or png:
+        chromium.chromium()
+    with progress("drawing the briefing") as on_progress:
+        written = [briefing(lake, area, before, days, destination, out, as_of)]
+        on_progress("by Chromium")
+        written += chromium.pictures(written[0], out.parent, lang) if png else []
+        written += [chromium.pdf(written[0], out.with_suffix(".pdf"), lang)] if pdf else []
+    for path in written:
+        say(f"written: {path}")
+
+
+def packages(
+    date: Annotated[str, typer.Option(help="The last date, itself included, as 2020-01-22.")],
+    out: Annotated[Path, typer.Option(help="Folder; each province gets a folder in it.")],
+    lake: Annotated[str, LAKE],
+    days: Days = 14,
+    only: Annotated[list[str] | None, typer.Option(help="A province by name or code, again for each; all.")] = None,
+    drawn: Annotated[bool, typer.Option("--pictures/--no-pictures", help="PNG of each chart and a PDF page.")] = True,
+    lang: Lang = "zh",
+) -> None:
+    """Write one package for each receiving province: briefing, Excel, GeoPackage, pictures and PDF.
+
+    Example: popflow packages --date 2020-01-22 --out packages --only hunan --lake lake
+    """
+    from popflow.report import chromium
+    from popflow.report import packages as run
+
+    _refuse_language(lang)
+    if drawn:
+        try:
+            chromium.chromium()
+        except PopflowError as error:
+            raise PopflowError(f"{error}; or give --no-pictures") from None
+    with progress("packages") as on_progress:
+        folders = run(
+            lake,
+            date,
+            out,
+            days,
+            only,
+            lambda n, of, name: on_progress(f"{n} of {of}, {name}"),
+            lang if drawn else None,
+        )
+    say(f"{len(folders)} packages written to {out}")
+
+
+def _refuse_language(lang: str) -> None:
+    if lang not in ("zh", "en"):
+        raise PopflowError(f"no language '{lang}'; there are zh and en")

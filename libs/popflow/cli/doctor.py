@@ -1,0 +1,40 @@
+"""popflow doctor: what is in order on this machine and in a lake, and how to mend what is not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from popflow.cli.screen import say
+from popflow.errors import PopflowError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(doctor)
+
+
+def doctor(
+    lake: Annotated[str | None, typer.Option(envvar="POPFLOW_LAKE", help="A lake to look at too.")] = None,
+    reading: Annotated[
+        bool, typer.Option("--reading", help="Only what pull and report need: no Java, no keys.")
+    ] = False,
+) -> None:
+    """Look at Java, packages, jars, disk, lake, permissions and keys; exit code 1 where something is broken.
+
+    Example: popflow doctor --lake lake
+    """
+    from popflow import contracts
+    from popflow.cli.lake_state import lake_state
+    from popflow.cli.machine import machine
+    from popflow.lake import Lake
+
+    findings = list(machine(reading))
+    if lake:
+        findings += lake_state(Lake(lake, contracts.load()), reading)
+    for one in findings:
+        say(f"{one.state:<7} {one.what}: {one.found}" + (f" -> {one.mend}" if one.mend else ""))
+    broken = [one.what for one in findings if one.state == "broken"]
+    if broken:
+        raise PopflowError(f"{len(broken)} broken: {', '.join(broken)}; the mend of each stands beside it")

@@ -1,0 +1,104 @@
+"""What popflow needs of a lake, each looked at by itself: zones, tables, permissions, key files, the trail's anchor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from popflow.cli.machine import Finding, disk
+from popflow.errors import PopflowError
+from popflow.intake import keys
+from popflow.lake import Lake
+from popflow.operations import encryption, sealed
+from popflow.operations.trail import ANCHOR_VARIABLE
+
+ZONES = ("reference", "restricted", "published", "ops")
+OWNER_ONLY = ("restricted", "ops")
+
+
+def lake_state(lake: Lake, reading_only: bool = False) -> Iterator[Finding]:
+    """The findings on a lake; reading_only: what only those who run nights may see is left out."""
+    if "://" in lake.root:
+        yield Finding("lake", "ok", f"{lake.root}: object storage, its permissions are looked after there")
+    elif not Path(lake.root).is_dir():
+        yield Finding("lake", "broken", f"there is no folder {lake.root}", "popflow demo makes one, or mend --lake")
+        return
+    else:
+        yield disk(Path(lake.root))
+    yield from _tables(lake)
+    if reading_only:
+        return
+    yield from _permissions(lake)
+    yield _person_key(lake)
+    yield from _named_keys()
+    yield _anchor()
+
+
+def _tables(lake: Lake) -> Iterator[Finding]:
+    """Each zone with its tables; a table that this popflow cannot read is broken."""
+    there: dict[str, list[str]] = {zone: [] for zone in ZONES[:3]}
+    for name, contract in lake.contracts.tables.items():
+        if contract.stored_in:
+            continue
+        try:
+            if lake.exists(name):
+                there[contract.zone].append(name)
+        except PopflowError as error:
+            yield Finding(f"table {name}", "broken", str(error), "use the popflow that wrote it, or a newer one")
+    for zone, names in there.items():
+        if names:
+            yield Finding(f"zone {zone}", "ok", f"{lake.zone(zone)}: {', '.join(sorted(names))}")
+        elif zone == "published":
+            yield Finding(f"zone {zone}", "note", "nothing has been published yet", "popflow nightly")
+        else:
+            yield Finding(f"zone {zone}", "note", f"no tables at {lake.zone(zone)}", "not needed for reading")
+
+
+def _permissions(lake: Lake) -> Iterator[Finding]:
+    for zone in OWNER_ONLY:
+        folder = Path(lake.zone(zone))
+        if "://" in lake.zone(zone) or not folder.is_dir():
+            continue
+        what, mend = f"permissions of {zone}", f"chmod -R go-rwx {folder}"
+        mode = folder.stat().st_mode & 0o777
+        if not mode & 0o077:
+            yield Finding(what, "ok", f"{mode:04o}, its owner's alone")
+            continue
+        yield Finding(what, "broken", f"{folder} is open to others ({mode:04o})", mend)
+
+
+def _person_key(lake: Lake) -> Finding:
+    """The key of persons' pseudonyms: looked at, never read and never made."""
+    named, zone = os.environ.get(keys.VARIABLE), lake.zone("restricted")
+    if not named and "://" in zone:
+        return Finding("person key", "broken", f"{keys.VARIABLE} is not set", "name a key file every worker can read")
+    path = Path(named) if named else Path(zone) / "_keys" / "person.key"
+    if not named and not path.exists() and not any(lake.exists(table) for table in keys.KEYED_TABLES):
+        return Finding("person key", "note", f"none yet at {path}", "the first load of a register makes it")
+    return _key("person key", path, keys.KEY_BYTES, "put the key back from its copy, mode 0600")
+
+
+def _named_keys() -> Iterator[Finding]:
+    """Key files that the environment names."""
+    for variable in (encryption.VARIABLE, sealed.VARIABLE):
+        if named := os.environ.get(variable):
+            yield _key(variable, Path(named), None, f"mend {variable}, or chmod 600 the file")
+
+
+def _key(what: str, path: Path, size: int | None, mend: str) -> Finding:
+    if not path.is_file():
+        return Finding(what, "broken", f"no file at {path}", mend)
+    if path.stat().st_mode & 0o077:
+        return Finding(what, "broken", f"{path}: others can read it", f"chmod 600 {path}")
+    if size is not None and path.stat().st_size != size:
+        return Finding(what, "broken", f"{path}: {path.stat().st_size} bytes, a key has {size}", mend)
+    return Finding(what, "ok", f"{path}, its owner's alone")
+
+
+def _anchor() -> Finding:
+    named = os.environ.get(ANCHOR_VARIABLE)
+    if not named:
+        mend = f"set {ANCHOR_VARIABLE} to a file outside the lake"
+        return Finding("trail's anchor", "note", "none: a cut end of the audit trail would not show", mend)
+    return Finding("trail's anchor", "ok", named)

@@ -1,0 +1,58 @@
+"""popflow scenario: January 2020 around Wuhan, night after night, published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from popflow.cli.screen import DATE_HELP, day, progress, say, show
+from popflow.errors import PopflowError
+
+WUHAN_2020 = "wuhan-2020"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(scenario)
+
+
+def scenario(
+    name: Annotated[str, typer.Argument(help=f"There is one: {WUHAN_2020}.")],
+    out: Annotated[Path, typer.Option(help="Folder for simulation and lake; a run that stopped goes on in it.")],
+    scale: Annotated[str, typer.Option(help="1:N, one person for N.")] = "1:1000",
+    first: Annotated[str, typer.Option("--from", help=DATE_HELP)] = "2019-12-31",
+    days: Annotated[int, typer.Option(min=2, help="How many days; 37 reach 5 February 2020.")] = 37,
+    counts: Annotated[bool, typer.Option("--counts", help="Exact flows at full size, drawn without records.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same scenario.")] = 1,
+    stayers: Annotated[int, typer.Option(min=0, help="Persons beyond those whom the movers need.")] = 50_000,
+    all_troubles: Annotated[
+        bool, typer.Option("--all-troubles", help="The hard nation, not an ordinary feed.")
+    ] = False,
+) -> None:
+    """Run the Wuhan 2020 scenario: simulate, all nights, publication; then what went in beside what came out.
+
+    Example: popflow scenario wuhan-2020 --scale 1:1000 --from 2020-01-18 --days 6 --out scenario
+    """
+    from popflow.accuracy.scenario_checks import scenario_checks, wuhans_outflow
+    from popflow.scenario import ScenarioRun, run_scenario
+
+    if name != WUHAN_2020:
+        raise PopflowError(f"no scenario '{name}'; there is {WUHAN_2020}")
+    asked = ScenarioRun(out, 1.0 if counts else _scale(scale), day(first), days, seed, stayers, counts, all_troubles)
+    with progress(name) as on_progress:
+        lake = run_scenario(asked, on_progress)
+    show(scenario_checks(wuhans_outflow(lake)), "What came out beside what the scenario was fed with")
+    say("The scenario is fed with these figures: this shows that they are handed through, and validates nothing.")
+    say(f"Ask on: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --lake {out / 'lake'}")
+
+
+def _scale(text: str) -> float:
+    try:
+        one, _, many = text.rpartition(":")
+        if one in ("", "1") and float(many) >= 1:
+            return float(many)
+    except ValueError:
+        pass
+    raise PopflowError(f"--scale {text}: write 1:N, as 1:50")

@@ -1,0 +1,64 @@
+"""Addresses of files: signed for one grant, one table and one file, and good for minutes.
+
+The clients fetch files without their token, so that the address itself is the permission.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from popflow.operations.owner_only import ops_folder
+
+if TYPE_CHECKING:
+    from popflow.lake import Lake
+
+SECONDS = 600
+KEY_BYTES = 32
+
+
+class Addresses:
+    """Makes and checks addresses below a root such as https://host/delta-sharing/files."""
+
+    def __init__(self, secret: bytes, seconds: int = SECONDS) -> None:
+        self._secret = secret
+        self._seconds = seconds
+
+    @classmethod
+    def of(cls, lake: Lake, seconds: int = SECONDS) -> Addresses:
+        """With the key of the lake, made at first use: ops/share/address.key, its owner's alone."""
+        path = ops_folder(lake, "share") / "address.key"
+        if not path.exists():
+            _make(path)
+        return cls(path.read_bytes(), seconds)
+
+    def of_file(self, root: str, grant_id: str, table: str, path: str) -> str:
+        """The address of a file of a table for a grant."""
+        until = int(time.time()) + self._seconds
+        signature = self._signature(grant_id, table, until, path)
+        return f"{root}/{grant_id}/{table}/{until}/{signature}/{quote(path, safe='/=')}"
+
+    def good(self, grant_id: str, table: str, until: str, signature: str, path: str) -> bool:
+        """Whether these parts are of one address that was made here and has not expired."""
+        if not until.isdigit() or int(until) < time.time():
+            return False
+        return hmac.compare_digest(signature, self._signature(grant_id, table, int(until), path))
+
+    def _signature(self, grant_id: str, table: str, until: int, path: str) -> str:
+        message = "\n".join((grant_id, table, str(until), path))
+        return hmac.digest(self._secret, message.encode(), "sha256").hex()
+
+
+def _make(path: Path) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+    with contextlib.suppress(FileExistsError):  # another process was first: its key holds
+        os.link(draft, path)
+    draft.unlink()

@@ -1,0 +1,87 @@
+"""Grants: tokens kept as hashes, owner-only files, purposes of the contract, one line for what is off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from popflow import contracts
+from popflow.cli import app
+from popflow.cli.share import _refuse_clear_text
+from popflow.errors import PopflowError
+from popflow.lake import Lake
+from popflow.sharing.addresses import Addresses
+from popflow.sharing.grants import Grants
+
+
+@pytest.fixture
+def grants(tmp_path: Path) -> Grants:
+    return Grants(Lake(tmp_path, contracts.load()))
+
+
+def test_the_token_is_nowhere_but_in_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    call = ["share", "grant", "--reader", "hunan-cdc", "--days", "3", "--lake", str(tmp_path / "lake")]
+    outcome = CliRunner().invoke(app, call, catch_exceptions=False)
+    profile = tmp_path / "hunan-cdc.share"
+    token = json.loads(profile.read_text())["bearerToken"]
+    assert len(token) >= 43
+    assert token not in outcome.output
+    kept = "".join(path.read_text() for path in (tmp_path / "lake").rglob("*.json"))
+    assert "hunan-cdc" in kept
+    assert token not in kept
+    assert [oct(path.stat().st_mode & 0o777) for path in (profile, tmp_path / "lake/ops/share/grants.json")] == [
+        "0o600"
+    ] * 2
+
+
+def test_a_token_is_found_and_no_other(grants: Grants):
+    given, token = grants.add("hunan-cdc", "epidemic_prevention", 1)
+    assert grants.of_token(token) == given
+    assert grants.of_token(token[:-1]) is None
+    assert grants.of_token("") is None
+
+
+@pytest.mark.parametrize(
+    ("reader", "purpose", "days", "words"),
+    [
+        ("hunan-cdc", "marketing", 30, "'marketing' is no purpose"),
+        ("Hunan CDC\n", "epidemic_prevention", 30, "small letters"),
+        ("hunan-cdc", "epidemic_prevention", 0, "1 to 366"),
+        ("hunan-cdc", "epidemic_prevention", 367, "1 to 366"),
+    ],
+)
+def test_what_may_not_be_granted_is_refused_in_one_line(
+    grants: Grants, reader: str, purpose: str, days: int, words: str
+):
+    with pytest.raises(PopflowError, match=words):
+        grants.add(reader, purpose, days)
+    assert grants.all() == []
+
+
+def test_revoking_names_those_who_have_access(grants: Grants):
+    grants.add("hunan-cdc", "epidemic_prevention", 1)
+    with pytest.raises(PopflowError, match="there are grants of hunan-cdc"):
+        grants.revoke("hunna-cdc")
+    assert grants.revoke("hunan-cdc") == 1
+    assert [one.state() for one in grants.all()] == ["revoked"]
+
+
+def test_an_address_is_good_for_all_its_parts_alone():
+    addresses = Addresses(b"k" * 32)
+    parts = addresses.of_file("root", "g1", "flows", "date=2020-01-22/a b.parquet").split("/", 5)[1:]
+    good = [*parts[:4], "date=2020-01-22/a b.parquet"]
+    assert addresses.good(*good)
+    for at, other in enumerate(("g2", "releases", str(int(parts[2]) + 1), "0" * 64, "date=2020-01-21/a b.parquet")):
+        assert not addresses.good(*[other if i == at else part for i, part in enumerate(good)])
+    assert not Addresses(b"o" * 32).good(*good)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "share.example.org"])
+def test_tokens_do_not_leave_the_machine_in_clear_text(host: str):
+    with pytest.raises(PopflowError, match="clear text"):
+        _refuse_clear_text(host, None, None)
+    _refuse_clear_text("127.0.0.1", None, None)
