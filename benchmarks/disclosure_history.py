@@ -81,7 +81,10 @@ class History:
         dates = {end - dt.timedelta(days=back) for back in range(BLOCK_DAYS)}
         own = [frame for frame in self.frames if frame["indicator"].iloc[0] == "outflow"]
         by_date = {frame["date"].iloc[0]: frame for frame in own}
-        return [ReleasedDay(date, by_date[date], self._atoms("outflow", date).to_pandas()) for date in sorted(dates)]
+        return [
+            ReleasedDay(date, by_date[date], disclosure.read_exact(self._atoms("outflow", date)))
+            for date in sorted(dates)
+        ]
 
     def keep(self, table: ProtectedTable, figures: dict[str, Any], passed: dict[str, str]) -> None:
         """Add a release."""

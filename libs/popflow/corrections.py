@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
+from popflow.disclosure.blocks import refuse_closed
 from popflow.errors import PopflowError
 from popflow.intake.keys import key_file
 from popflow.intake.presence import presence_of
@@ -66,6 +67,7 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
     if not reason.strip() or not signed_by.strip():
         raise PopflowError("a correction needs --reason and --signed-by: both stand in its release, for good")
     record_releases(lake)
+    refuse_closed(date, released_blocks(lake))
     numbers = [int(row["release"]) for row in releases_of(lake, OUTFLOW, date)]
     _refuse_unless_kept(lake, date, numbers)
     mnos = _mnos_of(lake, date)

@@ -168,7 +168,7 @@ def release(lake: Lake, night: Night) -> Figures:
     """
     if lake.read("person_state", as_of=night.eve).isEmpty():
         return {"first_night": True}
-    released = release_date(lake, night.date, night.mnos, night.run_id)
+    released = release_date(lake, night.date, night.mnos, night.run_id, night.mark)
     figures: Figures = {"said": released.said, "tables": released.tables}
     return figures | ({"table": released.tables[OUTFLOW]} if OUTFLOW in released.tables else {})
 

@@ -24,6 +24,7 @@ from popflow.disclosure import (
     protect_blocks,
     protect_flows,
     protect_stock,
+    read_exact,
 )
 from popflow.errors import PopflowError
 from popflow.geography.cells import covered_counties
@@ -32,7 +33,7 @@ from popflow.movement.definition import CARRY_DAYS, DEFINITION, block_end, block
 from popflow.movement.flows import block_departures
 from popflow.movement.headcounts import MNOs
 from popflow.movement.places import chains, lies_in, nested_groups, prefecture
-from popflow.publish.releases import Run, all_releases, publish, record_releases
+from popflow.publish.releases import FIRST_RELEASE, Run, all_releases, publish, record_releases
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,14 +59,15 @@ class Released:
         return "; ".join([*made, *self.notes])
 
 
-def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str) -> Released:
+def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, reason: str | None = None) -> Released:
     """Protect, audit and publish what a date has not released yet; at a block's end the block and the stock too.
 
+    reason: what the release says of a night that went on without an MNO.
     Raises PopflowError, with nothing published of the indicator at which it stops, where the gate refuses or the
     auditor finds anything.
     """
     record_releases(lake)  # what a run that died between its two commits has left undone
-    run = Run(run_id, input_fingerprint(lake, date), tuple(mnos))
+    run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason or FIRST_RELEASE)
     released = Released()
     if releases_of(lake, OUTFLOW, date):
         released.notes.append(f"{OUTFLOW} of {date} was released before; first write wins")
@@ -113,7 +115,7 @@ def stock_obstacle(lake: Lake, date: dt.date) -> str | None:
 def protected_outflow(lake: Lake, date: dt.date, mnos: Sequence[str]) -> ProtectedTable:
     """The gate's table of a date's outflow, made of `flows_exact`."""
     return protect_flows(
-        lake.read_pandas("flows_exact", date=date),
+        read_exact(lake.read_arrow("flows_exact", date=date)),
         areas=lake.contracts.areas,
         covered_counties=covered_lately(lake)(date),
         released_blocks=released_blocks(lake),
@@ -142,7 +144,7 @@ def protected_stock(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Protected
         for chain, members in nested_groups(lake.contracts.areas).items()
     }
     return protect_stock(
-        lake.read_pandas("stock_exact", date=date),
+        read_exact(lake.read_arrow("stock_exact", date=date)),
         groups=groups,
         covered_counties=covered_lately(lake)(date),
         **_about(lake, date, FIRST, mnos),
@@ -240,7 +242,7 @@ def released_days(
 def rows_and_atoms(lake: Lake, date: dt.date, release: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What a release of a date's outflow published, and the exact cells behind it."""
     name = {"indicator": OUTFLOW, "date": date, "release": release}
-    return lake.read_pandas("flows", **name), lake.read_pandas("atoms", **name)
+    return lake.read_pandas("flows", **name), read_exact(lake.read_arrow("atoms", **name))
 
 
 def released_blocks(lake: Lake) -> list[dt.date]:
