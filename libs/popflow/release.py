@@ -29,7 +29,7 @@ from popflow.disclosure import (
 from popflow.errors import PopflowError
 from popflow.geography.cells import covered_counties
 from popflow.lake import Lake
-from popflow.movement.definition import CARRY_DAYS, DEFINITION, block_end, block_start
+from popflow.movement.definition import BLOCK_ANCHOR, CARRY_DAYS, DEFINITION, block_end, block_start
 from popflow.movement.flows import block_departures
 from popflow.movement.headcounts import MNOs
 from popflow.movement.places import chains, lies_in, nested_groups, prefecture
@@ -75,7 +75,7 @@ def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, re
         table = protected_outflow(lake, date, mnos)
         keep_persons(lake, date, FIRST, departures(lake.read("person_state", as_of=date), lake))
         released.tables[OUTFLOW] = commit(lake, table, run)
-    if date == block_end(date):
+    if date == block_end(date) and date >= BLOCK_ANCHOR:
         _release_block_end(lake, date, run, released)
     return released
 
