@@ -126,5 +126,5 @@ def test_what_one_mno_alone_delivered_late_is_refused(protect, first):
 
 def test_a_release_without_an_mno_cannot_be_mended(protect, first):
     earlier = EarlierRelease(1, first.rows, changes(joined="420102 430102 90"), mnos=["mobile", "unicom"])
-    with pytest.raises(PopflowError, match="differ in telecom.*cannot be mended"):
+    with pytest.raises(PopflowError, match=r"differ in telecom.*cannot be mended"):
         protect(moves(after(FIRST, to_430102=190)), release=2, earlier=[earlier])
