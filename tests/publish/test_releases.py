@@ -10,7 +10,7 @@ import pytest
 from small_lake import COUNTIES, EVERY_DAY, MNOS, exact
 
 from popflow import disclosure
-from popflow.audit import Finding, Verdict, audited_digest
+from popflow.audit import Finding, Verdict, audited_digest, published_version
 from popflow.contracts import Contracts
 from popflow.disclosure import ProtectedTable
 from popflow.errors import PopflowError
@@ -29,8 +29,9 @@ def protected(contracts: Contracts, date: dt.date = DAY, more: int = 0) -> Prote
     return disclosure.protect_flows(exact(date, moves), date=date, release=1, definition="day-end-1", **given)
 
 
-def verdict(table: ProtectedTable, *findings: Finding) -> Verdict:
-    return Verdict(not findings, findings, {}, 0.1, audited_digest(table.rows, table.atoms))
+def verdict(lake: Lake, table: ProtectedTable, *findings: Finding, version: int | None = None) -> Verdict:
+    seen = published_version(lake) if version is None else version
+    return Verdict(not findings, findings, {}, 0.1, audited_digest(table.rows, table.atoms, seen))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def table(contracts: Contracts) -> ProtectedTable:
 def lake(tmp_path_factory: pytest.TempPathFactory, contracts: Contracts, spark, table: ProtectedTable) -> Lake:
     """A lake with one release."""
     lake = Lake(tmp_path_factory.mktemp("releases") / "lake", contracts, spark)
-    assert publish(lake, table, verdict(table), RUN) is True
+    assert publish(lake, table, verdict(lake, table), RUN) is True
     return lake
 
 
@@ -63,25 +64,32 @@ def test_a_release_is_one_commit_with_the_gates_rows_and_its_run(lake: Lake, tab
 
 def test_a_rerun_writes_nothing_twice(lake: Lake, table: ProtectedTable):
     before = commits(lake)
-    assert publish(lake, table, verdict(table), replace(RUN, run_id="run-2")) is False
+    assert publish(lake, table, verdict(lake, table), replace(RUN, run_id="run-2")) is False
     assert (len(lake.read_pandas("flows")), commits(lake)) == (len(table.rows), before)
     assert [row["run_id"] for row in all_releases(lake)] == ["run-1"]
 
 
 def test_the_first_write_wins(lake: Lake, contracts: Contracts, table: ProtectedTable):
     other = protected(contracts, more=300)
-    assert publish(lake, other, verdict(other), RUN) is False
+    assert publish(lake, other, verdict(lake, other), RUN) is False
     assert lake.read_pandas("flows")["persons"].max() == table.rows["persons"].max()
 
 
 REFUSED = {
-    "no verdict": lambda table, other: (table, None),
-    "something that looks like one": lambda table, other: (table, {"ok": True, "digest": verdict(table).digest}),
-    "a bad verdict": lambda table, other: (table, verdict(table, Finding("A1", "here", (), "20 - 15 = 5"))),
-    "a verdict on another table": lambda table, other: (table, verdict(other)),
-    "a verdict on the table as it was": lambda table, other: (other, verdict(table)),
-    "a verdict without a digest": lambda table, other: (table, replace(verdict(table), digest="")),
-    "a frame": lambda table, other: (table.rows, verdict(table)),
+    "no verdict": lambda lake, table, other: (table, None),
+    "something that looks like one": lambda lake, table, other: (
+        table,
+        {"ok": True, "digest": verdict(lake, table).digest},
+    ),
+    "a bad verdict": lambda lake, table, other: (table, verdict(lake, table, Finding("A1", "here", (), "20 - 15 = 5"))),
+    "a verdict on another table": lambda lake, table, other: (table, verdict(lake, other)),
+    "a verdict on the table as it was": lambda lake, table, other: (other, verdict(lake, table)),
+    "a verdict from before something else was published": lambda lake, table, other: (
+        table,
+        verdict(lake, table, version=published_version(lake) - 1),
+    ),
+    "a verdict without a digest": lambda lake, table, other: (table, replace(verdict(lake, table), digest="")),
+    "a frame": lambda lake, table, other: (table.rows, verdict(lake, table)),
 }
 
 
@@ -90,7 +98,7 @@ def test_without_the_auditors_word_on_exactly_it_nothing_is_published(lake: Lake
     table, other = (protected(contracts, DAY + dt.timedelta(days=1), more) for more in (0, 30))
     before = commits(lake)
     with pytest.raises(PopflowError) as refusal:
-        publish(lake, *REFUSED[case](table, other), RUN)
+        publish(lake, *REFUSED[case](lake, table, other), RUN)
     assert commits(lake) == before
     assert "20 - 15" not in str(refusal.value)
     assert next_release(lake, "outflow", DAY + dt.timedelta(days=1)) == 1
@@ -98,12 +106,12 @@ def test_without_the_auditors_word_on_exactly_it_nothing_is_published(lake: Lake
 
 def test_a_table_that_was_changed_underneath_is_not_published(lake: Lake, contracts: Contracts):
     table = protected(contracts, DAY + dt.timedelta(days=1))
-    said, before = verdict(table), commits(lake)
+    said, before = verdict(lake, table), commits(lake)
     object.__setattr__(table, "_rows", table._rows.slice(1))
     with pytest.raises(PopflowError, match="not what the gate made"):
         publish(lake, table, said, RUN)
     object.__setattr__(table, "digest", disclosure.content_digest(table._rows, table._atoms))
-    with pytest.raises(PopflowError, match="on another table than this"):
+    with pytest.raises(PopflowError, match="on another table or history than this"):
         publish(lake, table, said, RUN)  # with the digest changed too, the verdict is stale
     assert commits(lake) == before
 
@@ -113,7 +121,7 @@ def test_an_earlier_date_is_filled_in_later_and_a_run_that_died_in_between_is_me
 ):
     eve = protected(contracts, DAY - dt.timedelta(days=1))
     monkeypatch.setattr(releases, "record_releases", lambda _: 0)
-    assert publish(lake, eve, verdict(eve), RUN) is True  # and dies before its second commit
+    assert publish(lake, eve, verdict(lake, eve), RUN) is True  # and dies before its second commit
     assert [row["date"] for row in all_releases(lake)] == [DAY]
     assert record_releases(lake) == 1
     assert record_releases(lake) == 0

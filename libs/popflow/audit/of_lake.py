@@ -36,6 +36,7 @@ def audit_lake(
     options: as for `audit`. Never raises for what it reads: a history that cannot be read is a verdict that is not ok.
     """
     try:
+        version = published_version(lake)
         rows = lake.read_pandas("flows") if lake.exists("flows") else _nothing(lake, "flows")
         keys = _keys(rows) | (_keys(candidate.rows) | _keys(candidate.atoms) if candidate else set())
         night = {
@@ -56,9 +57,15 @@ def audit_lake(
         rules=lake.contracts.disclosure,
         contract=lake.contracts.table("flows"),
         time_limit_s=limit,
+        history_version=version,
         **night,
         **options,
     )
+
+
+def published_version(lake: Lake) -> int:
+    """How often anything was committed to `flows`: a verdict holds for what was published when it was given."""
+    return len(lake.history("flows"))
 
 
 def _nothing(lake: Lake, name: str) -> pd.DataFrame:
