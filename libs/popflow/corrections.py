@@ -57,6 +57,12 @@ class Persons:
     state: DataFrame
     days: DataFrame | None = None
 
+    def forget(self) -> None:
+        """Let go of what was kept in memory; a later reading of the same tables would be given it, old as it is."""
+        for frame in (self.days, self.state):
+            if frame is not None:
+                frame.unpersist()
+
 
 def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str) -> ProtectedTable:
     """Release a date once more. Raises PopflowError, with nothing published or changed, where that may not be.
@@ -83,8 +89,8 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
         run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason, signed_by)
         publish(lake, table, verdict, run)
     finally:
-        for frame in (now, persons.days, persons.state):
-            _ = frame is None or frame.unpersist()
+        now.unpersist()
+        persons.forget()
     return table
 
 

@@ -40,6 +40,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory, contracts: Contracts, spark) 
     return lake
 
 
+@pytest.mark.slow
 def test_a_block_is_released_when_all_its_days_are_and_then_they_are_closed(lake: Lake, contracts: Contracts):
     first = release_date(lake, END, MNOS, "night")
     assert list(first.tables) == ["outflow", "stock"]

@@ -39,7 +39,9 @@ def lake(tmp_path: Path, contracts: Contracts, spark, monkeypatch) -> Lake:
     lake = Lake(root, contracts, spark)
     _arrive(lake, "in-time", IN_TIME)
     mnos = list(MNOS)
-    _replace_exact(lake, DAY, _computed_anew(lake, DAY, mnos), bits_of(lake, mnos))
+    persons = _computed_anew(lake, DAY, mnos)
+    _replace_exact(lake, DAY, persons, bits_of(lake, mnos))
+    persons.forget()
     return lake
 
 

@@ -60,9 +60,6 @@ def test_a_date_is_corrected_once_many_have_joined_and_never_for_few(lake: Lake)
     total = sum(EVERY_DAY.values())
     refused(lake, "nobody joined or left since release 1: nothing to correct")
 
-    now(lake, persons({("420102", "430102"): 12}, begin=1000))
-    refused(lake, "changed by a group too small to be shown")
-
     now(lake, persons(TO_CHANGSHA, masks=(1, 3, 5), begin=1000))
     refused(lake, "all who joined or left have a SIM at mobile")
 
