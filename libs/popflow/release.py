@@ -59,7 +59,7 @@ class Released:
         return "; ".join([*made, *self.notes])
 
 
-def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, reason: str | None = None) -> Released:
+def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, reason: str = FIRST_RELEASE) -> Released:
     """Protect, audit and publish what a date has not released yet; at a block's end the block and the stock too.
 
     reason: what the release says of a night that went on without an MNO.
@@ -67,7 +67,7 @@ def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, re
     auditor finds anything.
     """
     record_releases(lake)  # what a run that died between its two commits has left undone
-    run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason or FIRST_RELEASE)
+    run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason)
     released = Released()
     if releases_of(lake, OUTFLOW, date):
         released.notes.append(f"{OUTFLOW} of {date} was released before; first write wins")
@@ -241,7 +241,7 @@ def released_days(
 
 def rows_and_atoms(lake: Lake, date: dt.date, release: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What a release of a date's outflow published, and the exact cells behind it."""
-    name = {"indicator": OUTFLOW, "date": date, "release": release}
+    name: dict[str, Any] = {"indicator": OUTFLOW, "date": date, "release": release}
     return lake.read_pandas("flows", **name), read_exact(lake.read_arrow("atoms", **name))
 
 

@@ -39,7 +39,7 @@ def audit_lake(
         version = published_version(lake)
         rows = lake.read_pandas("flows") if lake.exists("flows") else _nothing(lake, "flows")
         keys = _keys(rows) | (_keys(candidate.rows) | _keys(candidate.atoms) if candidate else set())
-        night = {
+        night: dict[str, Any] = {
             "covered": _covered_by_release(keys, covered or _covered(lake)),
             "mnos": _mnos(lake) | {key: tuple(candidate_mnos) for key in (_keys(candidate.atoms) if candidate else ())},
         }
