@@ -20,8 +20,9 @@ from popflow import contracts
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.pipeline import Night, nightly
+from popflow.publish.releases import Run
 from popflow.reference import load_counties, load_reference
-from popflow.release import release_outflow, released_through
+from popflow.release import commit, input_fingerprint, protected_outflow, released_through
 from popflow.synthetic.cells import cell_table, place_cells
 from popflow.synthetic.places import shipped_places
 from popflow.synthetic.scenario import Scenario, counts, wuhan_2020
@@ -138,7 +139,8 @@ def _by_counts(asked: ScenarioRun, lake: Lake, say: Say) -> None:
         lake.replace("flows_exact", lake.frame("flows_exact", flows), date=date)
         lake.replace("deliveries", lake.frame("deliveries", _drawn(flows, date, mnos)), delivery_date=date)
         say(f"date {number} of {asked.days}, {date}: gate, auditor, publication")
-        release_outflow(lake, date, mnos, f"counts-{asked.seed}-{date}")
+        run = Run(f"counts-{asked.seed}-{date}", input_fingerprint(lake, date), mnos)
+        commit(lake, protected_outflow(lake, date, mnos), run)
 
 
 def _load_cells(asked: ScenarioRun, lake: Lake) -> None:
