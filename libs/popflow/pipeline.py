@@ -22,7 +22,7 @@ from popflow.movement.sims import sim_days
 from popflow.movement.stock import stock
 from popflow.operations.attended import Turn, attended
 from popflow.operations.events import RunLog
-from popflow.publish.releases import record_releases, rounded
+from popflow.publish.releases import FIRST_RELEASE, record_releases, rounded
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
 from popflow.reference import register_on
 from popflow.release import OUTFLOW, release_date, released_through
@@ -54,9 +54,9 @@ class Night:
         return self.date - ONE_DAY
 
     @property
-    def mark(self) -> str | None:
-        """What the release says of a night that went on without an MNO."""
-        return f"without {', '.join(self.missing)}: {self.reason}" if self.missing else None
+    def reason_of_release(self) -> str:
+        """What the release says; of a night that went on without an MNO, which and why, for ever."""
+        return f"without {', '.join(self.missing)}: {self.reason}" if self.missing else FIRST_RELEASE
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,9 @@ def release(lake: Lake, night: Night) -> Figures:
 
     The last day of a block also releases the block and the stock. What was released before stays.
     """
-    if lake.read("person_state", as_of=night.eve).isEmpty():
-        return {"first_night": True}
-    released = release_date(lake, night.date, night.mnos, night.run_id)
+    if night.eve not in _computed(lake):
+        return {"first_night": True, "said": "nothing: the first date of a lake has no origins"}
+    released = release_date(lake, night.date, night.mnos, night.run_id, night.reason_of_release)
     figures: Figures = {"said": released.said, "tables": released.tables}
     return figures | ({"table": released.tables[OUTFLOW]} if OUTFLOW in released.tables else {})
 

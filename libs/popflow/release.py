@@ -32,7 +32,7 @@ from popflow.movement.definition import CARRY_DAYS, DEFINITION, block_end, block
 from popflow.movement.flows import block_departures
 from popflow.movement.headcounts import MNOs
 from popflow.movement.places import chains, lies_in, nested_groups, prefecture
-from popflow.publish.releases import Run, all_releases, publish, record_releases
+from popflow.publish.releases import FIRST_RELEASE, Run, all_releases, publish, record_releases
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,14 +58,14 @@ class Released:
         return "; ".join([*made, *self.notes])
 
 
-def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str) -> Released:
+def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, reason: str = FIRST_RELEASE) -> Released:
     """Protect, audit and publish what a date has not released yet; at a block's end the block and the stock too.
 
     Raises PopflowError, with nothing published of the indicator at which it stops, where the gate refuses or the
     auditor finds anything.
     """
     record_releases(lake)  # what a run that died between its two commits has left undone
-    run = Run(run_id, input_fingerprint(lake, date), tuple(mnos))
+    run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason)
     released = Released()
     if releases_of(lake, OUTFLOW, date):
         released.notes.append(f"{OUTFLOW} of {date} was released before; first write wins")
