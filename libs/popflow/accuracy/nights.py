@@ -31,8 +31,8 @@ NO_SECRET = bytes(range(KEY_BYTES))  # simulated persons need none, and the same
 def measured(nation: Path, dates: list[dt.date], work: Path, way: Way, known: Contracts, say: Say) -> Figures:
     """Flows and day ends of a simulated nation, night after night, each with the deliveries that it has.
 
-    nation: the folder of a simulation; work: an empty folder for what the nights write. way: night (the pipeline's intake
-    and persons, by Spark, on a lake below work, and its flows; without gates and release) or short (without Spark).
+    nation: the folder of a simulation; work: an empty folder for what the nights write. way: night (the pipeline's
+    intake and persons, by Spark, on a lake below work, and its flows; no gates, no release) or short (without Spark).
     """
     nights = _whole_way if way == "night" else _short_way
     flows, population = zip(*nights(nation, dates, work, known, say), strict=True)
