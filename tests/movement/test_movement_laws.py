@@ -140,6 +140,8 @@ def test_stock_follows_from_histories(nights, contracts):
             expected["stayed_in_hubei_without_wuhan", row.day_end_county] += 1
         if row.home_prefecture == "420100":
             expected["roaming_wuhan", row.day_end_county] += 1
+        elif row.home_prefecture == "420900":
+            expected["roaming_hubei_without_wuhan", row.day_end_county] += 1
     found = stock(night["state"], contracts.areas, contracts.mno_bits()).collect()
     assert {group for group, _ in expected} == {row.group for row in found}
     assert expected == {(row.group, row.county_code): row.persons for row in found}
