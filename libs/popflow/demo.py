@@ -62,7 +62,7 @@ def _make_room(out: Path) -> None:
 def _night(lake: Lake, out: Path, date: dt.date, on_progress: Callable[[str], None]) -> dict[str, Any]:
     mnos = tuple(lake.contracts.mno_bits())
     landing = str(out / "simulation" / "landing")
-    night = Night(date, landing, mnos, on_progress=lambda stage: on_progress(f"night of {date}: {stage}"))
+    night = Night(date, landing, mnos, sample=True, on_progress=lambda stage: on_progress(f"night of {date}: {stage}"))
     return {"date": date, **nightly(lake, night)}
 
 

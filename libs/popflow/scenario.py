@@ -106,7 +106,7 @@ def _by_records(asked: ScenarioRun, lake: Lake, say: Say) -> None:
 def _night(asked: ScenarioRun, lake: Lake, date: dt.date, say: Say) -> None:
     place = f"night {(date - asked.first).days + 1} of {asked.days}, {date}"
     landing, mnos = str(asked.out / "simulation" / "landing"), tuple(lake.contracts.mno_bits())
-    nightly(lake, Night(date, landing, mnos, on_progress=lambda stage: say(f"{place}: {stage}")))
+    nightly(lake, Night(date, landing, mnos, sample=True, on_progress=lambda stage: say(f"{place}: {stage}")))
 
 
 def _simulate(asked: ScenarioRun, simulation: Path, say: Say) -> None:
