@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint slow browser bench lock clean java
+.PHONY: help setup demo test lint slow browser bench docs lock clean java
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ browser: setup  ## the briefing in a real Chromium (apt-get install chromium); f
 
 bench: setup  ## benchmarks of the intake, written to benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/intake.py
+
+docs: setup  ## the documentation as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 lock: setup  ## write requirements.lock anew from what is installed
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude popflow | grep -E '^[A-Za-z0-9._-]+==' > requirements.lock

@@ -28,7 +28,9 @@ import pyarrow.parquet as pq
 
 from popflow import contracts, disclosure
 from popflow.audit import Candidate, audit
+from popflow.audit.counts import wide_atoms
 from popflow.disclosure import ProtectedTable, ReleasedDay
+from popflow.disclosure.rules import Rules, publishable
 from popflow.geography.codes import prefecture_of
 from popflow.synthetic.people import MNOS
 from popflow.synthetic.places import shipped_places
@@ -40,6 +42,7 @@ LAST = 0.75
 STAYS = 0.7  # share of those who left who are still where they went
 GROUPS = {"hubei": ["stayed_in_wuhan", "stayed_in_hubei_without_wuhan"]}
 AUDIT_SECONDS = 60
+FULL_SIZE = 5_000_000
 PARTS = ["persons", "persons_registered", *MNOS]
 
 
@@ -69,15 +72,21 @@ class History:
         return contracts.load().table("flows").arrow_schema().empty_table().to_pandas()
 
     def load(self, indicator: str, date: dt.date, release: int) -> pd.DataFrame:
-        """Atoms of a release, as a lake gives them."""
-        return pq.read_table(self.folder / f"atoms-{indicator}-{date}.parquet").to_pandas(date_as_object=True)
+        """Atoms of a release, as a lake gives them to the auditor."""
+        return wide_atoms(self._atoms(indicator, date))
+
+    def _atoms(self, indicator: str, date: dt.date) -> pa.Table:
+        return pq.read_table(self.folder / f"atoms-{indicator}-{date}.parquet")
 
     def days(self, end: dt.date) -> list[ReleasedDay]:
         """The days of a block, with rows and atoms."""
         dates = {end - dt.timedelta(days=back) for back in range(BLOCK_DAYS)}
         own = [frame for frame in self.frames if frame["indicator"].iloc[0] == "outflow"]
         by_date = {frame["date"].iloc[0]: frame for frame in own}
-        return [ReleasedDay(date, by_date[date], self.load("outflow", date, 1)) for date in sorted(dates)]
+        return [
+            ReleasedDay(date, by_date[date], disclosure.read_exact(self._atoms("outflow", date)))
+            for date in sorted(dates)
+        ]
 
     def keep(self, table: ProtectedTable, figures: dict[str, Any], passed: dict[str, str]) -> None:
         """Add a release."""
@@ -126,6 +135,8 @@ class Runner:
             "shares": dict(table.shares),
             "narrow_ranges": verdict.counts.get("narrow_ranges", 0),
         }
+        if indicator == "outflow":
+            figures["primary"] = primary_shares(exact, Rules.of(self.known.disclosure))
         if not verdict.ok:
             print(verdict.text(), flush=True)
         self.history.keep(table, figures, dict(verdict.passed) if verdict.ok else self.history.passed)
@@ -145,6 +156,18 @@ def endless(seed: int) -> Iterator[pd.DataFrame]:
     for turn in itertools.count():
         for _, drawn in counts(FIRST, BLOCK_DAYS, 1000 * turn + seed):
             yield drawn
+
+
+def primary_shares(exact: pd.DataFrame, rules: Rules) -> dict[str, float]:
+    """Share of persons in cells that are publishable, whatever they give away: what no fold can go beyond."""
+    parts = wide(exact)
+    county = exact[["origin_county", "destination_county"]]
+    cells = {"pair": county, "county": county.assign(origin_county=exact["origin_county"].map(prefecture_of))}
+    found = {}
+    for step, ends in cells.items():
+        counts_of_step = pd.DataFrame(parts).groupby([ends[name] for name in ends]).sum().to_numpy()
+        found[step] = float(counts_of_step[publishable(counts_of_step, rules), 0].sum() / parts[:, 0].sum())
+    return found
 
 
 def movers(exact: pd.DataFrame) -> pd.DataFrame:
@@ -269,6 +292,13 @@ def results(figures: list[dict[str, Any]]) -> str:
         lines.append(f"| {text} | " + " | ".join(_spread(kind, key) for kind in kinds) + " |")
     for step in ("origin", "province", "prefecture", "county", "pair"):
         lines.append(f"| shown, {step}, % of persons | " + " | ".join(_share(kind, step) for kind in kinds) + " |")
+    full = [one for one in kinds[0] if one["persons"] >= FULL_SIZE]
+    lines += ["", f"On the {len(full)} dates of at least {FULL_SIZE:,} movers: {_share(full, 'county')} % from city to "
+              f"county, {_share(full, 'pair')} % from county to county."]  # fmt: skip
+    if beside := [one for one in kinds[0] if "primary" in one]:
+        less = np.array([100 * (one["primary"]["pair"] - one["shares"]["pair"]) for one in beside])
+        lines.append(f"Every publishable cell, whatever it gives away, would show {np.median(less):.1f} "
+                     f"({less.min():.1f} to {less.max():.1f}) points more from county to county.")  # fmt: skip
     planted, caught = sum(one["planted"] for one in figures), sum(one["caught"] for one in figures)
     rows = max((one["history_rows"] + one["rows"] for one in figures), default=0)
     lines += ["", f"Rows in view of the last audit: {rows:,}. Findings: {sum(one['findings'] for one in figures)}. ",

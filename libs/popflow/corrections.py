@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
+from popflow.disclosure.blocks import refuse_closed
 from popflow.errors import PopflowError
 from popflow.intake.keys import key_file
 from popflow.intake.presence import presence_of
@@ -56,6 +57,12 @@ class Persons:
     state: DataFrame
     days: DataFrame | None = None
 
+    def forget(self) -> None:
+        """Let go of what was kept in memory; a later reading of the same tables would be given it, old as it is."""
+        for frame in (self.days, self.state):
+            if frame is not None:
+                frame.unpersist()
+
 
 def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str) -> ProtectedTable:
     """Release a date once more. Raises PopflowError, with nothing published or changed, where that may not be.
@@ -66,6 +73,7 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
     if not reason.strip() or not signed_by.strip():
         raise PopflowError("a correction needs --reason and --signed-by: both stand in its release, for good")
     record_releases(lake)
+    refuse_closed(date, released_blocks(lake))
     numbers = [int(row["release"]) for row in releases_of(lake, OUTFLOW, date)]
     _refuse_unless_kept(lake, date, numbers)
     mnos = _mnos_of(lake, date)
@@ -81,8 +89,8 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
         run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason, signed_by)
         publish(lake, table, verdict, run)
     finally:
-        for frame in (now, persons.days, persons.state):
-            _ = frame is None or frame.unpersist()
+        now.unpersist()
+        persons.forget()
     return table
 
 

@@ -218,7 +218,7 @@ class Lake:
             for row in rows
         ]
         about = table.metadata()
-        return Snapshot(about.id, table.version(), table.schema().to_json(), tuple(about.partition_columns), files)
+        return Snapshot(str(about.id), table.version(), table.schema().to_json(), tuple(about.partition_columns), files)
 
     def open_file(self, name: str, path: str) -> pa.NativeFile:
         """A data file of a table, by the path that its snapshot gives, to be read at any place."""

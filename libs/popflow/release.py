@@ -24,11 +24,12 @@ from popflow.disclosure import (
     protect_blocks,
     protect_flows,
     protect_stock,
+    read_exact,
 )
 from popflow.errors import PopflowError
 from popflow.geography.cells import covered_counties
 from popflow.lake import Lake
-from popflow.movement.definition import CARRY_DAYS, DEFINITION, block_end, block_start
+from popflow.movement.definition import BLOCK_ANCHOR, CARRY_DAYS, DEFINITION, block_end, block_start
 from popflow.movement.flows import block_departures
 from popflow.movement.headcounts import MNOs
 from popflow.movement.places import chains, lies_in, nested_groups, prefecture
@@ -61,6 +62,7 @@ class Released:
 def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, reason: str = FIRST_RELEASE) -> Released:
     """Protect, audit and publish what a date has not released yet; at a block's end the block and the stock too.
 
+    reason: what the release says of a night that went on without an MNO.
     Raises PopflowError, with nothing published of the indicator at which it stops, where the gate refuses or the
     auditor finds anything.
     """
@@ -73,7 +75,7 @@ def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, re
         table = protected_outflow(lake, date, mnos)
         keep_persons(lake, date, FIRST, departures(lake.read("person_state", as_of=date), lake))
         released.tables[OUTFLOW] = commit(lake, table, run)
-    if date == block_end(date):
+    if date == block_end(date) and date >= BLOCK_ANCHOR:
         _release_block_end(lake, date, run, released)
     return released
 
@@ -113,7 +115,7 @@ def stock_obstacle(lake: Lake, date: dt.date) -> str | None:
 def protected_outflow(lake: Lake, date: dt.date, mnos: Sequence[str]) -> ProtectedTable:
     """The gate's table of a date's outflow, made of `flows_exact`."""
     return protect_flows(
-        lake.read_pandas("flows_exact", date=date),
+        read_exact(lake.read_arrow("flows_exact", date=date)),
         areas=lake.contracts.areas,
         covered_counties=covered_lately(lake)(date),
         released_blocks=released_blocks(lake),
@@ -142,7 +144,7 @@ def protected_stock(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Protected
         for chain, members in nested_groups(lake.contracts.areas).items()
     }
     return protect_stock(
-        lake.read_pandas("stock_exact", date=date),
+        read_exact(lake.read_arrow("stock_exact", date=date)),
         groups=groups,
         covered_counties=covered_lately(lake)(date),
         **_about(lake, date, FIRST, mnos),
@@ -175,11 +177,20 @@ def audited_history(lake: Lake) -> Verdict:
 
 
 def _audited(lake: Lake, every: bool = False, **options: Any) -> Verdict:
-    passed = {} if every else json.loads(lake.read_text("restricted", PASSED) or "{}")
+    passed = {} if every else _passed(lake)
     verdict = audit_lake(lake, covered=covered_lately(lake), passed=passed, **options)
     if verdict.ok:
         lake.write_text("restricted", PASSED, json.dumps(dict(verdict.passed)))
     return verdict
+
+
+def _passed(lake: Lake) -> dict[str, str]:
+    """What the last audit found good; nothing where that cannot be read, and then all is attacked again."""
+    try:
+        found = json.loads(lake.read_text("restricted", PASSED) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def keep_atoms(lake: Lake, table: ProtectedTable) -> None:
@@ -230,8 +241,8 @@ def released_days(
 
 def rows_and_atoms(lake: Lake, date: dt.date, release: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What a release of a date's outflow published, and the exact cells behind it."""
-    name = {"indicator": OUTFLOW, "date": date, "release": release}
-    return lake.read_pandas("flows", **name), lake.read_pandas("atoms", **name)
+    name: dict[str, Any] = {"indicator": OUTFLOW, "date": date, "release": release}
+    return lake.read_pandas("flows", **name), read_exact(lake.read_arrow("atoms", **name))
 
 
 def released_blocks(lake: Lake) -> list[dt.date]:

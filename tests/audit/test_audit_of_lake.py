@@ -82,3 +82,18 @@ def test_an_empty_lake_has_nothing_to_give_away(dry: Lake) -> None:
     verdict = audit_lake(dry)
     assert verdict.ok, verdict.text()
     assert {leak.outcome for leak in verdict.planted} == {"not applicable"}
+
+
+@pytest.mark.parametrize("table", ["flows", "atoms", "cell_to_county", "releases"])
+def test_a_history_that_cannot_be_read_is_not_ok(dry: Lake, three_nights: Toy, table: str) -> None:
+    date = min(three_nights.rows["date"])
+    _reference(dry)
+    _written(dry, "flows", three_nights.rows[three_nights.rows["date"] == date])
+    _written(dry, "atoms", three_nights.atoms[three_nights.atoms["date"] == date])
+    _written(dry, "releases", pd.DataFrame([_released(date)]))
+    assert audit_lake(dry, plant=False).ok
+    for file in Path(dry.path(table)).rglob("*.parquet"):
+        file.write_bytes(b"damaged")
+    verdict = audit_lake(dry, plant=False)
+    assert [finding.code for finding in verdict.findings] == ["A8"]
+    assert "damaged" not in verdict.text()

@@ -114,3 +114,17 @@ def test_changes_outside_of_what_is_covered_are_refused(protect, first):
 
 def test_the_mnos_are_those_of_the_night(protect, first):
     assert first.mnos == tuple(MNOS)
+
+
+def test_what_one_mno_alone_delivered_late_is_refused(protect, first):
+    """All 45 have a SIM at telecom: who is telecom would read its own count, and know that nobody else changed."""
+    with pytest.raises(PopflowError, match="all who joined or left have a SIM at telecom"):
+        corrected(protect, first, after(FIRST, to_430102=145), joined="420102 430102 45 45 30 30 0")
+    ten_others = corrected(protect, first, after(FIRST, to_430102=145), joined="420102 430102 45 45 30 30 10")
+    assert counties(ten_others)["430102"] == 145
+
+
+def test_a_release_without_an_mno_cannot_be_mended(protect, first):
+    earlier = EarlierRelease(1, first.rows, changes(joined="420102 430102 90"), mnos=["mobile", "unicom"])
+    with pytest.raises(PopflowError, match=r"differ in telecom.*cannot be mended"):
+        protect(moves(after(FIRST, to_430102=190)), release=2, earlier=[earlier])

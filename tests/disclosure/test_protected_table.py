@@ -10,7 +10,7 @@ import pytest
 from exact_tables import moves
 from mypy import api as mypy
 
-from popflow.disclosure import ProtectedTable
+from popflow.disclosure import ProtectedTable, read_exact
 from popflow.errors import PopflowError
 
 EXACT = "420102 430102 500\n420103 430103 400\n420102 420502 300"
@@ -102,3 +102,15 @@ def test_a_type_checker_refuses_anything_else(tmp_path: Path):
     assert status == 1
     lines = {line.split(":")[1] for line in said.splitlines() if ": error:" in line and "publishing.py" in line}
     assert {"4", "5", "6"} <= lines
+
+
+def test_a_table_read_by_columns_is_protected_as_one_of_maps(protect, table: ProtectedTable, contracts):
+    schema = contracts.table("flows_exact").arrow_schema()
+    maps = moves(EXACT).assign(date=table.date)
+    by_columns = read_exact(pa.Table.from_pandas(maps[schema.names], schema, preserve_index=False))
+    assert "persons_without" not in by_columns
+    assert protect(by_columns).digest == table.digest
+    uneven = maps.assign(persons_without=[{"mobile": 1}, *maps["persons_without"][1:]])
+    with pytest.raises(PopflowError, match="lacks the figure"):
+        protect(read_exact(pa.Table.from_pandas(uneven[schema.names], schema, preserve_index=False)))
+    assert read_exact(schema.empty_table()).empty

@@ -7,13 +7,16 @@ import re
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pyogrio
 import pytest
 import shapely
 import small_nation
 
 import popflow
+from popflow import contracts
 from popflow.errors import PopflowError
+from popflow.lake import Lake
 from popflow.report import briefing, maps, packages
 from popflow.report.chromium import pictures
 
@@ -71,6 +74,7 @@ def test_arrivals_come_from_every_area_and_per_resident(published: Path, tmp_pat
     assert [series["area"]["en"] for series in facts["series"]] == ["Wuhan", "Hubei"]
     assert {code[:2] for code in facts["shapes"]["counties"]} == {"43"}
     assert facts["places"]["430102"][6] == 100_000
+    assert "from Hubei (Wuhan included)" in page.read_text()
     asked = popflow.read(published).outflow("hubei", days=3, before="2020-01-23", destination="hunan")
     assert f"{asked.attrs['summary']['persons_at_least']:,}" in page.read_text()
 
@@ -126,3 +130,20 @@ def test_without_chromium_the_mend_is_named(page: Path, tmp_path: Path, monkeypa
     with pytest.raises(PopflowError, match="install the package chromium"):
         pictures(page, tmp_path / "pictures")
     assert list((tmp_path / "pictures").iterdir()) == []
+
+
+def test_what_is_not_shown_names_the_thresholds_of_the_contract(published: Path, tmp_path: Path):
+    """disclosure.yaml may raise k and floor; the page says those that hold."""
+    own = contracts.load()
+    own = own.model_copy(update={"disclosure": own.disclosure.model_copy(update={"k": 50, "floor": 25})})
+    text = briefing(Lake(published, own), "wuhan", "2020-01-23", days=3, out=tmp_path / "a.html").read_text()
+    assert "fewer than 50 persons" in text
+    assert "fewer than 25" in text
+    assert "fewer than 20" not in text
+
+
+def test_a_county_without_residents_has_no_rate(published: Path, tmp_path: Path):
+    reader = popflow.read(published)
+    reader.counties = reader.counties.assign(population=pd.array([pd.NA] * len(reader.counties), dtype="Int64"))
+    page = briefing(reader, "wuhan", "2020-01-23", days=3, out=tmp_path / "a.html")
+    assert {place[6] for place in data_of(page)["places"].values()} == {None}

@@ -2,7 +2,17 @@
 
 from popflow.audit.auditor import audit
 from popflow.audit.history import Candidate, audited_digest
-from popflow.audit.of_lake import audit_lake
+from popflow.audit.of_lake import audit_lake, published_version
 from popflow.audit.verdict import CODES, Finding, Planted, Verdict
 
-__all__ = ["CODES", "Candidate", "Finding", "Planted", "Verdict", "audit", "audit_lake", "audited_digest"]
+__all__ = [
+    "CODES",
+    "Candidate",
+    "Finding",
+    "Planted",
+    "Verdict",
+    "audit",
+    "audit_lake",
+    "audited_digest",
+    "published_version",
+]

@@ -12,7 +12,7 @@ from popflow.audit.auditor import audit
 from popflow.audit.blocks import days_of
 from popflow.audit.counts import wide_atoms
 from popflow.audit.history import Candidate, ReleaseKey
-from popflow.audit.verdict import Verdict
+from popflow.audit.verdict import Finding, Verdict
 from popflow.geography.cells import covered_counties
 from popflow.lake import Lake
 
@@ -33,11 +33,19 @@ def audit_lake(
     covered: the counties with a cell on a date; where it is not given, those that `cell_to_county` names as the county
     of a cell on it (the largest share, ties to the smaller code). A block has those of all its dates. time_limit_s:
     60 s a release where not given.
-    options: as for `audit`.
+    options: as for `audit`. Never raises for what it reads: a history that cannot be read is a verdict that is not ok.
     """
-    rows = lake.read_pandas("flows") if lake.exists("flows") else _nothing(lake, "flows")
-    keys = _keys(rows) | (_keys(candidate.rows) | _keys(candidate.atoms) if candidate else set())
-    per_date = covered or _covered(lake)
+    try:
+        version = published_version(lake)
+        rows = lake.read_pandas("flows") if lake.exists("flows") else _nothing(lake, "flows")
+        keys = _keys(rows) | (_keys(candidate.rows) | _keys(candidate.atoms) if candidate else set())
+        night: dict[str, Any] = {
+            "covered": _covered_by_release(keys, covered or _covered(lake)),
+            "mnos": _mnos(lake) | {key: tuple(candidate_mnos) for key in (_keys(candidate.atoms) if candidate else ())},
+        }
+    except Exception as fault:  # noqa: BLE001 - whatever it is, without a verdict nothing is published
+        finding = Finding("A8", "audit", (), f"the history cannot be read: {type(fault).__name__}")
+        return Verdict(False, (finding,), {}, 0.0, "")
     limit = time_limit_s if time_limit_s is not None else 60.0 * max(len(keys), 1)
     return audit(
         rows,
@@ -45,14 +53,19 @@ def audit_lake(
             lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
         ),
         candidate=candidate,
-        covered=_covered_by_release(keys, per_date),
-        mnos=_mnos(lake) | {key: tuple(candidate_mnos) for key in (_keys(candidate.atoms) if candidate else ())},
         areas=lake.contracts.areas,
         rules=lake.contracts.disclosure,
         contract=lake.contracts.table("flows"),
         time_limit_s=limit,
+        history_version=version,
+        **night,
         **options,
     )
+
+
+def published_version(lake: Lake) -> int:
+    """How often anything was committed to `flows`: a verdict holds for what was published when it was given."""
+    return len(lake.history("flows"))
 
 
 def _nothing(lake: Lake, name: str) -> pd.DataFrame:

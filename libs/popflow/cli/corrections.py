@@ -28,9 +28,10 @@ def correct(
     Example: popflow correct --date 2020-01-22 --reason "late files" --signed-by "Li Na" --lake lake
     """
     from popflow.corrections import correct as run
-    from popflow.operations.turns import one_at_a_time
+    from popflow.operations.attended import attended
 
-    at = Lake(lake, contracts.load())
-    with one_at_a_time(at, f"correction of {date}"), progress(f"correcting {date}"):
-        table = run(at, day(date), reason, signed_by, uuid.uuid4().hex[:12])
+    at, run_id = Lake(lake, contracts.load()), uuid.uuid4().hex[:12]
+    with attended(at, day(date), run_id, "correction") as log, progress(f"correcting {date}"):
+        table = run(at, day(date), reason, signed_by, run_id)
+        log.finish(table.status)
     say(f"{table.indicator} of {date}: {table.status} as release {table.release}; the earlier ones stay readable as of")

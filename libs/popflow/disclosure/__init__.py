@@ -6,6 +6,7 @@ Read in this order: rules, chain, fold, feasibility, protect; then correction an
 from popflow.disclosure.blocks import ReleasedDay
 from popflow.disclosure.chain import chains
 from popflow.disclosure.correction import EarlierRelease
+from popflow.disclosure.exact import read_exact
 from popflow.disclosure.protect import OUTFLOW, OUTFLOW_BLOCK, STOCK, protect_blocks, protect_flows, protect_stock
 from popflow.disclosure.table import ProtectedTable, content_digest
 
@@ -21,4 +22,5 @@ __all__ = [
     "protect_blocks",
     "protect_flows",
     "protect_stock",
+    "read_exact",
 ]

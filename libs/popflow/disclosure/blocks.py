@@ -142,7 +142,8 @@ def unsafe_root(block: Ints, days: Days, rules: Rules) -> Bools:
     Whoever left on a day is in the root of the block, whatever the cell of the last departure.
     """
     others = block - days.counts
-    return (days.shown & ~nobody_or_publishable(others, rules)).any(axis=0)
+    small: Bools = days.shown & ~nobody_or_publishable(others, rules)
+    return np.asarray(small.any(axis=0))
 
 
 def consistent(block: Ints, days: Days, rules: Rules) -> Bools:
@@ -215,10 +216,10 @@ class UnionsBesideDays:
         days, above = self.days[step], self.days[step - 1]
         bad = np.zeros(above.shown.shape[1], dtype=bool)
         if len(above.shown) == BLOCK_DAYS:
-            bad |= self._vetoed(step, folded, slice(None), lambda *group: ~consistent(*group, self.rules))
+            bad |= self._vetoed(step, folded, slice(None), lambda block, own: ~consistent(block, own, self.rules))
         if days.last is not None:
             last = slice(days.last, days.last + 1)
-            bad |= self._vetoed(step, folded, last, lambda *group: few_before_the_last_day(*group, self.rules))
+            bad |= self._vetoed(step, folded, last, lambda block, own: few_before_the_last_day(block, own, self.rules))
         return bad
 
     def _vetoed(self, step: int, folded: Folded, which: slice, is_bad: Callable[[Ints, Days], Bools]) -> Bools:

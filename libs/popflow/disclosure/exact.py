@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from popflow.disclosure.rules import WITHOUT, Ints
 from popflow.errors import PopflowError
 
 ENDS = ["origin_code", "destination_code"]
+WITHOUT_MNO = "persons_without_"  # before an MNO's name: its part of persons_without as a column
 
 
 def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     """Cells with persons: origin_code, destination_code, persons, persons_registered and a column for each MNO.
 
-    frame: the first four, and persons_without as dicts or pairs; cells that stand twice are added up.
+    frame: the first four, and persons_without as dicts or pairs, or as `read_exact` has it; cells that stand twice are
+    added up.
     Raises PopflowError where an MNO of the night is missing in a row, or where a part is larger than its whole.
     """
     if not mnos:
@@ -36,7 +39,26 @@ def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     )
 
 
+def read_exact(table: pa.Table) -> pd.DataFrame:
+    """An exact table as a frame, persons_without in a column for each MNO where all rows name the same in one order.
+
+    For tables of millions of cells; where rows differ, the frame has the maps.
+    """
+    maps = pa.concat_arrays(table["persons_without"].chunks) if table.num_rows else None
+    names = maps.keys.to_numpy(zero_copy_only=False) if maps is not None else np.array([])
+    width = names.size // max(table.num_rows, 1)
+    alike = width > 0 and names.size == width * table.num_rows and (names.reshape(-1, width) == names[:width]).all()
+    if maps is None or not alike or maps.null_count or maps.items.null_count:
+        return table.to_pandas(date_as_object=True)
+    figures = maps.items.to_numpy().reshape(-1, width)
+    frame = table.drop_columns(["persons_without"]).to_pandas(date_as_object=True)
+    return frame.assign(**{f"{WITHOUT_MNO}{name}": figures[:, place] for place, name in enumerate(names[:width])})
+
+
 def _without(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
+    wide = {mno: f"{WITHOUT_MNO}{mno}" for mno in mnos}
+    if "persons_without" not in frame and set(wide.values()) <= set(frame.columns):
+        return pd.DataFrame({mno: frame[column].to_numpy(dtype=np.int64) for mno, column in wide.items()})
     try:
         maps = [dict(pairs) for pairs in frame["persons_without"]]
         return pd.DataFrame({mno: np.array([figures[mno] for figures in maps], dtype=np.int64) for mno in mnos})

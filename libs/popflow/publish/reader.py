@@ -221,8 +221,8 @@ class Reader:
         """The published rows (contract `flows`) that a question needs, of the releases that are served."""
         if not serving.releases:
             raise PopflowError(f"on {question.first} to {question.last} nothing could be shown: every release is empty")
-        filters = _filters(question, self.places) | {"date": list(serving.releases)}
-        filters["indicator"] = question.indicator.name
+        equals: dict[str, Any] = {"date": list(serving.releases), "indicator": question.indicator.name}
+        filters = _filters(question, self.places) | equals
         found = self.lake.read_pandas("flows", FLOW_COLUMNS, **filters)
         found = found[found["release"] == found["date"].map(serving.releases)]
         if found.empty:

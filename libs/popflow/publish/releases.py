@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from popflow import __version__
-from popflow.audit import Verdict, audited_digest
+from popflow.audit import Verdict, audited_digest, published_version
 from popflow.disclosure import ProtectedTable
 from popflow.errors import PopflowError
 from popflow.lake import Lake
@@ -36,9 +36,10 @@ class Run:
 def publish(lake: Lake, table: ProtectedTable, verdict: Verdict, run: Run) -> bool:
     """Commit a protected table with the auditor's verdict on exactly it; True if it was written by this call.
 
-    Raises PopflowError, and writes nothing, without a verdict, with a bad one, or with one on anything else.
+    Raises PopflowError, and writes nothing, without a verdict, with a bad one, or with one on anything else: on another
+    table, or on a history to which something was added since.
     """
-    _refuse_unless_audited(table, verdict)
+    _refuse_unless_audited(lake, table, verdict)
     frame = lake.frame("flows", table.rows)
     app_id = f"flows/{table.indicator}/{table.date}/{table.release}"
     written = lake.append_once("flows", frame, app_id, json.dumps(_release_row(lake, table, run)))
@@ -88,7 +89,7 @@ def rounded(figure: int, to: int) -> int:
     return int(round(figure / to) * to)
 
 
-def _refuse_unless_audited(table: ProtectedTable, verdict: Verdict) -> None:
+def _refuse_unless_audited(lake: Lake, table: ProtectedTable, verdict: Verdict) -> None:
     if not isinstance(table, ProtectedTable):
         raise PopflowError("only a ProtectedTable can be published; disclosure.protect makes one")
     table.refuse_if_changed()
@@ -97,8 +98,8 @@ def _refuse_unless_audited(table: ProtectedTable, verdict: Verdict) -> None:
         raise PopflowError(f"{name}: not published, there is no verdict of the auditor")
     if not verdict.ok:
         raise PopflowError(f"{name}: not published, the auditor found {verdict.summary()}")
-    if verdict.digest != audited_digest(table.rows, table.atoms):
-        raise PopflowError(f"{name}: not published, the auditor's verdict is on another table than this")
+    if verdict.digest != audited_digest(table.rows, table.atoms, published_version(lake)):
+        raise PopflowError(f"{name}: not published, the auditor's verdict is on another table or history than this")
 
 
 def _release_row(lake: Lake, table: ProtectedTable, run: Run) -> dict[str, Any]:

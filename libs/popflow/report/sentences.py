@@ -127,8 +127,20 @@ def _outflow(facts: dict[str, Any]) -> Both:
 
 def _arrivals(facts: dict[str, Any]) -> Both:
     when, place = period(facts["first"], facts["last"]), facts["destination"]
-    figures = [(one["area"], figure(one["summary"])) for one in facts["series"]]
+    areas = [one["area"] for one in facts["series"]]
+    figures = [(_with_what_it_holds(one["area"], areas), figure(one["summary"])) for one in facts["series"]]
     zh = "；".join(f"自{area['zh']} {number['zh']}" for area, number in figures)
     en = "; ".join(f"from {area['en']} {number['en']}" for area, number in figures)
     first = f"{when['en'][0].upper()}{when['en'][1:]}"
     return {"zh": f"{when['zh']}，到达{place['zh']}：{zh}。", "en": f"{first}, arrivals in {place['en']}: {en}."}
+
+
+def _with_what_it_holds(area: Both, areas: list[Both]) -> Both:
+    """The name of a province with those of its prefectures that stand beside it, so that nobody adds them up."""
+    held = [
+        one for one in areas if area["code"].endswith("0000") and one != area and one["code"][:2] == area["code"][:2]
+    ]
+    if not held:
+        return area
+    zh, en = "、".join(one["zh"] for one in held), ", ".join(one["en"] for one in held)
+    return {"zh": f"{area['zh']}（含{zh}）", "en": f"{area['en']} ({en} included)"}
