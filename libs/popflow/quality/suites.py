@@ -55,9 +55,7 @@ SUITES: dict[str, tuple[Rule, ...]] = {
     ),
     "movement": (
         Rule("counties_in_edition_percent", 100, None, "critical", "county codes of another edition", True),
-        Rule(
-            "stayers_percent", 50, None, "critical", "half of all persons moved: swapped cell table", of_nation=True
-        ),
+        Rule("stayers_percent", 50, None, "critical", "half of all persons moved: swapped cell table", of_nation=True),
         Rule("imbalance_percent", None, 10, "critical", "the date does not begin where the one before ended"),
         Rule("registered_percent", 80, None, "warning", "many SIMs have no register entry"),
         Rule("rows_over_their_sum", None, 0, "critical", "a part is larger than its whole", True),
