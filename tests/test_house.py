@@ -7,9 +7,9 @@ import pytest
 
 HOUSE = Path(__file__).parents[1] / "libs" / "popflow"
 EVERYBODY = {"errors", "contracts", ""}  # "" is the package itself: its version
-ORDER = ["session", "lake", "geography", "intake", "movement", "disclosure", "audit", "publish", "quality", "synthetic"]
-ORDER += ["report", "operations", "sharing", "reference", "release", "corrections", "pipeline"]
-ORDER += ["accuracy", "scenario", "demo", "cli"]
+ORDER = ["encryption", "session", "lake", "geography", "intake", "movement", "disclosure", "audit", "publish"]
+ORDER += ["quality", "synthetic", "report", "operations", "sharing", "reference", "release", "corrections"]
+ORDER += ["pipeline", "accuracy", "scenario", "demo", "cli"]
 NEVER = {
     "movement": {"lake", "quality"},
     "disclosure": {"lake", "quality", "intake", "movement"},

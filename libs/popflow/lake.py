@@ -23,15 +23,16 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from pyarrow.fs import FileSystem, FileType, SubTreeFileSystem
 
 from popflow.contracts import Contracts, Table
+from popflow.encryption import VARIABLE as MASTER_KEYS
+from popflow.encryption import settings_of
 from popflow.errors import PopflowError
-from popflow.session import session
+from popflow.session import jars_folder, session
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import Column, DataFrame, SparkSession
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
-MASTER_KEYS = "POPFLOW_MASTER_KEYS"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Lake:
     def spark(self) -> SparkSession:
         """The run's Spark session, started at first use."""
         if self._spark is None:
-            self._spark = session()
+            self._spark = session(settings=settings_of(self.zone("restricted"), jars_folder))
         return self._spark
 
     def zone(self, name: str) -> str:

@@ -18,6 +18,7 @@ from popflow.cli import (
     briefings,
     corrections,
     doctor,
+    keys,
     night,
     reference,
     scenario,
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-MODULES = (simulation, accuracy, scenario, reference, night, corrections, analyst, briefings, doctor, share)
+MODULES = (simulation, accuracy, scenario, reference, night, corrections, analyst, briefings, doctor, share, keys)
 for module in MODULES:
     module.register(app)
 

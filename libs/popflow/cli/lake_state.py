@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from popflow import encryption
 from popflow.cli.machine import Finding, disk
 from popflow.errors import PopflowError
 from popflow.intake import keys
 from popflow.lake import Lake
-from popflow.operations import encryption, sealed
+from popflow.operations import sealed
 from popflow.operations.trail import ANCHOR_VARIABLE
 
 ZONES = ("reference", "restricted", "published", "ops")

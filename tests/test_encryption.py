@@ -10,16 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from popflow.errors import PopflowError
-from popflow.operations.encryption import (
+from popflow.encryption import (
     add_master_key,
     at_rest_settings,
     drop_master_key,
     in_transit_settings,
-    is_encrypted,
     key_names,
     plain_files,
 )
+from popflow.errors import PopflowError
 
 
 @pytest.fixture
@@ -70,38 +69,36 @@ def test_traffic_shuffle_and_spill_are_encrypted():
 
 
 ROUND_TRIP = """
-    import glob, os, sys
+    import datetime as dt, os, sys
     from pathlib import Path
-    from popflow.lake import session
-    from popflow.operations.encryption import *
-    root, keys = Path(sys.argv[1]), Path(sys.argv[2])
-    own = Path(os.environ.get("POPFLOW_JARS", sys.argv[3]))
-    jars = ",".join([*sorted(glob.glob(f"{own}/*.jar")), str(zone_crypto_jar(root))])
-    settings = at_rest_settings(f"{root}/restricted", keys) | in_transit_settings() | {"spark.jars": jars}
-    spark = session("encryption", settings)
-    for zone in ("restricted", "published"):
-        frame = spark.createDataFrame([("secret-token-%d" % i, i) for i in range(100)], "sim string, n int")
-        frame.repartition(2).write.format("delta").mode("append").save(f"{root}/{zone}/t")
-        assert spark.read.format("delta").load(f"{root}/{zone}/t").where("sim = 'secret-token-7'").count() == 1
+    from popflow import contracts
+    from popflow.encryption import *
+    from popflow.lake import Lake
+    keys, day = Path(os.environ["POPFLOW_MASTER_KEYS"]), dt.date(2020, 1, 22)
+    lake = Lake(sys.argv[1], contracts.load())
+    row = (day, "mobile", "secret-token-7", "p", "a" * 32, "b" * 32, "person", "420100", 1)
+    big = lake.spark.createDataFrame([row] * 50, lake.contracts.table("subscribers").spark_schema())
+    lake.replace("subscribers", big, as_of=day)
+    exact = lake.frame("flows_exact", [(day, "420102", "430102", 4711, 3, {"mobile": 1})])
+    lake.replace("flows_exact", exact, date=day)  # what delta-rs writes elsewhere
+    lake.replace("cells", lake.frame("cells", []))
+    assert lake.read("subscribers", sim_token="secret-token-7").count() == 50
+    assert lake.read_pandas("flows_exact", date=day).persons.tolist() == [4711]
     add_master_key(keys, "2020-02")
-    spark.sparkContext._jsc.hadoopConfiguration().set("parquet.encryption.uniform.key", "2020-02")
-    frame.limit(10).write.format("delta").mode("append").save(f"{root}/restricted/t")
-    assert spark.read.format("delta").load(f"{root}/restricted/t").count() == 110
-    print("USED", *keys_in_use(root / "restricted", key_names(keys)))
+    lake.spark.sparkContext._jsc.hadoopConfiguration().set("parquet.encryption.uniform.key", "2020-02")
+    lake.replace("flows_exact", exact, date=day)
+    assert lake.read_pandas("flows_exact").persons.tolist() == [4711]
+    print("USED", *keys_in_use(Path(lake.zone("restricted")), key_names(keys)))
 """
 
 
 @pytest.mark.slow
-def test_a_delta_table_of_the_restricted_zone_is_encrypted_on_disk(tmp_path: Path, keys: Path):
-    jars = Path(__file__).parents[2] / ".jars"
-    command = [sys.executable, "-c", textwrap.dedent(ROUND_TRIP), str(tmp_path), str(keys), str(jars)]
-    environment = os.environ | {"POPFLOW_DRIVER_MEMORY": "1g"}
+def test_what_a_lake_writes_to_its_restricted_zone_is_encrypted_on_disk(tmp_path: Path, keys: Path):
+    environment = os.environ | {"POPFLOW_DRIVER_MEMORY": "1g", "POPFLOW_MASTER_KEYS": str(keys)}
+    command = [sys.executable, "-c", textwrap.dedent(ROUND_TRIP), str(tmp_path / "lake")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert "USED 2020-01 2020-02" in done.stdout, done.stderr[-2000:]
-    assert plain_files(tmp_path / "restricted") == []
-    published = list((tmp_path / "published" / "t").glob("*.parquet"))
-    assert published
-    assert not any(is_encrypted(file) for file in published)
-    for file in (tmp_path / "restricted").rglob("*.parquet"):
-        assert b"secret-token" not in file.read_bytes()
-    assert any(b"secret-token" in file.read_bytes() for file in published)
+    files = list((tmp_path / "lake" / "restricted").rglob("*.parquet"))
+    assert len(files) >= 2
+    assert plain_files(tmp_path / "lake" / "restricted") == []
+    assert not any(b"secret-token" in file.read_bytes() for file in files)

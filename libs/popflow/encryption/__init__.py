@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +23,19 @@ VARIABLE = "POPFLOW_MASTER_KEYS"
 MASTER_BYTES = 32
 SOURCES = Path(__file__).parent / "java"
 JAR = "popflow-zone-crypto.jar"
+
+
+def settings_of(restricted_zone: str, jars_folder: Callable[[], Path]) -> dict[str, str]:
+    """All of Spark's settings where POPFLOW_MASTER_KEYS names master keys; none where it does not.
+
+    jars_folder: finds the folder of Delta's jars, into which the jar that Parquet needs is put at first use.
+    """
+    if VARIABLE not in os.environ:
+        return {}
+    jars = jars_folder()
+    every = [*jars.glob("*.jar"), zone_crypto_jar(jars)]
+    jar_list = {"spark.jars": ",".join(sorted({str(jar) for jar in every}))}
+    return in_transit_settings() | at_rest_settings(restricted_zone) | jar_list
 
 
 def in_transit_settings() -> dict[str, str]:
