@@ -25,7 +25,7 @@ java:
 	@$(BIN)/python scripts/fetch_jars.py .jars
 	@touch $@
 
-demo: setup  ## simulate four days around 22 January 2020, run the nights, publish, and ask who left Wuhan
+demo: setup  ## simulate three days around 22 January 2020, run the nights, publish, and ask who left Wuhan
 	@$(BIN)/popflow demo --out demo
 
 lint: setup

@@ -23,7 +23,7 @@ from popflow.synthetic.places import shipped_places
 
 FIRST = dt.date(2020, 1, 20)
 DAYS = 3
-MOVERS = 30_000  # a day out of Hubei's prefectures: what it takes for 100 published rows of the county step
+MOVERS = 22_000  # a day out of Hubei's prefectures: what it takes for 100 published rows of the county step
 TOP = 15
 MARK = "popflow-demo"  # a file of this name says that the folder is a demo's and may be replaced
 
@@ -62,7 +62,7 @@ def _make_room(out: Path) -> None:
 def _night(lake: Lake, out: Path, date: dt.date, on_progress: Callable[[str], None]) -> dict[str, Any]:
     mnos = tuple(lake.contracts.mno_bits())
     landing = str(out / "simulation" / "landing")
-    night = Night(date, landing, mnos, on_progress=lambda stage: on_progress(f"night of {date}: {stage}"))
+    night = Night(date, landing, mnos, sample=True, on_progress=lambda stage: on_progress(f"night of {date}: {stage}"))
     return {"date": date, **nightly(lake, night)}
 
 

@@ -36,7 +36,8 @@ class Night:
     """What a night is asked to do: one date, with the deliveries that stand under `landing`.
 
     mnos: those that it goes on with. missing: those that it goes on without, by an operator's word and for a reason;
-    this cannot be mended later.
+    this cannot be mended later. sample: the deliveries are of a sample of the people, such as a simulation, of whom not
+    all holds that the gates expect of a nation.
     """
 
     date: dt.date
@@ -45,6 +46,7 @@ class Night:
     missing: tuple[str, ...] = ()
     reason: str | None = None
     engine: Literal["duckdb", "spark"] = "duckdb"
+    sample: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     on_progress: Callable[[str], None] = lambda _: None
 
@@ -156,7 +158,7 @@ def find_flows(lake: Lake, night: Night) -> Figures:
     lake.replace("flows_exact", daily_flows(states, mnos).toArrow(), date=night.date)
     lake.replace("population_exact", population(days, mnos).toArrow(), date=night.date)
     lake.replace("stock_exact", stock(states, lake.contracts.areas, mnos).toArrow(), date=night.date)
-    verdicts = after_flows(lake, night.date, night.run_id)
+    verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
     warnings = [str(warning) for verdict in verdicts for warning in verdict.warnings]
     return {"said": f"{len(verdicts)} gates passed", "warnings": warnings}
 

@@ -49,7 +49,6 @@ class ScenarioRun:
     seed: int = 1
     stayers: int = 50_000
     counts: bool = False
-    all_troubles: bool = False
 
     @property
     def dates(self) -> list[dt.date]:
@@ -57,14 +56,9 @@ class ScenarioRun:
         return [self.first + ONE_DAY * day for day in range(self.days)]
 
     @property
-    def troubles(self) -> Troubles:
-        """An ordinary feed, or the hard one."""
-        return Troubles.all() if self.all_troubles else Troubles()
-
-    @property
     def scenario(self) -> Scenario:
         """What is simulated."""
-        return wuhan_2020(self.scale, self.seed, self.first, self.days, self.stayers, self.troubles)
+        return wuhan_2020(self.scale, self.seed, self.first, self.days, self.stayers)
 
 
 def run_scenario(asked: ScenarioRun, say: Say) -> Lake:
@@ -106,7 +100,7 @@ def _by_records(asked: ScenarioRun, lake: Lake, say: Say) -> None:
 def _night(asked: ScenarioRun, lake: Lake, date: dt.date, say: Say) -> None:
     place = f"night {(date - asked.first).days + 1} of {asked.days}, {date}"
     landing, mnos = str(asked.out / "simulation" / "landing"), tuple(lake.contracts.mno_bits())
-    nightly(lake, Night(date, landing, mnos, on_progress=lambda stage: say(f"{place}: {stage}")))
+    nightly(lake, Night(date, landing, mnos, sample=True, on_progress=lambda stage: say(f"{place}: {stage}")))
 
 
 def _simulate(asked: ScenarioRun, simulation: Path, say: Say) -> None:
@@ -131,7 +125,7 @@ def _by_counts(asked: ScenarioRun, lake: Lake, say: Say) -> None:
         _load_cells(asked, lake)
     through = released_through(lake) or asked.first - ONE_DAY
     mnos = tuple(lake.contracts.mno_bits())
-    drawn = counts(asked.first, asked.days, asked.seed, asked.scale, asked.troubles)
+    drawn = counts(asked.first, asked.days, asked.seed, asked.scale)
     for number, (date, flows) in enumerate(drawn, start=1):
         if date <= through:
             continue
@@ -146,7 +140,7 @@ def _by_counts(asked: ScenarioRun, lake: Lake, say: Say) -> None:
 def _load_cells(asked: ScenarioRun, lake: Lake) -> None:
     """The cells of the three MNOs, so that gate and auditor know which counties can hold anybody."""
     places, reference = shipped_places(), asked.out / "simulation"
-    cells = place_cells(places, asked.troubles, asked.seed)
+    cells = place_cells(places, Troubles(), asked.seed)
     write_cells(reference, places, cells, cell_table(cells, asked.first, asked.seed))
     load_counties(lake, None)
     load_reference(lake, "cells", reference / "reference" / "cells.parquet", None)

@@ -66,6 +66,8 @@ def _settings() -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.log.level": "ERROR",
+        # Beyond so many groups collect_list sorts its input; the default of 128 makes it sort always.
+        "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
     }
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit master, memory and jars are the caller's
@@ -76,6 +78,8 @@ def _settings() -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": os.environ.get("POPFLOW_DRIVER_MEMORY", "4g"),
+        # A night on one machine is over before the optimising compiler has paid: half of all CPU went into it.
+        "spark.driver.extraJavaOptions": os.environ.get("POPFLOW_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1"),
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": str(DAY_PARTITIONS),
         "spark.databricks.delta.snapshotPartitions": "2",

@@ -26,6 +26,7 @@ def _run(stage: Stage) -> None:
     parser.add_argument("--mno", action="append", help="MNOs of the night; all that have a contract")
     parser.add_argument("--allow-missing-mno", action="append", default=[], help="go on without it, for ever")
     parser.add_argument("--reason", help="why; stands in the release")
+    parser.add_argument("--sample", action="store_true", help="the deliveries are of a sample, as a simulation's are")
     parser.add_argument("--run-id", default=uuid.uuid4().hex[:12], help="the same for the jobs of one night")
     asked = parser.parse_args()
     if stage.name == "intake" and not asked.landing:
@@ -33,6 +34,6 @@ def _run(stage: Stage) -> None:
     known = contracts.load()
     missing = tuple(asked.allow_missing_mno)
     mnos = tuple(mno for mno in asked.mno or known.mno_bits() if mno not in missing)
-    night = Night(asked.date, asked.landing, mnos, missing, asked.reason, run_id=asked.run_id)
+    night = Night(asked.date, asked.landing, mnos, missing, asked.reason, sample=asked.sample, run_id=asked.run_id)
     figures = run_stage(Lake(asked.lake, known), night, stage)
     print(f"{stage.name}: {figures.get('said', 'done')}")

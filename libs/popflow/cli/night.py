@@ -33,6 +33,7 @@ def nightly(
     allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Go on without this MNO, for ever.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; stands in the release.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Deliveries of a sample of people: a simulation's.")] = False,
     contracts_folder: Feeds = None,
 ) -> None:
     """Run one night: three deliveries in, a published table out.
@@ -49,7 +50,7 @@ def nightly(
     if missing and not yes:
         _ask(missing, day(date))
     with progress(f"night of {date}") as on_progress:
-        night = Night(day(date), landing, mnos, missing, reason, _engine(engine), on_progress=on_progress)
+        night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample, on_progress=on_progress)
         figures = run(Lake(lake, known), night)
     for stage, said in figures.items():
         say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")

@@ -27,9 +27,6 @@ def scenario(
     counts: Annotated[bool, typer.Option("--counts", help="Exact flows at full size, drawn without records.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same scenario.")] = 1,
     stayers: Annotated[int, typer.Option(min=0, help="Persons beyond those whom the movers need.")] = 50_000,
-    all_troubles: Annotated[
-        bool, typer.Option("--all-troubles", help="The hard nation, not an ordinary feed.")
-    ] = False,
 ) -> None:
     """Run the Wuhan 2020 scenario: simulate, all nights, publication; then what went in beside what came out.
 
@@ -40,7 +37,7 @@ def scenario(
 
     if name != WUHAN_2020:
         raise PopflowError(f"no scenario '{name}'; there is {WUHAN_2020}")
-    asked = ScenarioRun(out, 1.0 if counts else _scale(scale), day(first), days, seed, stayers, counts, all_troubles)
+    asked = ScenarioRun(out, 1.0 if counts else _scale(scale), day(first), days, seed, stayers, counts)
     with progress(name) as on_progress:
         lake = run_scenario(asked, on_progress)
     show(scenario_checks(wuhans_outflow(lake)), "What came out beside what the scenario was fed with")

@@ -40,10 +40,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the demo; what an earlier demo left there is replaced.")] = Path(
         "demo"
     ),
-    persons: Annotated[int, typer.Option(min=1000, help="Persons to simulate.")] = 160_000,
+    persons: Annotated[int, typer.Option(min=1000, help="Persons to simulate.")] = 75_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same demo.")] = 1,
 ) -> None:
-    """Simulate four days around 22 January 2020, run the nights, publish, and ask who left Wuhan.
+    """Simulate three days around 22 January 2020, run the nights, publish, and ask who left Wuhan.
 
     Example: popflow demo --out demo
     """

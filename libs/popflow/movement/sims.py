@@ -71,7 +71,7 @@ def speaking_sims(sims: DataFrame) -> DataFrame:
 def _sim_key_from(key_file: str) -> Callable[..., Column]:
     """The key of a SIM, null for null. Only the key file's path travels with the plan."""
 
-    @F.arrow_udf("string")
+    @F.arrow_udf("string")  # type: ignore[call-overload]  # its stubs know this form by a number only
     def keyed(mno: pa.Array, sim_token: pa.Array) -> pa.Array:
         from popflow.intake.keys import read_secret, sim_key
 

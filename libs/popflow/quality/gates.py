@@ -82,12 +82,15 @@ class Gates:
             raise PopflowError(f"{zone}: Data Docs need a folder; open the lake with zones {{'ops': '/a/folder'}}")
         return cls(Path(zone) / "quality", date, run_id)
 
-    def check(self, suite: str, figures: pd.DataFrame) -> GateVerdict:
-        """Hold figures (see popflow.quality.figures) against a suite of popflow.quality.suites."""
+    def check(self, suite: str, figures: pd.DataFrame, *, sample: bool = False) -> GateVerdict:
+        """Hold figures (see popflow.quality.figures) against a suite of popflow.quality.suites.
+
+        sample: they are of a sample of the people, of whom not all holds that holds of a nation.
+        """
         columns = {rule.column for rule in SUITES[suite]}
         subject = [name for name in ("mno",) if name in figures]
         seen = {"result_format": "COMPLETE", "unexpected_index_column_names": subject}
-        return self._run(suite, figures[[*subject, *sorted(columns)]], expectations(SUITES[suite]), seen)
+        return self._run(suite, figures[[*subject, *sorted(columns)]], expectations(SUITES[suite], sample), seen)
 
     def check_contract(self, contract: Table, sample: pd.DataFrame) -> GateVerdict:
         """Hold a sample of a table against its contract's suite; of restricted rows no value is kept."""

@@ -60,10 +60,11 @@ def refuse_unchecked(lake: Lake, date: dt.date, mnos: tuple[str, ...]) -> None:
         )
 
 
-def after_flows(lake: Lake, date: dt.date, run_id: str) -> list[GateVerdict]:
+def after_flows(lake: Lake, date: dt.date, run_id: str, *, sample: bool = False) -> list[GateVerdict]:
     """The gates of a date's exact tables: their contracts on samples, and what a contract cannot say.
 
-    Raises PopflowError for the first that fails. The first night of a lake has no flows and is not held against them.
+    sample: the deliveries are of a sample of the people. Raises PopflowError for the first that fails. The first night
+    of a lake has no flows and is not held against them.
     """
     gates = Gates.of(lake, date, run_id)
     flows = lake.read_pandas("flows_exact", date=date)
@@ -77,7 +78,7 @@ def after_flows(lake: Lake, date: dt.date, run_id: str) -> list[GateVerdict]:
         return verdicts
     eve = lake.read_pandas("flows_exact", date=date - dt.timedelta(days=1))
     figures = movement_figures(flows, eve, population, _counties(lake))
-    return [*verdicts, gates.check("movement", figures).enforce()]
+    return [*verdicts, gates.check("movement", figures, sample=sample).enforce()]
 
 
 def _landed(lake: Lake, date: dt.date, mnos: tuple[str, ...]) -> dict[str, bool]:

@@ -22,7 +22,10 @@ UNIQUE = "key_is_unique"
 
 @dataclass(frozen=True)
 class Rule:
-    """A figure's range; null figures (no history) pass unless the rule demands one."""
+    """A figure's range; null figures (no history) pass unless the rule demands one.
+
+    of_nation: holds of a whole nation; of a sample of its people, such as a simulation, it is a warning at most.
+    """
 
     column: str
     least: float | None
@@ -30,6 +33,7 @@ class Rule:
     severity: Severity
     says: str
     demanded: bool = False
+    of_nation: bool = False
 
 
 SUITES: dict[str, tuple[Rule, ...]] = {
@@ -51,24 +55,25 @@ SUITES: dict[str, tuple[Rule, ...]] = {
     ),
     "movement": (
         Rule("counties_in_edition_percent", 100, None, "critical", "county codes of another edition", True),
-        Rule("stayers_percent", 50, None, "critical", "half of all persons moved: a cell table was swapped"),
+        Rule("stayers_percent", 50, None, "critical", "half of all persons moved: swapped cell table", of_nation=True),
         Rule("imbalance_percent", None, 10, "critical", "the date does not begin where the one before ended"),
         Rule("registered_percent", 80, None, "warning", "many SIMs have no register entry"),
         Rule("rows_over_their_sum", None, 0, "critical", "a part is larger than its whole", True),
         Rule("hours", 24, 24, "critical", "hours are missing in the population", True),
-        Rule("hourly_swing_percent", None, 20, "critical", "the population changes over the day", True),
+        Rule("hourly_swing_percent", None, 20, "critical", "the population changes over the day", True, True),
         Rule("census_percent", None, 110, "critical", "more persons than residents", True),
-        Rule("census_agreement_percent", 50, None, "critical", "persons are not where residents are"),
+        Rule("census_agreement_percent", 50, None, "critical", "persons are not where residents are", of_nation=True),
     ),
 }
 
 
-def expectations(rules: tuple[Rule, ...]) -> list[Any]:
-    """GX expectations of a suite's rules."""
+def expectations(rules: tuple[Rule, ...], sample: bool = False) -> list[Any]:
+    """GX expectations of a suite's rules; sample: as they are held against a sample of the people."""
     gxe = _gx_expectations()
     found: list[Any] = []
     for rule in rules:
-        said: dict[str, Any] = {"severity": rule.severity, "notes": rule.says, "meta": {"says": rule.says}}
+        severity = "warning" if sample and rule.of_nation else rule.severity
+        said: dict[str, Any] = {"severity": severity, "notes": rule.says, "meta": {"says": rule.says}}
         if rule.demanded:
             found.append(gxe.ExpectColumnValuesToNotBeNull(column=rule.column, **said))
         bounds = {"min_value": rule.least, "max_value": rule.most}
