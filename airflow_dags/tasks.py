@@ -56,7 +56,8 @@ def job(step: Step, **more: Any) -> Any:
 
 def arguments(*more: str) -> list[str]:
     """Command line of a job; secrets come from files that the environment names, never from here."""
-    return ["--date", DATE, "--landing", setting("LANDING"), "--lake", setting("LAKE"), *more]
+    sample = ["--sample"] if setting("SAMPLE") else []  # of simulated deliveries
+    return ["--date", DATE, "--landing", setting("LANDING"), "--lake", setting("LAKE"), *sample, *more]
 
 
 def upkeep() -> BashOperator:

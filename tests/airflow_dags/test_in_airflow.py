@@ -31,7 +31,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     root = tmp_path_factory.mktemp("airflow")
     here = {"AIRFLOW_HOME": str(root / "home"), "POPFLOW_LAKE": str(root / "lake")}
     more = {"POPFLOW_LANDING": str(root / "simulation" / "landing"), "POPFLOW_RETRY_SECONDS": "1"}
-    settings = os.environ | here | more | {"POPFLOW_POKE_SECONDS": "1"}
+    settings = os.environ | here | more | {"POPFLOW_POKE_SECONDS": "1", "POPFLOW_SAMPLE": "1"}
     subprocess.run([AIRFLOW, "db", "migrate"], check=True, capture_output=True, env=settings)
     return settings
 
