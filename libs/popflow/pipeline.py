@@ -23,6 +23,7 @@ from popflow.movement.stock import stock
 from popflow.operations.attended import Turn, attended
 from popflow.operations.events import RunLog
 from popflow.publish.releases import FIRST_RELEASE, record_releases, rounded
+from popflow.quality.coverage import refuse_empty_word
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
 from popflow.reference import register_on
 from popflow.release import OUTFLOW, release_date, released_through
@@ -78,6 +79,7 @@ def nightly(lake: Lake, night: Night) -> dict[str, Figures]:
     them. A date that was released, or lies before one that was, is not: what was published of it, and all that followed
     from it, stands. Raises Held where the date has to wait, PopflowError where yesterday's night is missing.
     """
+    refuse_empty_word((*night.mnos, *night.missing), night.missing, night.reason)
     with attended(lake, night.date, night.run_id, "night") as log:
         record_releases(lake)  # what a night that died between its two commits has left undone
         figures = {INTAKE.name: _attend(lake, night, INTAKE, log)}

@@ -15,6 +15,7 @@ from popflow.errors import PopflowError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m"
 DAY_PARTITIONS = 8  # files of one date of a person table on one machine; a cluster sets spark.sql.shuffle.partitions
 
 
@@ -79,7 +80,8 @@ def _settings() -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": os.environ.get("POPFLOW_DRIVER_MEMORY", "4g"),
         # A night on one machine is over before the optimising compiler has paid: half of all CPU went into it.
-        "spark.driver.extraJavaOptions": os.environ.get("POPFLOW_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1"),
+        # Without that compiler the JVM reserves 48 MB for code, and stops compiling when they are full.
+        "spark.driver.extraJavaOptions": os.environ.get("POPFLOW_JAVA_OPTIONS", SHORT_RUN),
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": str(DAY_PARTITIONS),
         "spark.databricks.delta.snapshotPartitions": "2",

@@ -40,6 +40,7 @@ def test_a_register_is_loaded_and_keyed(lake: Lake, tmp_path: Path) -> None:
         "sim_key": keys.sim_key(secret, "mobile", B),
         "line_kind": "person",
         "home_prefecture": None,
+        "mno_mask": 1,
     }
 
 

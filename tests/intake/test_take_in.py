@@ -104,7 +104,7 @@ def test_a_missing_mno_changes_nothing(known_cells: Lake, landing: Path, deliver
     with pytest.raises(PopflowError, match="2020-01-22 is held back: no delivery of unicom"):
         take_in(known_cells, str(landing), D, ["mobile", "unicom"])
     (deliver("unicom", "u1", {"a": (b"", 0)}) / "manifest.json").unlink()
-    with pytest.raises(PopflowError, match=r"unicom: .* has no manifest.json yet"):
+    with pytest.raises(PopflowError, match=r"no delivery of unicom is ready, .* has no manifest.json yet"):
         take_in(known_cells, str(landing), D, ["mobile", "unicom"])
     (landing / "unicom" / str(D) / "u1" / "manifest.json").write_text("{")
     with pytest.raises(PopflowError, match=r"u1/manifest\.json: not valid JSON"):

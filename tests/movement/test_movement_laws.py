@@ -105,10 +105,10 @@ def test_persons_without_an_mno_are_registered_and_have_no_sim_there(nights, con
 def test_the_short_way_without_spark_finds_every_person_where_spark_does(nights, contracts, key_path):
     """Said again in SQL: who speaks, whom the register does not know, who is carried; compared person by person."""
     rng = np.random.default_rng(20200123)
-    names = contracts.table("subscribers").arrow_schema()
-    register = pa.Table.from_pylist(
-        [dict(zip(names.names, row, strict=True)) for row in register_rows(PERSONS, rng)], names
-    )
+    fields = [field for field in contracts.table("subscribers").arrow_schema() if field.name != "mno_mask"]
+    names = [field.name for field in fields]
+    rows = [dict(zip(names, row, strict=True)) for row in register_rows(PERSONS, rng)]
+    register = pa.Table.from_pylist(rows, pa.schema(fields))
     persons = Persons(register, read_secret(key_path))
     for night, rows in zip(nights, presence_rows(PERSONS, DAYS, rng), strict=True):
         seen = [dict(zip(SEEN_COLUMNS, row, strict=True)) | {"event_date": night["date"]} for row in rows]

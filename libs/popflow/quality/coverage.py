@@ -43,7 +43,7 @@ def coverage(
     Raises Held, naming MNO and figure, where one that is not allowed to be missing is missing or thin; PopflowError
     for a word without a reason, on an MNO that is there, or on all of them.
     """
-    _refuse_empty_word(expected, allowed, reason)
+    refuse_empty_word(expected, allowed, reason)
     troubles = {mno: said for mno in expected if (said := _trouble(mno, landed, activity, date))}
     if unneeded := [mno for mno in allowed if mno not in troubles]:
         raise PopflowError(
@@ -75,7 +75,8 @@ def _trouble(mno: str, landed: Mapping[str, bool], activity: pd.DataFrame, date:
     return None
 
 
-def _refuse_empty_word(expected: tuple[str, ...], allowed: tuple[str, ...], reason: str | None) -> None:
+def refuse_empty_word(expected: tuple[str, ...], allowed: tuple[str, ...], reason: str | None) -> None:
+    """Raise PopflowError for an operator's word on an MNO that there is not, without a reason, or on all of them."""
     if unknown := [mno for mno in allowed if mno not in expected]:
         raise PopflowError(f"--allow-missing-mno {unknown[0]}: no such MNO; there are {', '.join(expected)}")
     if allowed and not (reason or "").strip():
