@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))
 from half_commit import ROWS, publish  # noqa: E402
 
 
-@pytest.mark.parametrize("where", ["between files and log", "after the commit"])
+@pytest.mark.parametrize("where", ["between files and log", pytest.param("after the commit", marks=pytest.mark.slow)])
 def test_a_release_killed_around_its_commit_is_published_once(tmp_path: Path, contracts: Contracts, spark, where: str):
     lake = Lake(tmp_path / "lake", contracts, spark)
     frame = spark.createDataFrame([], contracts.table("flows").spark_schema())
