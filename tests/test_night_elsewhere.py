@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fourth_feed import FOURTH, regional_line
 from popflow import contracts
 from popflow.cli import app
 from popflow.lake import Lake
@@ -26,20 +27,6 @@ from fingerprints import fingerprint  # noqa: E402
 
 FIRST = dt.date(2020, 1, 21)
 DATES = [FIRST, FIRST + dt.timedelta(days=1)]
-FEED = """
-feed: regional
-mno: regional
-mno_bit: 3
-meaning: A regional feed, 21 headerless comma-separated columns
-format: csv
-file_pattern: '*.csv'
-delimiter: ','
-columns: [token, lac, ci, c4, c5, c6, c7, at, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, text]
-fields:
-  sim_token: {from: token, pattern: '^[0-9a-f]{32}$'}
-  time: {from: at, kind: local_text, format: '%Y-%m-%d %H:%M:%S.%f', zone: Asia/Shanghai}
-  cell_id: {from: [lac, ci], base: decimal, prefix: '460-00', separator: '-'}
-"""
 NIGHT = """
 import datetime as dt, sys
 from pathlib import Path
@@ -96,7 +83,7 @@ def test_two_workers_find_what_one_machine_finds(simulation: Path, tmp_path: Pat
 def test_one_new_feed_runs_a_night_of_its_own(simulation: Path, tmp_path: Path, spark):
     feeds = tmp_path / "feeds"
     feeds.mkdir()
-    (feeds / "regional.yaml").write_text(FEED)
+    (feeds / "regional.yaml").write_text(FOURTH)
     rows = sum(deliver_as_regional(simulation, tmp_path / "landing", date) for date in DATES)
     for kind in ("cells", "subscribers"):
         frame = pd.read_parquet(simulation / "reference" / f"{kind}.parquet")
@@ -147,4 +134,4 @@ def deliver_as_regional(simulation: Path, landing: Path, date: dt.date) -> int:
 def regional(line: str, number: int) -> str:
     token, time, lac, ci, *_ = [*line.split("|"), "", "", "", ""]
     at = f"{time[:4]}-{time[4:6]}-{time[6:8]} {time[8:10]}:{time[10:12]}:{time[12:14]}.000250"
-    return ",".join([token, lac, ci, *"4567", at, *["x"] * 12, "a,free,text" if number % 17 == 0 else ""])
+    return regional_line(token, at, lac, ci, "a,free,text" if number % 17 == 0 else "")

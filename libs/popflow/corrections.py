@@ -15,19 +15,12 @@ from typing import TYPE_CHECKING
 from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
 from popflow.disclosure.blocks import refuse_closed
 from popflow.errors import PopflowError
-from popflow.intake.keys import key_file
-from popflow.intake.presence import presence_of
+from popflow.exact import days_of, keep_aggregates
 from popflow.lake import Lake
 from popflow.movement.definition import DEFINITION
-from popflow.movement.flows import daily_flows
 from popflow.movement.headcounts import MNOs, headcounts
-from popflow.movement.person_days import person_days
 from popflow.movement.person_states import person_states
-from popflow.movement.population import population
-from popflow.movement.sims import sim_days
-from popflow.movement.stock import stock
 from popflow.publish.releases import Run, publish, record_releases
-from popflow.reference import register_on
 from popflow.release import (
     ONE_DAY,
     audited,
@@ -163,9 +156,7 @@ def _computed_anew(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Persons:
     if not _presence_is_whole(lake, date):
         return Persons(lake.read("person_state", as_of=date))
     yesterday = lake.read("person_state", as_of=date - ONE_DAY)
-    presence, register = presence_of(lake, date, mnos), register_on(lake, date)
-    sims = sim_days(presence, register, lake.contracts.mno_bits(), str(key_file(lake)))
-    days = person_days(sims, yesterday, date).persist()
+    days = days_of(lake, date, mnos, yesterday).persist()
     return Persons(person_states(yesterday, days, date, lake.contracts.areas).persist(), days)
 
 
@@ -184,6 +175,4 @@ def _replace_exact(lake: Lake, date: dt.date, persons: Persons, bits: MNOs) -> N
         return
     lake.replace("person_day", persons.days, event_date=date)
     lake.replace("person_state", persons.state, as_of=date)
-    lake.replace("flows_exact", daily_flows(persons.state, bits).toArrow(), date=date)
-    lake.replace("population_exact", population(persons.days, bits).toArrow(), date=date)
-    lake.replace("stock_exact", stock(persons.state, lake.contracts.areas, bits).toArrow(), date=date)
+    keep_aggregates(lake, date, persons.days, persons.state, bits)

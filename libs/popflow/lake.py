@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
@@ -128,6 +128,8 @@ class Lake:
     def read_arrow(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
         """The same as an Arrow table, for what is too large for pandas, such as millions of cells."""
         contract = self.contracts.table(name)
+        if self._encrypted(contract):
+            return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
         table = self._refuse_missing(name)
         self.on_access(name, "read")
         filters: list[tuple[str, str, Any]] = [
@@ -135,8 +137,6 @@ class Lake:
         ]
         if contract.stored_in:
             filters.append(("kind", "=", name))
-        if self._encrypted(contract):
-            return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
         # pyarrow's own file system: reading through delta-rs's ends many a process in abort().
         files = _file_system(self.path(name))
         return table.to_pyarrow_table(
@@ -167,7 +167,7 @@ class Lake:
         self._create(name)
         condition = " OR ".join(f"({_sql_all(partition)})" for partition in partitions)
         if isinstance(rows, pa.Table) and not self._encrypted(contract):
-            self._write(name, rows, "overwrite", predicate=condition or None)
+            self._overwrite(name, rows, condition or None)
             return
         frame = self.spark.createDataFrame(rows) if isinstance(rows, pa.Table) else rows
         writer = self._ordered(contract, frame).write.format("delta").mode("overwrite")
@@ -270,11 +270,11 @@ class Lake:
             raise_if_key_not_exists=False,  # delta-rs does not know all that Spark's Delta knows
         )
 
-    def _write(self, name: str, rows: pa.Table, mode: Literal["append", "overwrite"], **options: Any) -> None:
+    def _overwrite(self, name: str, rows: pa.Table, condition: str | None) -> None:
         schema = self.contracts.table(name).arrow_schema()
         try:
             typed = rows.select(schema.names).cast(schema)
-            write_deltalake(delta_rs_address(self.path(name)), typed, mode=mode, **options)
+            write_deltalake(delta_rs_address(self.path(name)), typed, mode="overwrite", predicate=condition)
         except CommitFailedError:
             raise PopflowError(f"{self.path(name)}: another run wrote there at the same moment; start again") from None
         except (DeltaError, pa.ArrowInvalid, ValueError):  # their messages show rows

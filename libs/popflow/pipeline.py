@@ -10,23 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from popflow.errors import PopflowError
-from popflow.intake.keys import key_file
+from popflow.exact import days_of, keep_aggregates
 from popflow.intake.night import take_in as take_deliveries_in
-from popflow.intake.presence import presence_of
 from popflow.lake import Lake
-from popflow.movement.flows import daily_flows
-from popflow.movement.person_days import person_days
 from popflow.movement.person_states import person_states
-from popflow.movement.population import population
-from popflow.movement.sims import sim_days
-from popflow.movement.stock import stock
 from popflow.operations.attended import Turn, attended
 from popflow.operations.events import RunLog
 from popflow.publish.releases import FIRST_RELEASE, record_releases, rounded
 from popflow.quality.coverage import refuse_empty_word
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
-from popflow.reference import register_on
-from popflow.release import OUTFLOW, release_date, released_through
+from popflow.release import OUTFLOW, bits_of, release_date, released_through
 
 ONE_DAY = dt.timedelta(days=1)
 Figures = dict[str, Any]  # of a stage; under "shown" those that a log may hold, under "said" a line for people
@@ -140,10 +133,7 @@ def find_persons(lake: Lake, night: Night) -> Figures:
     """Presence -> person_day and person_state of the date."""
     refuse_unchecked(lake, night.date, night.mnos)
     yesterday = None if is_first(lake, night) else lake.read("person_state", as_of=night.eve)
-    register = register_on(lake, night.date)
-    presence = presence_of(lake, night.date, night.mnos)
-    sims = sim_days(presence, register, lake.contracts.mno_bits(), str(key_file(lake)))
-    lake.replace("person_day", person_days(sims, yesterday, night.date), event_date=night.date)
+    lake.replace("person_day", days_of(lake, night.date, night.mnos, yesterday), event_date=night.date)
     today = lake.read("person_day", event_date=night.date)
     states = person_states(yesterday, today, night.date, lake.contracts.areas)
     lake.replace("person_state", states, as_of=night.date)
@@ -154,12 +144,8 @@ def find_persons(lake: Lake, night: Night) -> Figures:
 
 def find_flows(lake: Lake, night: Night) -> Figures:
     """person_day and person_state -> flows_exact, population_exact, stock_exact of the date, and their gates."""
-    bits = lake.contracts.mno_bits()
-    mnos = {mno: bits[mno] for mno in night.mnos}
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
-    lake.replace("flows_exact", daily_flows(states, mnos).toArrow(), date=night.date)
-    lake.replace("population_exact", population(days, mnos).toArrow(), date=night.date)
-    lake.replace("stock_exact", stock(states, lake.contracts.areas, mnos).toArrow(), date=night.date)
+    keep_aggregates(lake, night.date, days, states, bits_of(lake, night.mnos))
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
     warnings = [str(warning) for verdict in verdicts for warning in verdict.warnings]
     return {"said": f"{len(verdicts)} gates passed", "warnings": warnings}
@@ -210,7 +196,6 @@ def _national(lake: Lake, figure: int) -> int:
     return rounded(figure, lake.contracts.disclosure.figures_rounded_to)
 
 
-REFERENCE = ("cell_to_county", "subscribers")
 INTAKE = Stage("intake", ("cell_to_county", "deliveries"), ("presence", "tallies", "quarantine", "deliveries"), take_in)
 COVERAGE = Stage("coverage", ("presence", "deliveries", "tallies", "activity"), ("activity",), check_coverage)
 PERSONS = Stage(

@@ -11,25 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from landing_files import PREFIXES, A, B, counts, reduce_files
 
+from fourth_feed import FOURTH, regional_line
 from popflow.contracts import Feed, load
 from popflow.errors import PopflowError
 from popflow.intake import feed_sql
 
 SEEN = [("2020-01-22", A, "420102", 1 << 40, 0), ("2020-01-22", B, "430102", 0, 1 << 7)]
-FOURTH = """
-feed: regional
-mno: regional
-mno_bit: 3
-meaning: A regional feed, 21 headerless comma-separated columns
-format: csv
-file_pattern: '*.csv'
-delimiter: ','
-columns: [token, lac, ci, c4, c5, c6, c7, at, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, text]
-fields:
-  sim_token: {from: token, pattern: '^[0-9a-f]{32}$'}
-  time: {from: at, kind: local_text, format: '%Y-%m-%d %H:%M:%S.%f', zone: Asia/Shanghai}
-  cell_id: {from: [lac, ci], base: decimal, prefix: '460-00', separator: '-'}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -43,11 +30,6 @@ def fourth(folder: Path) -> Feed:
     (folder / "feeds").mkdir(exist_ok=True)
     (folder / "feeds/regional.yaml").write_text(FOURTH)
     return load().with_feeds(folder / "feeds", only=True).feeds["regional"]
-
-
-def regional_line(token: str, at: str, lac: int, ci: int, text: str = "") -> str:
-    """A line of the fourth feed."""
-    return ",".join([token, str(lac), str(ci), *"4567", at, *["x"] * 12, text])
 
 
 def test_a_fourth_feed_is_one_yaml(tmp_path: Path) -> None:

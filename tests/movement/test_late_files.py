@@ -63,7 +63,7 @@ def lake_of(nation, spark, contracts, key_path, tmp_path_factory):
 def without_gates(monkeypatch):
     """So few persons pass no gate of quality; it is not what is tried here."""
     monkeypatch.setattr("popflow.pipeline.refuse_unchecked", lambda *_: None)
-    monkeypatch.setattr("popflow.pipeline.after_flows", lambda *_: [])
+    monkeypatch.setattr("popflow.pipeline.after_flows", lambda *_, **__: [])
 
 
 def night_of(lake: Lake, landing: Path, date: dt.date) -> list[dt.date]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from popflow import contracts
 from popflow.cli.screen import progress, say, show
 from popflow.errors import PopflowError
+
+if TYPE_CHECKING:
+    from popflow.accuracy.nights import Way
 
 
 def register(app: typer.Typer) -> None:
@@ -53,9 +56,10 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise PopflowError(f"--seeds {text}: write whole numbers with commas, as 1,2,3") from None
 
 
-def _way(text: str):  # type: ignore[no-untyped-def]
+def _way(text: str) -> Way:
     from popflow.accuracy.nights import Way
 
-    if text not in get_args(Way):
-        raise PopflowError(f"--way {text}: short or night")
-    return text
+    for known in get_args(Way):
+        if text == known:
+            return cast("Way", known)
+    raise PopflowError(f"--way {text}: short or night")

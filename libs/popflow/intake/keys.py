@@ -56,6 +56,16 @@ def sim_key(secret: bytes, mno: str, sim_token: str) -> str:
     return _keyed(secret, f"sim\0{mno}\0{sim_token}")
 
 
+def write_new_key(path: Path) -> None:
+    """Write a file of random bytes that its owner alone can read; one that is there already stays."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+    with contextlib.suppress(FileExistsError):  # another process was first: its key holds
+        os.link(draft, path)
+    draft.unlink()
+
+
 def _keyed(secret: bytes, message: str) -> str:
     return hmac.digest(secret, message.encode(), "sha256").hex()[:KEY_HEX]
 
@@ -67,12 +77,7 @@ def _make(path: Path, lake: Lake) -> None:
                                "restricted zone and begin anew")  # fmt: skip
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.chmod(0o700)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-    with contextlib.suppress(FileExistsError):  # another process was first: its key holds
-        os.link(draft, path)
-    draft.unlink()
+    write_new_key(path)
 
 
 def _checked(path: Path) -> Path:

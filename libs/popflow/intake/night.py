@@ -17,6 +17,7 @@ from popflow.intake.storage import open_address
 from popflow.intake.summary import IntakeSummary, summarise
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
@@ -213,7 +214,7 @@ def _manifest_rows(wave: list[Planned]) -> dict[law.FileKey, int]:
     return {(p.delivery.mno, p.delivery.delivery_id, file.name): file.rows for p in wave for file in p.fresh}
 
 
-def _of(wave: list[Planned], rows) -> list[bool]:  # type: ignore[no-untyped-def]
+def _of(wave: list[Planned], rows: pd.DataFrame) -> list[bool]:
     mine = {(p.delivery.mno, p.delivery.delivery_id) for p in wave}
     return [key in mine for key in zip(rows.mno, rows.delivery_id, strict=True)]
 

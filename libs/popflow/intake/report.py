@@ -10,6 +10,7 @@ from popflow.intake.summary import MnoIntake, mno_intake, tallies_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pyspark.sql import DataFrame
 
     from popflow.lake import Lake
 
@@ -101,7 +102,7 @@ def _sims(lake: Lake, date: dt.date) -> dict[tuple[str, dt.date], tuple[int, int
     return {(row["mno"], row["event_date"]): (int(row["active"]), int(row["things"])) for row in rows.collect()}
 
 
-def _no_persons(lake: Lake, date: dt.date) -> DataFrame | None:  # type: ignore[name-defined]  # noqa: F821
+def _no_persons(lake: Lake, date: dt.date) -> DataFrame | None:
     from pyspark.sql import functions as F
 
     if not lake.exists("subscribers"):

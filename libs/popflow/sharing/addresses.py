@@ -5,22 +5,18 @@ The clients fetch files without their token, so that the address itself is the p
 
 from __future__ import annotations
 
-import contextlib
 import hmac
-import os
-import secrets
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from popflow.intake.keys import write_new_key
 from popflow.operations.owner_only import ops_folder
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
 SECONDS = 600
-KEY_BYTES = 32
 
 
 class Addresses:
@@ -35,7 +31,7 @@ class Addresses:
         """With the key of the lake, made at first use: ops/share/address.key, its owner's alone."""
         path = ops_folder(lake, "share") / "address.key"
         if not path.exists():
-            _make(path)
+            write_new_key(path)
         return cls(path.read_bytes(), seconds)
 
     def of_file(self, root: str, grant_id: str, table: str, path: str) -> str:
@@ -53,12 +49,3 @@ class Addresses:
     def _signature(self, grant_id: str, table: str, until: int, path: str) -> str:
         message = "\n".join((grant_id, table, str(until), path))
         return hmac.digest(self._secret, message.encode(), "sha256").hex()
-
-
-def _make(path: Path) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-    with contextlib.suppress(FileExistsError):  # another process was first: its key holds
-        os.link(draft, path)
-    draft.unlink()

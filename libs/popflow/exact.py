@@ -1,0 +1,41 @@
+"""A date's exact tables, made of its presence: what a night and a correction do alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from popflow.intake.keys import key_file
+from popflow.intake.presence import presence_of
+from popflow.lake import Lake
+from popflow.movement.flows import daily_flows
+from popflow.movement.headcounts import MNOs
+from popflow.movement.person_days import person_days
+from popflow.movement.population import population
+from popflow.movement.sims import sim_days
+from popflow.movement.stock import stock
+from popflow.reference import register_on
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def days_of(lake: Lake, date: dt.date, mnos: Sequence[str], yesterday: DataFrame | None) -> DataFrame:
+    """person_day of a date, of the presence of these MNOs and the register that holds on it.
+
+    yesterday: person_state of the date before, None for the first night.
+    """
+    presence, register = presence_of(lake, date, mnos), register_on(lake, date)
+    sims = sim_days(presence, register, lake.contracts.mno_bits(), str(key_file(lake)))
+    return person_days(sims, yesterday, date)
+
+
+def keep_aggregates(lake: Lake, date: dt.date, days: DataFrame, states: DataFrame, mnos: MNOs) -> None:
+    """Put flows_exact, population_exact and stock_exact in the place of a date's.
+
+    In: person_day and person_state of the date; the MNOs of the night with their bits.
+    """
+    lake.replace("flows_exact", daily_flows(states, mnos).toArrow(), date=date)
+    lake.replace("population_exact", population(days, mnos).toArrow(), date=date)
+    lake.replace("stock_exact", stock(states, lake.contracts.areas, mnos).toArrow(), date=date)
