@@ -15,6 +15,9 @@ from popflow.contracts import Contracts
 from popflow.lake import Lake, session
 
 os.environ.setdefault("POPFLOW_DRIVER_MEMORY", "2g")
+# Plans of few rows are over before the optimising compiler has paid: with it, half of all CPU goes into compiling.
+# Without it the JVM keeps 48 MB for code, and stops compiling when they are full.
+os.environ.setdefault("POPFLOW_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m")
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,38 @@ def test_a_partition_is_replaced_and_the_others_stay(lake: Lake):
     assert found == {(D, "430103", 5), (next_day, "430102", 3)}
 
 
+def test_spark_reads_what_is_asked_for_and_no_more(lake: Lake):
+    dates = [D + dt.timedelta(days=n) for n in range(3)]
+    for date in dates:
+        counts = [(date, "420102", f"43010{n}", n, n, {"mobile": n}) for n in (1, 2)]
+        lake.replace("flows_exact", exact(lake, *counts), date=date)
+    asked = lake.read("flows_exact", date=dates[:2], destination_county="430102")
+    assert sorted((r.date, r.persons, r.persons_without["mobile"]) for r in asked.collect()) == [
+        (dates[0], 2, 2),
+        (dates[1], 2, 2),
+    ]
+    assert asked.columns == list(lake.contracts.table("flows_exact").columns)
+    nothing = lake.read("flows_exact", date=D - dt.timedelta(days=1))
+    assert nothing.count() == 0
+    assert nothing.dtypes == asked.dtypes
+
+
+def test_spark_sees_no_file_that_a_commit_removed(lake: Lake):
+    for persons in (3, 4):
+        lake.replace("flows_exact", exact(lake, (D, "420102", "430102", persons, 3, {"mobile": 1})), date=D)
+    assert [row.persons for row in lake.read("flows_exact").collect()] == [4]
+    lake.delete("flows_exact", f"date = DATE'{D}'")
+    assert lake.read("flows_exact").count() == 0
+
+
+def test_a_table_that_plain_parquet_readers_would_misread_is_refused(lake: Lake):
+    lake.replace("flows_exact", exact(lake, (D, "420102", "430102", 3, 3, {"mobile": 1})), date=D)
+    at = lake.path("flows_exact")
+    lake.spark.sql(f"ALTER TABLE delta.`{at}` SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
+    with pytest.raises(PopflowError, match="beyond plain Parquet"):
+        lake.read("flows_exact")
+
+
 def test_an_append_under_the_same_id_is_written_once(lake: Lake):
     assert lake.append_once("flows", flows(lake, FLOW), "flows/outflow/2020-01-22/1", "run-1")
     assert not lake.append_once("flows", flows(lake, FLOW), "flows/outflow/2020-01-22/1", "run-1")

@@ -33,15 +33,12 @@ def load_subscribers(lake: Lake, files: str | Sequence[str], as_of: dt.date) -> 
 
     addresses = [files] if isinstance(files, str) else list(files)
     key_path = str(keys.key_file(lake))
-    read = _all_of([_read(lake, address) for address in addresses]).persist()
-    try:
-        rows = _checked(lake, read, ", ".join(addresses))
-        contract = lake.contracts.table("subscribers")
-        keys_and_lines = pa.schema([field for field in contract.arrow_schema() if field.name != "mno_mask"])
-        keyed = read.mapInArrow(_KeyTask(key_path, as_of, keys_and_lines), from_arrow_schema(keys_and_lines))
-        lake.replace("subscribers", with_mno_masks(keyed, lake.contracts.mno_bits()), as_of=as_of)
-    finally:
-        read.unpersist()
+    read = _all_of([_read(lake, address) for address in addresses])
+    rows = _checked(lake, read, ", ".join(addresses))
+    contract = lake.contracts.table("subscribers")
+    keys_and_lines = pa.schema([field for field in contract.arrow_schema() if field.name != "mno_mask"])
+    keyed = read.mapInArrow(_KeyTask(key_path, as_of, keys_and_lines), from_arrow_schema(keys_and_lines))
+    lake.replace("subscribers", with_mno_masks(keyed, lake.contracts.mno_bits()), as_of=as_of)
     return rows
 
 
