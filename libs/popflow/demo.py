@@ -21,9 +21,8 @@ from popflow.synthetic.demand import wuhan_destinations
 from popflow.synthetic.nation import simulate
 from popflow.synthetic.places import shipped_places
 
-FIRST = dt.date(2020, 1, 20)
-DAYS = 3
-MOVERS = 22_000  # a day out of Hubei's prefectures: what it takes for 100 published rows of the county step
+LAST = dt.date(2020, 1, 22)
+MOVERS = 20_000  # a day out of Hubei's prefectures: what it takes for 100 published rows of the county step
 TOP = 15
 MARK = "popflow-demo"  # a file of this name says that the folder is a demo's and may be replaced
 
@@ -36,18 +35,19 @@ class Shown:
     frame: pd.DataFrame | None = None
 
 
-def run_demo(out: Path, persons: int, seed: int, on_progress: Callable[[str], None]) -> list[Shown]:
-    """Simulate, run the nights, and say what came of it."""
+def run_demo(out: Path, days: int, persons: int, seed: int, on_progress: Callable[[str], None]) -> list[Shown]:
+    """Simulate so many days up to 22 January 2020, run the nights, and say what came of it."""
     _make_room(out)
+    first = LAST - dt.timedelta(days=days - 1)
     on_progress(f"simulating {persons:,} persons")
-    simulate(out / "simulation", FIRST, DAYS, persons, seed, movers=MOVERS)
+    simulate(out / "simulation", first, days, persons, seed, movers=MOVERS)
     lake = Lake(out / "lake", contracts.load())
     for kind in ("cells", "subscribers"):
         on_progress(f"loading {kind}")
-        load_reference(lake, kind, out / "simulation" / "reference" / f"{kind}.parquet", as_of=FIRST)
-    figures = [_night(lake, out, FIRST + dt.timedelta(days=n), on_progress) for n in range(DAYS)]
+        load_reference(lake, kind, out / "simulation" / "reference" / f"{kind}.parquet", as_of=first)
+    figures = [_night(lake, out, first + dt.timedelta(days=n), on_progress) for n in range(days)]
     on_progress("asking who left Wuhan")
-    return [*_nights(lake, figures), *_answers(lake, figures[-1]["date"]), *_places(out)]
+    return [*_nights(lake, figures), *_answers(lake), *_places(out, first)]
 
 
 def _make_room(out: Path) -> None:
@@ -92,7 +92,7 @@ def _night_row(lake: Lake, night: dict[str, Any]) -> dict[str, Any]:
     row = {"date": str(night["date"]), "persons": night["persons"]["persons"]}
     table = night["release"].get("table")
     if table is None:
-        return row | {"movers": "", "rows published": "", "county rows": "", "release": "first night: no origins yet"}
+        return row | {"movers": "", "rows published": "", "county rows": "", "release": "first night"}
     steps = table.rows.groupby(["origin_level", "destination_level"]).size()
     movers = {"movers": f"{table.root_persons:,}", "rows published": f"{len(table.rows):,}"}
     return row | movers | {"county rows": f"{steps.get(('prefecture', 'county'), 0):,}", "release": table.status}
@@ -107,9 +107,9 @@ def _shares(night: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _answers(lake: Lake, last: dt.date) -> list[Shown]:
+def _answers(lake: Lake) -> list[Shown]:
     """The top destinations of Wuhan's outflow, beside the shares that the scenario was fed with."""
-    frame = Reader(lake).outflow("wuhan", last, last, "prefecture")
+    frame = Reader(lake).outflow("wuhan", LAST, LAST, "prefecture")
     shown = frame[frame["kind"] == "shown"]
     fed = _fed_shares()
     table = pd.DataFrame({"code": shown["destination_code"], "prefecture": shown["destination_name"]})
@@ -118,7 +118,7 @@ def _answers(lake: Lake, last: dt.date) -> list[Shown]:
     table["scenario"] = table["code"].map(fed)
     rank = table["share"].corr(table["scenario"], method="spearman")
     percent = table.assign(**{c: [f"{100 * v:.2f} %" for v in table[c]] for c in ("share", "scenario")})
-    title = f"Outflow of Wuhan on {last}: the first {TOP} of {len(table)} prefectures shown"
+    title = f"Outflow of Wuhan on {LAST}: {min(TOP, len(table))} of the {len(table)} prefectures shown"
     return [
         Shown(title, percent.head(TOP)),
         Shown(f"Rank correlation with the scenario's shares over the {len(table)} prefectures shown: {rank:.3f}"),
@@ -131,11 +131,11 @@ def _fed_shares() -> pd.Series:
     return persons / persons.sum()
 
 
-def _places(out: Path) -> list[Shown]:
+def _places(out: Path, first: dt.date) -> list[Shown]:
     lake = out / "lake"
     lines = [
         f"Published: {lake}/published/flows and {lake}/published/releases; exact tables, secret: {lake}/restricted",
-        f"Ask on: popflow pull outflow --area wuhan --from {FIRST + dt.timedelta(days=1)} "
-        f"--to {FIRST + dt.timedelta(days=DAYS - 1)} --level county --lake {lake}",
+        f"Ask on: popflow pull outflow --area wuhan --from {first + dt.timedelta(days=1)} "
+        f"--to {LAST} --level county --lake {lake}",
     ]
     return [Shown(line) for line in lines]

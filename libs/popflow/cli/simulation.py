@@ -40,16 +40,17 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the demo; what an earlier demo left there is replaced.")] = Path(
         "demo"
     ),
-    persons: Annotated[int, typer.Option(min=1000, help="Persons to simulate.")] = 75_000,
+    days: Annotated[int, typer.Option(min=2, help="Days to simulate, 22 January 2020 the last.")] = 2,
+    persons: Annotated[int, typer.Option(min=1000, help="Persons to simulate.")] = 67_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same demo.")] = 1,
 ) -> None:
-    """Simulate three days around 22 January 2020, run the nights, publish, and ask who left Wuhan.
+    """Simulate days up to 22 January 2020, run the nights, publish, and ask who left Wuhan.
 
-    Example: popflow demo --out demo
+    Example: popflow demo --out demo --days 3
     """
     from popflow.demo import run_demo
 
     with progress("demo") as on_progress:
-        shown = run_demo(out, persons, seed, on_progress)
+        shown = run_demo(out, days, persons, seed, on_progress)
     for part in shown:
         show(part.frame, part.title) if part.frame is not None else say(part.title)
