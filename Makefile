@@ -25,7 +25,7 @@ java:
 	@$(BIN)/python scripts/fetch_jars.py .jars
 	@touch $@
 
-demo: setup  ## simulate three days around 22 January 2020, run the nights, publish, and ask who left Wuhan
+demo: setup  ## simulate two days up to 22 January 2020, run the nights, publish, and ask who left Wuhan
 	@$(BIN)/popflow demo --out demo
 
 lint: setup
@@ -54,3 +54,5 @@ lock: setup  ## write requirements.lock anew from what is installed
 
 clean:  ## remove what demo and tests left, not the installation
 	@rm -rf demo .pytest_cache .mypy_cache .ruff_cache spark-warehouse
+
+include airflow_dags/airflow.mk

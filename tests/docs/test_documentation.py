@@ -78,6 +78,16 @@ def test_every_command_is_one_that_the_program_knows(line: str):
     parse(typer.main.get_command(app), "popflow", words)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_make_target_is_one_that_there_is(page: Path):
+    makefiles = [ROOT / "Makefile", ROOT / "airflow_dags" / "airflow.mk"]
+    assert "include airflow_dags/airflow.mk" in makefiles[0].read_text().splitlines()
+    targets = {name for file in makefiles for name in re.findall(r"^([a-z-]+):", file.read_text(), re.M)}
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?:^    |`)make ([a-z-]+)", text, re.M)
+    assert set(named) <= targets
+
+
 def test_a_wrong_command_would_be_seen():
     program = typer.main.get_command(app)
     with pytest.raises(AssertionError, match="no command"):
