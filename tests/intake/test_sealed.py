@@ -10,7 +10,7 @@ import pyrage
 import pytest
 
 from popflow.errors import PopflowError
-from popflow.operations.sealed import is_sealed, unsealed_reader
+from popflow.intake.sealed import is_sealed, unsealed
 
 LINES = b"0123456789abcdef0123456789abcdef|20200122080000|1|2\r\n" * 50_000
 
@@ -29,13 +29,13 @@ def sealed(plain: bytes, identity: pyrage.x25519.Identity) -> bytes:
 
 
 def read(data: bytes, keys: Path) -> bytes:
-    return unsealed_reader(lambda: io.BytesIO(data), keys, name="f.csv.gz.age").read()
+    return unsealed(io.BytesIO(data), "f.csv.gz.age", keys).read()
 
 
 def test_a_sealed_delivery_is_read_as_a_stream(tmp_path: Path):
     mine = pyrage.x25519.Identity.generate()
     data = sealed(gzip.compress(LINES), mine)
-    stream = unsealed_reader(lambda: io.BytesIO(data), identity_file(tmp_path, mine))
+    stream = unsealed(io.BytesIO(data), "f.csv.gz.age", identity_file(tmp_path, mine))
     assert gzip.GzipFile(fileobj=stream).read() == LINES
     assert is_sealed("f.csv.gz.age")
     assert not is_sealed("f.csv.gz")

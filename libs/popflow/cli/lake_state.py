@@ -9,9 +9,8 @@ from pathlib import Path
 from popflow import encryption
 from popflow.cli.machine import Finding, disk
 from popflow.errors import PopflowError
-from popflow.intake import keys
+from popflow.intake import keys, sealed
 from popflow.lake import Lake
-from popflow.operations import sealed
 from popflow.operations.trail import ANCHOR_VARIABLE
 
 ZONES = ("reference", "restricted", "published", "ops")

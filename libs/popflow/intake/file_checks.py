@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from popflow.contracts import Feed
 from popflow.intake.packing import PackFile
+from popflow.intake.sealed import Unsealable, is_sealed, unsealed
 from popflow.intake.storage import is_local, open_address
 from popflow.intake.text_lines import DAMAGE, HashedFile, TextLines
 
 COPY_CHUNK = 1 << 20
+FAULTS: tuple[type[Exception], ...] = (*DAMAGE, Unsealable)  # of a file, not of the storage
 FILE_REASONS = {
     "file_missing": "the manifest lists it and it is not there",
     "file_unlisted": "it is there and the manifest does not list it",
     "file_hash": "its fingerprint is not the manifest's",
     "file_rows": "it has another number of rows than the manifest says",
+    "file_sealed": "none of the age identities opens it",
     "file_damaged": "it cannot be read to its end",
     "file_empty": "it has no rows",
     "file_columns": "it lacks a column that its contract needs, or has it in another type",
@@ -44,10 +51,10 @@ class CheckedLines(TextLines):
             raise WholeFile("file_hash")
 
     def raise_damage(self, file: PackFile) -> None:
-        """Raise what stopped the reading: WholeFile where it is the file's own damage; nothing where nothing did."""
-        if isinstance(self.failure, DAMAGE):
+        """Raise what stopped the reading: WholeFile where it is the file's own fault; nothing where nothing did."""
+        if isinstance(self.failure, FAULTS):
             self.check(file)
-            raise WholeFile("file_damaged") from None
+            raise WholeFile("file_sealed" if isinstance(self.failure, Unsealable) else "file_damaged") from None
         if self.failure:
             raise self.failure
 
@@ -57,7 +64,9 @@ def text_lines(file: PackFile, feed: Feed) -> Iterator[CheckedLines]:
     """A text file, opened."""
     filler = feed.delimiter if feed.format == "csv" else None
     with opened(file) as source:
-        yield CheckedLines(source, feed.compression == "gzip", filler or " ")
+        sealed = file.name if is_sealed(file.name) else None
+        with contextlib.closing(CheckedLines(source, feed.compression == "gzip", filler or " ", sealed)) as lines:
+            yield lines
 
 
 @contextlib.contextmanager
@@ -72,7 +81,7 @@ def opened(file: PackFile) -> Iterator[pa.NativeFile]:
         yield stream
 
 
-def positions(feed: Feed, lines: CheckedLines) -> dict[str, int]:
+def positions(feed: Feed, lines: CheckedLines, file: PackFile) -> dict[str, int]:
     """Place of each column in a csv file, from 1: the header's if it has one, else the contract's."""
     if feed.format != "csv":
         return {}
@@ -80,28 +89,51 @@ def positions(feed: Feed, lines: CheckedLines) -> dict[str, int]:
     if feed.header:
         try:
             names = [name.strip().strip('"') for name in lines.header().split(feed.delimiter)]
-        except DAMAGE:
-            raise WholeFile("file_damaged") from None
+        except FAULTS as failure:
+            lines.failure = failure
+            lines.raise_damage(file)
     _refuse_missing(feed, names)
     return {name: place for place, name in reversed(list(enumerate(names, 1)))}
 
 
 @contextlib.contextmanager
 def parquet_copy(file: PackFile, scratch: Path) -> Iterator[str]:
-    """Path of a Parquet file with the manifest's fingerprint: where it lies, or a copy from object storage."""
+    """Path of a Parquet file with the manifest's fingerprint: where it lies, or a copy from object storage.
+
+    What a sealed one holds is written to memory alone: Parquet is not read from its beginning to its end.
+    """
+    if is_sealed(file.name):
+        with os.fdopen(os.memfd_create("landing-file"), "r+b") as memory:
+            _unseal(file, memory)
+            yield f"/proc/self/fd/{memory.fileno()}"
+        return
     _, path = open_address(file.address)
     copy = None if is_local(file.address) else scratch / "landing-file"
     with opened(file) as source:
         hashed = HashedFile(source)
         if copy:
             with copy.open("wb") as target:
-                while chunk := hashed.read(COPY_CHUNK):
-                    target.write(chunk)
+                shutil.copyfileobj(hashed, target, COPY_CHUNK)
         if hashed.sha256() != file.sha256:
             raise WholeFile("file_hash")
     yield str(copy or path)
     if copy:
         copy.unlink()
+
+
+def _unseal(file: PackFile, target: BinaryIO) -> None:
+    with opened(file) as source:
+        hashed, fault = HashedFile(source), None
+        with contextlib.closing(unsealed(io.BufferedReader(hashed), file.name)) as plain:
+            try:
+                shutil.copyfileobj(plain, target, COPY_CHUNK)
+            except Unsealable:
+                fault = WholeFile("file_sealed")
+        if hashed.sha256() != file.sha256:
+            raise WholeFile("file_hash")
+        if fault:
+            raise fault
+        target.flush()
 
 
 def parquet_shape(path: str, feed: Feed) -> tuple[bool, int]:

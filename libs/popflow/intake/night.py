@@ -13,6 +13,7 @@ from popflow.intake import cell_table, law, progress, tasks
 from popflow.intake.deliveries import Delivery, Landing, ManifestFile, discover
 from popflow.intake.packing import budget, packs
 from popflow.intake.reduction import Limits
+from popflow.intake.sealed import identities, is_sealed
 from popflow.intake.storage import open_address
 from popflow.intake.summary import IntakeSummary, summarise
 
@@ -142,6 +143,7 @@ def _accepted_fingerprints(lake: Lake, deliveries: list[Delivery]) -> set[tuple[
 
 
 def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> None:
+    _refuse_sealed(wave, engine)
     scratch = f"{lake.zone('restricted')}/_scratch/{uuid.uuid4().hex}"
     partitions = [{"mno": p.delivery.mno, "delivery_id": p.delivery.delivery_id} for p in wave]
     try:
@@ -156,6 +158,15 @@ def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress
     tallies = lake.read_pandas("tallies", **_any_of(partitions))
     law.refuse_difference(_manifest_rows(wave), tallies[_of(wave, tallies)])
     lake.replace_partitions("deliveries", _files(lake, wave, law.whole_files(tallies)), partitions)
+
+
+def _refuse_sealed(wave: list[Planned], engine: Engine) -> None:
+    """Raise PopflowError where a file of a wave is sealed and nothing here opens it."""
+    sealed = [f"{p.delivery.address}/{file.name}" for p in wave for file in p.fresh if is_sealed(file.name)]
+    if sealed and engine == "spark":
+        raise PopflowError(f"{sealed[0]}: a sealed file is read by the engine duckdb alone")
+    if sealed:
+        identities()
 
 
 def _intake(lake: Lake, wave: list[Planned], scratch: str, engine: Engine, limits: Limits) -> DataFrame:

@@ -108,7 +108,7 @@ class PackReduction:
 
     def _reduce_text(self, file: PackFile) -> int:
         with text_lines(file, self._feed) as lines:
-            places = positions(self._feed, lines)
+            places = positions(self._feed, lines, file)
             reader = lines.reader()
             self._db.register("lines", reader)
             try:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 import pyrage
 
@@ -26,28 +25,30 @@ def is_sealed(name: str) -> bool:
     return name.endswith(SUFFIX)
 
 
-def unsealed_reader(
-    open_sealed: Callable[[], IO[bytes]], identities: Path | None = None, *, name: str = "file"
-) -> IO[bytes]:
+class Unsealable(PopflowError):  # noqa: N818 - a verdict on a file, as WholeFile is
+    """A sealed file that was changed, or that none of the identities opens."""
+
+
+def unsealed(source: BinaryIO, name: str, keys: Path | None = None) -> IO[bytes]:
     """The plain bytes of a sealed file as a stream, decrypted while they are read, in memory of a few blocks.
 
-    A change in the file raises PopflowError from a read or at the end, so use nothing before the stream has ended.
+    keys: the file of identities, by default the one that POPFLOW_AGE_IDENTITY names. A change in the file raises
+    Unsealable from a read or at the end, so use nothing before the stream has ended. Close it before the source is
+    used otherwise.
     """
-    return io.BufferedReader(_Unsealing(open_sealed, _identities(identities), name), BLOCK)
+    return io.BufferedReader(_Unsealing(source, identities(keys), name), BLOCK)
 
 
 class _Unsealing(io.RawIOBase):
     """pyrage writes and we want to read: a pipe between them, the writer in a thread."""
 
-    def __init__(
-        self, open_sealed: Callable[[], IO[bytes]], identities: list[pyrage.x25519.Identity], name: str
-    ) -> None:
+    def __init__(self, source: BinaryIO, keys: list[pyrage.x25519.Identity], name: str) -> None:
         import threading
 
         read, write = os.pipe()
         self._name, self._failed = name, False
         self._pipe = io.BufferedReader(io.FileIO(read, "rb"), BLOCK)
-        self._thread = threading.Thread(target=self._write, args=(open_sealed, identities, write), daemon=True)
+        self._thread = threading.Thread(target=self._write, args=(source, keys, write), daemon=True)
         self._thread.start()
 
     def readable(self) -> bool:
@@ -60,26 +61,26 @@ class _Unsealing(io.RawIOBase):
         if not count:
             self._thread.join()
             if self._failed:
-                raise PopflowError(f"{self._name}: cannot be decrypted; it was changed, or is for another key than "
+                raise Unsealable(f"{self._name}: cannot be decrypted; it was changed, or is for another key than "
                                    f"those of {VARIABLE}")  # fmt: skip
         return count
 
     def close(self) -> None:
-        """Let the writer go, too."""
+        """Let the writer end, too: it finds its pipe closed."""
         self._pipe.close()
+        self._thread.join()
         super().close()
 
-    def _write(
-        self, open_sealed: Callable[[], IO[bytes]], identities: list[pyrage.x25519.Identity], handle: int
-    ) -> None:
+    def _write(self, source: BinaryIO, keys: list[pyrage.x25519.Identity], handle: int) -> None:
         try:
-            with os.fdopen(handle, "wb", BLOCK) as plain, open_sealed() as sealed:
-                pyrage.decrypt_io(sealed, plain, identities)
+            with os.fdopen(handle, "wb", BLOCK) as plain:
+                pyrage.decrypt_io(source, plain, keys)
         except Exception:  # noqa: BLE001 said by the reader; the message may hold what was read
             self._failed = True
 
 
-def _identities(path: Path | None) -> list[pyrage.x25519.Identity]:
+def identities(path: Path | None = None) -> list[pyrage.x25519.Identity]:
+    """What opens sealed files. Raises PopflowError where there is no such file, or others can read it."""
     named = path or (Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None)
     if named is None or not named.is_file():
         raise PopflowError(f"{VARIABLE}: no file of age identities at {named}; 'age-keygen -o FILE' makes one")

@@ -87,7 +87,7 @@ def _verdict(file: PackFile, feed: Feed) -> str:
 
 def _text_rows(file: PackFile, feed: Feed) -> int:
     with text_lines(file, feed) as lines:
-        positions(feed, lines)
+        positions(feed, lines, file)
         try:
             for _ in lines.reader():
                 pass

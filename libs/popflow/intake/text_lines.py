@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 from isal import igzip, igzip_lib
 
+from popflow.intake.sealed import unsealed
+
 SCHEMA = pa.schema([("line", pa.string()), ("row_number", pa.int64())])
 CHUNK = 1 << 18  # fits the second-level cache: larger chunks are slower
 LONGEST_LINE = 16 << 20  # a longer line becomes an empty one: counted, numbered, not parsed
@@ -54,12 +56,15 @@ class TextLines:
     """The lines of one text file, once: batches of SCHEMA, and afterwards its row count and fingerprint.
 
     A line comes without byte order mark, its line end (LF or CRLF) replaced by the
-    filler: for csv the delimiter, which only adds empty trailing fields, for jsonl a space.
+    filler: for csv the delimiter, which only adds empty trailing fields, for jsonl a space. sealed: the file's name
+    where it is encrypted with age.
     """
 
-    def __init__(self, source: BinaryIO, gzipped: bool, filler: str) -> None:
+    def __init__(self, source: BinaryIO, gzipped: bool, filler: str, sealed: str | None = None) -> None:
         self._hashed = HashedFile(source)
-        raw = io.BufferedReader(self._hashed, 1 << 20)
+        as_it_lies = io.BufferedReader(self._hashed, 1 << 20)
+        self._unsealed = unsealed(as_it_lies, sealed) if sealed else None
+        raw = self._unsealed or as_it_lies
         self._text = igzip.GzipFile(fileobj=raw, mode="rb") if gzipped else raw
         self._filler = filler.encode() if len(filler.encode()) == 1 else b" "
         self._before = 0  # lines before the first row
@@ -73,8 +78,14 @@ class TextLines:
         return _as_utf8(line).decode().rstrip("\r\n")
 
     def sha256(self) -> str:
-        """Fingerprint of the file as it lies."""
+        """Fingerprint of the file as it lies; nothing more is read of its lines."""
+        self.close()
         return self._hashed.sha256()
+
+    def close(self) -> None:
+        """Let go of a sealed file."""
+        if self._unsealed:
+            self._unsealed.close()
 
     def reader(self) -> pa.RecordBatchReader:
         """All lines; what breaks while reading is kept in `failure`, since DuckDB reports it as its own."""

@@ -42,8 +42,8 @@ class RetentionReport:
         """Raise PopflowError for the first file that should be gone; the report itself where there is none."""
         if self.remaining:
             raise PopflowError(f"{self.remaining[0]}: older than its contract allows and still on disk "
-                               f"({len(self.remaining)} such files); run popflow retention again, then look for who "
-                               "holds it")  # fmt: skip
+                               f"({len(self.remaining)} such files); run python -m popflow.operations.upkeep again, "
+                               "then see who holds it")  # fmt: skip
         return self
 
 

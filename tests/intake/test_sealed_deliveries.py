@@ -1,0 +1,84 @@
+"""Deliveries sealed with age come to what the plain ones come to; one that cannot be opened is set aside, by name."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pyrage
+import pytest
+from landing_files import A, B, D, counts, mobile_bytes, reduce_files, telecom_bytes, unicom_bytes
+
+from popflow.errors import PopflowError
+from popflow.intake.night import take_in
+from popflow.lake import Lake
+
+RECORDS = [(A, "2020-01-22 10:00:00", 1, 1), (B, "2020-01-22 11:00:00", 1, 2)]
+FILES = {
+    "mobile": ("f.csv.gz", mobile_bytes(*RECORDS)),
+    "unicom": ("f.parquet", unicom_bytes(*RECORDS)),
+    "telecom": ("f.jsonl.gz", telecom_bytes(*RECORDS)),
+}
+
+
+@pytest.fixture
+def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pyrage.x25519.Identity:
+    """The identity that the night knows."""
+    mine, path = pyrage.x25519.Identity.generate(), tmp_path / "age.key"
+    path.write_text(f"{mine}\n")
+    path.chmod(0o600)
+    monkeypatch.setenv("POPFLOW_AGE_IDENTITY", str(path))
+    return mine
+
+
+def sealed(plain: bytes, identity: pyrage.x25519.Identity) -> bytes:
+    out = io.BytesIO()
+    pyrage.encrypt_io(io.BytesIO(plain), out, [identity.to_public()])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("mno", FILES)
+def test_a_sealed_file_comes_to_what_the_plain_one_comes_to(tmp_path: Path, identity, mno: str):
+    name, plain = FILES[mno]
+    shut = reduce_files(tmp_path, mno, {f"{name}.age": (sealed(plain, identity), 2)})
+    assert counts(shut, f"{name}.age") == {"rows": 2, "accepted": 2}
+    assert shut["presence"] == reduce_files(tmp_path, mno, {name: (plain, 2)})["presence"]
+    assert len(shut["presence"]) == 2
+
+
+@pytest.mark.parametrize("mno", FILES)
+def test_a_file_sealed_for_another_key_is_set_aside_whole(tmp_path: Path, identity, mno: str):
+    name, plain = FILES[mno]
+    theirs = sealed(plain, pyrage.x25519.Identity.generate())
+    shut = reduce_files(tmp_path, mno, {f"{name}.age": (theirs, 2)})
+    assert counts(shut, f"{name}.age") == {"rows": 2, "file_sealed": 2}
+    assert shut["presence"] == []
+
+
+@pytest.mark.parametrize("mno", FILES)
+def test_a_changed_sealed_file_is_not_what_its_manifest_says(tmp_path: Path, identity, mno: str):
+    name, plain = FILES[mno]
+    data = bytearray(sealed(plain, identity))
+    told = sealed(plain, identity)
+    data[-1] ^= 1
+    shut = reduce_files(tmp_path, mno, {f"{name}.age": (bytes(data), 2)}, sha256="0" * 64, bytes=len(told))
+    assert counts(shut, f"{name}.age") == {"rows": 2, "file_hash": 2}
+
+
+def test_a_header_that_cannot_be_decrypted_is_the_files_own_fault(tmp_path: Path, identity, contracts):
+    feed = contracts.feeds["mobile"].model_copy(update={"header": True})
+    theirs = sealed(FILES["mobile"][1], pyrage.x25519.Identity.generate())
+    shut = reduce_files(tmp_path, "mobile", {"f.csv.gz.age": (theirs, 2)}, feed)
+    assert counts(shut, "f.csv.gz.age") == {"rows": 2, "file_sealed": 2}
+
+
+def test_without_an_identity_or_by_plain_spark_nothing_is_taken_in(
+    known_cells: Lake, landing: Path, deliver, identity, monkeypatch: pytest.MonkeyPatch
+):
+    deliver("mobile", "m1", {"f.csv.gz.age": (sealed(FILES["mobile"][1], identity), 2)})
+    with pytest.raises(PopflowError, match=r"f\.csv\.gz\.age: a sealed file is read by the engine duckdb alone"):
+        take_in(known_cells, str(landing), D, ["mobile"], engine="spark")
+    monkeypatch.delenv("POPFLOW_AGE_IDENTITY")
+    with pytest.raises(PopflowError, match="POPFLOW_AGE_IDENTITY: no file of age identities"):
+        take_in(known_cells, str(landing), D, ["mobile"])
+    assert not known_cells.exists("intake")
