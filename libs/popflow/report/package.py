@@ -123,4 +123,5 @@ def _tables(reader: Reader, question: Question, folder: Path, name: str, countie
     shapes = counties[["county_code", "geometry"]].rename(columns={"county_code": "code"})
     shown = joined(frame, shapes)
     dates = {column: shown[column].astype(str) for column in ("date_from", "date_to")}
-    shown.assign(**dates).to_file(folder / f"{name}.gpkg", layer=f"from_{question.area.name}", driver="GPKG")
+    layer, version = f"from_{question.area.name}", "1.2"  # QGIS 3.22 says of newer versions that it knows them in part
+    shown.assign(**dates).to_file(folder / f"{name}.gpkg", layer=layer, driver="GPKG", VERSION=version)
