@@ -126,6 +126,12 @@ def test_a_lake_of_a_newer_contract_is_refused(lake: Lake, contracts: Contracts)
         lake.read_pandas("flows")
 
 
+def test_the_restricted_zone_is_its_owners_alone(tmp_path: Path, contracts: Contracts):
+    lake = Lake(tmp_path / "lake", contracts)
+    lake.replace("flows_exact", exact(lake, (D, "420102", "430102", 3, 3, {"mobile": 1})))
+    assert Path(lake.zone("restricted")).stat().st_mode & 0o777 == 0o700
+
+
 def test_the_log_holds_no_statistics_of_a_token(lake: Lake):
     row = (dt.date(2020, 1, 22), "a" * 32, "b" * 32, 1, True, "420100", "420102", [], {}, {}, 3, None, 0, 1)
     frame = lake.spark.createDataFrame([row], lake.contracts.table("person_day").spark_schema())

@@ -253,10 +253,19 @@ class Lake:
             hours = math.ceil(keep_hours)
             table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
 
+    def make_zone(self, name: str) -> Path | None:
+        """The folder of a zone, made where it is not there, the restricted one for its owner alone; None elsewhere."""
+        if "://" in self.zone(name):
+            return None
+        folder = Path(self.zone(name))
+        folder.mkdir(mode=0o700 if name == "restricted" else 0o777, parents=True, exist_ok=True)
+        return folder
+
     def _create(self, name: str) -> None:
         contract = self.contracts.table(name)
         if self.exists(name):
             return
+        self.make_zone(contract.zone)
         rules = {f"delta.constraints.{rule}": sql for rule, sql in contract.constraints().items()}
         DeltaTable.create(
             delta_rs_address(self.path(name)),

@@ -31,11 +31,11 @@ def key_file(lake: Lake) -> Path:
     """
     if named := os.environ.get(VARIABLE):
         return _checked(Path(named))
-    zone = lake.zone("restricted")
-    if "://" in zone:
-        raise PopflowError(f"{VARIABLE} is not set: with the restricted zone at {zone}, name a key file that every "
-                           "worker can read")  # fmt: skip
-    path = Path(zone) / "_keys" / "person.key"
+    zone = lake.make_zone("restricted")
+    if zone is None:
+        raise PopflowError(f"{VARIABLE} is not set: with the restricted zone at {lake.zone('restricted')}, name a key "
+                           "file that every worker can read")  # fmt: skip
+    path = zone / "_keys" / "person.key"
     if not path.exists():
         _make(path, lake)
     return _checked(path)
