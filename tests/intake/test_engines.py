@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from landing_files import D, mobile_bytes, mobile_line, telecom_bytes, unicom_bytes
 
 from popflow.intake.night import take_in
@@ -58,6 +59,7 @@ def taken(lake: Lake, landing: Path, engine: str) -> dict[str, set[tuple]]:
     return tables
 
 
+@pytest.mark.slow
 def test_both_engines_give_the_same(known_cells: Lake, landing: Path, deliver: Callable[..., Path]) -> None:
     for mno, name, written in (("mobile", "csv.gz", mobile_bytes), ("unicom", "parquet", unicom_bytes),
                                ("telecom", "jsonl.gz", telecom_bytes)):  # fmt: skip

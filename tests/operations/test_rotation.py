@@ -40,6 +40,7 @@ def write(lake: Lake, name: str, rows: list[tuple]) -> None:
     lake.replace(name, lake.frame(name, rows))
 
 
+@pytest.mark.slow
 def test_persons_keep_their_identity_under_a_new_key(lake: Lake, tmp_path: Path):
     old, new = key_file(tmp_path / "old.key", OLD), key_file(tmp_path / "new.key", NEW)
     keys = person_key(OLD, "p1"), sim_key(OLD, "mobile", "s1")
