@@ -15,7 +15,7 @@ from pyspark import cloudpickle
 
 from popflow.errors import PopflowError
 from popflow.intake import law, tasks
-from popflow.intake.night import take_in
+from popflow.intake.night import Engine, take_in
 from popflow.intake.presence import presence_of
 from popflow.intake.report import delivery_report
 from popflow.lake import Lake
@@ -36,21 +36,26 @@ def statuses(lake: Lake) -> set[tuple[str, str, str]]:
     return set(zip(files.delivery_id, files.file, files.status, strict=True))
 
 
-def test_three_formats_come_to_the_same_presence(known_cells: Lake, landing: Path, deliver: Deliver) -> None:
+@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+def test_three_formats_come_to_the_same_presence(
+    known_cells: Lake, landing: Path, deliver: Deliver, engine: Engine
+) -> None:
     records = [(A, "2020-01-22 00:10:00", 1, 1), (A, "2020-01-22 12:00:00", 1, 1), (B, NIGHT, 1, 2)]
     deliver("mobile", "m1", {"a.csv.gz": (mobile_bytes(*records), 3)})
     deliver("unicom", "u1", {"a.parquet": (unicom_bytes(*records), 3)})
     deliver("telecom", "t1", {"a.jsonl.gz": (telecom_bytes(*records), 3)})
     told: list[tuple[int, int]] = []
     mnos = ["mobile", "unicom", "telecom"]
-    summary = take_in(known_cells, str(landing), D, mnos, on_progress=lambda done, of: told.append((done, of)))
+    summary = take_in(
+        known_cells, str(landing), D, mnos, engine=engine, on_progress=lambda done, of: told.append((done, of))
+    )
     per_mno = {(A, "420102", 1, 1), (B, "430102", 0, 1 << 47)}
     assert seen(known_cells) == {(mno, *row) for mno in mnos for row in per_mno}
     assert [(m.rows, m.accepted, m.by_reason) for m in summary.mnos.values()] == [(3, 3, {})] * 3
     assert summary.taken_now == ["mobile/m1", "telecom/t1", "unicom/u1"]
     assert all(done <= of for done, of in told)
     commits = len(known_cells.history("intake"))
-    again = take_in(known_cells, str(landing), D, mnos)
+    again = take_in(known_cells, str(landing), D, mnos, engine=engine)
     assert (again.taken_now, again.mnos) == ([], summary.mnos)
     assert len(known_cells.history("intake")) == commits
 
