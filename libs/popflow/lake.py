@@ -254,7 +254,7 @@ class Lake:
             table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
 
     def make_zone(self, name: str) -> Path | None:
-        """The folder of a zone, made where it is not there, the restricted one for its owner alone; None elsewhere."""
+        """The folder of a zone, made if need be, the restricted one for its owner alone; None in object storage."""
         if "://" in self.zone(name):
             return None
         folder = Path(self.zone(name))

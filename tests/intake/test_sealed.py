@@ -8,24 +8,12 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from age_files import identity_file, sealed
 
 from popflow.errors import PopflowError
 from popflow.intake.sealed import is_sealed, unsealed
 
 LINES = b"0123456789abcdef0123456789abcdef|20200122080000|1|2\r\n" * 50_000
-
-
-def identity_file(folder: Path, *identities: pyrage.x25519.Identity) -> Path:
-    path = folder / "age.key"
-    path.write_text("# created: today\n" + "".join(f"{one}\n" for one in identities))
-    path.chmod(0o600)
-    return path
-
-
-def sealed(plain: bytes, identity: pyrage.x25519.Identity) -> bytes:
-    out = io.BytesIO()
-    pyrage.encrypt_io(io.BytesIO(plain), out, [identity.to_public()])
-    return out.getvalue()
 
 
 def read(data: bytes, keys: Path) -> bytes:

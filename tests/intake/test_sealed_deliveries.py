@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 from pathlib import Path
 
 import pyrage
 import pytest
+from age_files import identity_file, sealed
 from landing_files import A, B, D, counts, mobile_bytes, reduce_files, telecom_bytes, unicom_bytes
 
 from popflow.errors import PopflowError
@@ -24,17 +25,9 @@ FILES = {
 @pytest.fixture
 def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pyrage.x25519.Identity:
     """The identity that the night knows."""
-    mine, path = pyrage.x25519.Identity.generate(), tmp_path / "age.key"
-    path.write_text(f"{mine}\n")
-    path.chmod(0o600)
-    monkeypatch.setenv("POPFLOW_AGE_IDENTITY", str(path))
+    mine = pyrage.x25519.Identity.generate()
+    monkeypatch.setenv("POPFLOW_AGE_IDENTITY", str(identity_file(tmp_path, mine)))
     return mine
-
-
-def sealed(plain: bytes, identity: pyrage.x25519.Identity) -> bytes:
-    out = io.BytesIO()
-    pyrage.encrypt_io(io.BytesIO(plain), out, [identity.to_public()])
-    return out.getvalue()
 
 
 @pytest.mark.parametrize("mno", FILES)
@@ -58,10 +51,11 @@ def test_a_file_sealed_for_another_key_is_set_aside_whole(tmp_path: Path, identi
 @pytest.mark.parametrize("mno", FILES)
 def test_a_changed_sealed_file_is_not_what_its_manifest_says(tmp_path: Path, identity, mno: str):
     name, plain = FILES[mno]
-    data = bytearray(sealed(plain, identity))
     told = sealed(plain, identity)
+    data = bytearray(told)
     data[-1] ^= 1
-    shut = reduce_files(tmp_path, mno, {f"{name}.age": (bytes(data), 2)}, sha256="0" * 64, bytes=len(told))
+    said = hashlib.sha256(told).hexdigest()
+    shut = reduce_files(tmp_path, mno, {f"{name}.age": (bytes(data), 2)}, sha256=said)
     assert counts(shut, f"{name}.age") == {"rows": 2, "file_hash": 2}
 
 

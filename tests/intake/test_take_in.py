@@ -55,6 +55,7 @@ def test_three_formats_come_to_the_same_presence(
     assert summary.taken_now == ["mobile/m1", "telecom/t1", "unicom/u1"]
     assert all(done <= of for done, of in told)
     commits = len(known_cells.history("intake"))
+    assert Path(known_cells.zone("restricted")).stat().st_mode & 0o777 == 0o700
     again = take_in(known_cells, str(landing), D, mnos, engine=engine)
     assert (again.taken_now, again.mnos) == ([], summary.mnos)
     assert len(known_cells.history("intake")) == commits

@@ -66,7 +66,7 @@ def person_days(draw) -> tuple[list[set[str]], tuple | None]:
     return slots, draw(st.one_of(st.none(), before))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(person_days(), min_size=1, max_size=25))
 def test_numpy_finds_what_the_plain_logic_finds(days):
     assert numpy_days(days) == [plain_day(*one) for one in days]

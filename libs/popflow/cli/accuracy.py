@@ -59,7 +59,6 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _way(text: str) -> Way:
     from popflow.accuracy.nights import Way
 
-    for known in get_args(Way):
-        if text == known:
-            return cast("Way", known)
-    raise PopflowError(f"--way {text}: short or night")
+    if text not in get_args(Way):
+        raise PopflowError(f"--way {text}: short or night")
+    return cast("Way", text)

@@ -20,7 +20,6 @@ from popflow.intake.storage import is_local, open_address
 from popflow.intake.text_lines import DAMAGE, HashedFile, TextLines
 
 COPY_CHUNK = 1 << 20
-FAULTS: tuple[type[Exception], ...] = (*DAMAGE, Unsealable)  # of a file, not of the storage
 FILE_REASONS = {
     "file_missing": "the manifest lists it and it is not there",
     "file_unlisted": "it is there and the manifest does not list it",
@@ -47,12 +46,11 @@ class CheckedLines(TextLines):
 
     def check(self, file: PackFile) -> None:
         """Raise WholeFile where the file read is not the manifest's."""
-        if self.sha256() != file.sha256:
-            raise WholeFile("file_hash")
+        _refuse_changed(self.sha256(), file)
 
     def raise_damage(self, file: PackFile) -> None:
         """Raise what stopped the reading: WholeFile where it is the file's own fault; nothing where nothing did."""
-        if isinstance(self.failure, FAULTS):
+        if isinstance(self.failure, DAMAGE):
             self.check(file)
             raise WholeFile("file_sealed" if isinstance(self.failure, Unsealable) else "file_damaged") from None
         if self.failure:
@@ -89,9 +87,9 @@ def positions(feed: Feed, lines: CheckedLines, file: PackFile) -> dict[str, int]
     if feed.header:
         try:
             names = [name.strip().strip('"') for name in lines.header().split(feed.delimiter)]
-        except FAULTS as failure:
-            lines.failure = failure
+        except DAMAGE:
             lines.raise_damage(file)
+            raise
     _refuse_missing(feed, names)
     return {name: place for place, name in reversed(list(enumerate(names, 1)))}
 
@@ -114,8 +112,7 @@ def parquet_copy(file: PackFile, scratch: Path) -> Iterator[str]:
         if copy:
             with copy.open("wb") as target:
                 shutil.copyfileobj(hashed, target, COPY_CHUNK)
-        if hashed.sha256() != file.sha256:
-            raise WholeFile("file_hash")
+        _refuse_changed(hashed.sha256(), file)
     yield str(copy or path)
     if copy:
         copy.unlink()
@@ -123,17 +120,20 @@ def parquet_copy(file: PackFile, scratch: Path) -> Iterator[str]:
 
 def _unseal(file: PackFile, target: BinaryIO) -> None:
     with opened(file) as source:
-        hashed, fault = HashedFile(source), None
-        with contextlib.closing(unsealed(io.BufferedReader(hashed), file.name)) as plain:
-            try:
+        hashed = HashedFile(source)
+        try:
+            with contextlib.closing(unsealed(io.BufferedReader(hashed), file.name)) as plain:
                 shutil.copyfileobj(plain, target, COPY_CHUNK)
-            except Unsealable:
-                fault = WholeFile("file_sealed")
-        if hashed.sha256() != file.sha256:
-            raise WholeFile("file_hash")
-        if fault:
-            raise fault
+        except Unsealable:
+            _refuse_changed(hashed.sha256(), file)
+            raise WholeFile("file_sealed") from None
+        _refuse_changed(hashed.sha256(), file)
         target.flush()
+
+
+def _refuse_changed(sha256: str, file: PackFile) -> None:
+    if sha256 != file.sha256:
+        raise WholeFile("file_hash")
 
 
 def parquet_shape(path: str, feed: Feed) -> tuple[bool, int]:

@@ -144,6 +144,7 @@ def _accepted_fingerprints(lake: Lake, deliveries: list[Delivery]) -> set[tuple[
 
 def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> None:
     _refuse_sealed(wave, engine)
+    lake.make_zone("restricted")  # a lake without a register may hold nothing there yet
     scratch = f"{lake.zone('restricted')}/_scratch/{uuid.uuid4().hex}"
     partitions = [{"mno": p.delivery.mno, "delivery_id": p.delivery.delivery_id} for p in wave]
     try:

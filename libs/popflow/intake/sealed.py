@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import pyrage
 
@@ -55,7 +55,7 @@ class _Unsealing(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         """The next plain bytes; 0 at the end of a file that was whole."""
         count = self._pipe.readinto(buffer)
         if not count:

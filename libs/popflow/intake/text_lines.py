@@ -16,15 +16,15 @@ import numpy as np
 import pyarrow as pa
 from isal import igzip, igzip_lib
 
-from popflow.intake.sealed import unsealed
+from popflow.intake.sealed import Unsealable, unsealed
 
 SCHEMA = pa.schema([("line", pa.string()), ("row_number", pa.int64())])
 CHUNK = 1 << 18  # fits the second-level cache: larger chunks are slower
 LONGEST_LINE = 16 << 20  # a longer line becomes an empty one: counted, numbered, not parsed
 NEWLINE, CARRIAGE_RETURN, SPACE = 10, 13, 32
 BOM = b"\xef\xbb\xbf"
-# What unzipping says of a damaged file; any other fault of reading is the storage's.
-DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, igzip_lib.IsalError)  # type: ignore[assignment]
+# What unzipping and unsealing say of a file; any other fault of reading is the storage's.
+DAMAGE: tuple[type[Exception], ...] = (Unsealable, EOFError, gzip.BadGzipFile, igzip_lib.IsalError)  # type: ignore[assignment]
 
 
 class HashedFile(io.RawIOBase):
@@ -74,7 +74,11 @@ class TextLines:
     def header(self) -> str:
         """The first line of a file that has a header; call it before `reader`."""
         self._before = 1
-        line = self._text.readline(LONGEST_LINE).removeprefix(BOM)
+        try:
+            line = self._text.readline(LONGEST_LINE).removeprefix(BOM)
+        except Exception as failure:
+            self.failure = failure
+            raise
         return _as_utf8(line).decode().rstrip("\r\n")
 
     def sha256(self) -> str:
