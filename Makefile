@@ -2,10 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint slow browser bench docs lock clean java
+.PHONY: help setup demo test lint slow s3 browser bench docs lock clean java
 
 help:  ## what there is to make
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 setup: java .venv/ready .jars/ready  ## install all that popflow needs into this folder (a second call installs nothing)
 
@@ -33,11 +33,22 @@ lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-test: lint  ## ruff, mypy and all tests but the slow proofs
-	@$(BIN)/python -m pytest
+test: lint  ## ruff, mypy and all tests but the slow proofs, those that need Spark beside those that do not
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 slow: setup  ## the slow proofs: large histories, kills, the whole scenario
 	@$(BIN)/python -m pytest -m slow
+
+.s3/ready: tests/s3/requirements.lock scripts/fetch_jars.py .jars/ready
+	@echo "Installing a server that speaks S3, and Spark's side of it, into .s3 (once)"
+	@$(PYTHON) -m venv .s3
+	@.s3/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/s3/requirements.lock
+	@$(BIN)/python scripts/fetch_jars.py --s3 .s3/jars
+	@cp .jars/*.jar .s3/jars
+	@touch $@
+
+s3: setup .s3/ready  ## two nights from object storage to object storage, on a cluster of two workers
+	@POPFLOW_S3_SERVER=$(CURDIR)/.s3/bin/moto_server POPFLOW_JARS=$(CURDIR)/.s3/jars $(BIN)/python -m pytest -m slow tests/s3
 
 browser: setup  ## the briefing in a real Chromium (apt-get install chromium); fails where there is none
 	@POPFLOW_BROWSER=required $(BIN)/python -m pytest -m browser

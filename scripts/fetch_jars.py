@@ -1,38 +1,60 @@
-"""Resolve Delta's jars once, by Spark's own resolver, into a folder of the project.
+"""Resolve jars once, by Spark's own resolver, into a folder of the project: Delta's, or with --s3 those of S3A.
 
-python scripts/fetch_jars.py FOLDER
+python scripts/fetch_jars.py [--s3] FOLDER
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
-DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
-# What Spark itself ships; only io.delta and io.unitycatalog are new.
-SHIPPED = ["com.fasterxml.*:*", "com.github.*:*", "com.google.*:*", "commons-*:*", "io.airlift:*", "javax.*:*"]
-SHIPPED += ["org.apache.*:*", "org.locationtech.*:*", "org.roaringbitmap:*", "org.slf4j:*", "org.xerial.*:*"]
+
+class Wanted(NamedTuple):
+    """Packages, what of that they need Spark has itself, and how the names of the jars to keep begin."""
+
+    packages: list[str]
+    excluded: list[str]
+    keep: tuple[str, ...]
+
+
+# What Spark itself ships.
+SHIPPED = ["com.fasterxml.*:*", "com.github.*:*", "com.google.*:*", "commons-*:*", "org.slf4j:*"]
+# Only io.delta and io.unitycatalog are new.
+OF_SPARK = [*SHIPPED, "io.airlift:*", "javax.*:*", "org.apache.*:*", "org.locationtech.*:*", "org.roaringbitmap:*"]
+DELTA = Wanted(["io.delta:delta-spark_4.2_2.13:4.4.0"], [*OF_SPARK, "org.xerial.*:*"], ("io.",))
+# Spark's Hadoop is 3.5.0, built for this AWS SDK. Those of its modules that S3A uses are 20 MB, the usual bundle 690.
+SDK = [f"software.amazon.awssdk:{name}:2.35.4" for name in ("s3", "s3-transfer-manager", "sts", "netty-nio-client")]
+NOT_OF_S3A = [*SHIPPED, "io.netty:*", "org.apache.httpcomponents:*", "org.wildfly.*:*", "software.amazon.awssdk:bundle"]
+S3A = Wanted(
+    ["org.apache.hadoop:hadoop-aws:3.5.0", *SDK],
+    NOT_OF_S3A,
+    ("org.apache.hadoop_hadoop-aws", "org.reactivestreams", "software.amazon."),
+)
 RESOLVE = """
 from pyspark.sql import SparkSession
 SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate().stop()
 """
 
 
-def main(folder: Path) -> int:
+def main(wanted: Wanted, folder: Path) -> int:
     """Fetch into a temporary folder and move the jars at the end, so that a broken call leaves nothing behind."""
     with tempfile.TemporaryDirectory() as scratch:
         # A home of its own: a local Maven cache that holds poms but no jars would break the resolution.
         home = {"SPARK_SUBMIT_OPTS": f"-Duser.home={scratch}", "SPARK_LOCAL_IP": "127.0.0.1"}
-        arguments = f"--packages {DELTA} --exclude-packages {','.join(SHIPPED)} --conf spark.jars.ivy={scratch}/ivy"
-        environment = os.environ | home | {"PYSPARK_SUBMIT_ARGS": f"{arguments} pyspark-shell"}
+        packages = f"--packages {','.join(wanted.packages)} --exclude-packages {','.join(wanted.excluded)}"
+        arguments = f"{packages} --conf spark.jars.ivy={scratch}/ivy pyspark-shell"
+        environment = os.environ | home | {"PYSPARK_SUBMIT_ARGS": arguments}
         run = subprocess.run([sys.executable, "-c", RESOLVE], env=environment, capture_output=True, text=True)
-        jars = sorted(Path(scratch, "ivy", "jars").glob("io.*.jar"))
-        if run.returncode or not any("delta-spark" in jar.name for jar in jars):
-            print(f"Delta's jars ({DELTA}) could not be fetched: is Maven Central reachable?", file=sys.stderr)
+        jars = [jar for jar in sorted(Path(scratch, "ivy", "jars").glob("*.jar")) if jar.name.startswith(wanted.keep)]
+        asked = wanted.packages[0].split(":")[1]
+        if run.returncode or not any(asked in jar.name for jar in jars):
+            print(f"jars ({wanted.packages[0]}) could not be fetched: is Maven Central reachable?", file=sys.stderr)
             print("\n".join(run.stderr.splitlines()[-5:]), file=sys.stderr)
             return 1
         folder.mkdir(exist_ok=True)
@@ -42,4 +64,8 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--s3", action="store_true")
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    raise SystemExit(main(S3A if given.s3 else DELTA, given.folder))

@@ -20,6 +20,14 @@ os.environ.setdefault("POPFLOW_DRIVER_MEMORY", "2g")
 os.environ.setdefault("POPFLOW_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that need Spark go to one process, with the run's one session; every other file to a process as a whole."""
+    of_spark = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("spark" if item.path in of_spark else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The one Spark session of the run."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from popflow.cli import app
 from popflow.encryption import (
     add_master_key,
     at_rest_settings,
@@ -17,6 +18,7 @@ from popflow.encryption import (
     in_transit_settings,
     key_names,
     plain_files,
+    settings_of,
 )
 from popflow.errors import PopflowError
 
@@ -46,6 +48,17 @@ def test_a_key_is_forgotten_only_when_no_file_needs_it(keys: Path):
     drop_master_key(keys, "2020-01", ["2020-02"])
     assert key_names(keys) == ["2020-02"]
     assert keys.stat().st_mode & 0o077 == 0
+
+
+def test_files_in_object_storage_are_not_taken_for_encrypted(keys: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("POPFLOW_MASTER_KEYS", str(keys))
+    with pytest.raises(PopflowError, match="let the bucket encrypt"):
+        settings_of("s3://lake/restricted", lambda: pytest.fail("no jar is needed"))
+    add_master_key(keys, "2020-02")
+    drop = ["keys", "drop", "2020-01", "--file", str(keys), "--lake", "s3://lake"]
+    with pytest.raises(PopflowError, match="let the bucket encrypt"):
+        app(drop, standalone_mode=False)
+    assert key_names(keys) == ["2020-01", "2020-02"]
 
 
 def test_a_key_file_that_is_missing_open_or_empty_is_refused(keys: Path, tmp_path: Path):

@@ -132,6 +132,14 @@ def test_the_restricted_zone_is_its_owners_alone(tmp_path: Path, contracts: Cont
     assert Path(lake.zone("restricted")).stat().st_mode & 0o777 == 0o700
 
 
+def test_a_zone_may_lie_apart_by_the_environment(tmp_path: Path, contracts: Contracts, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("POPFLOW_ZONE_OPS", str(tmp_path / "ops"))
+    lake = Lake("s3://bucket/lake", contracts)
+    assert lake.zone("ops") == str(tmp_path / "ops")
+    assert lake.zone("published") == "s3://bucket/lake/published"
+    assert Lake("s3://bucket/lake", contracts, zones={"ops": "/elsewhere"}).zone("ops") == "/elsewhere"
+
+
 def test_the_log_holds_no_statistics_of_a_token(lake: Lake):
     row = (dt.date(2020, 1, 22), "a" * 32, "b" * 32, 1, True, "420100", "420102", [], {}, {}, 3, None, 0, 1)
     frame = lake.spark.createDataFrame([row], lake.contracts.table("person_day").spark_schema())

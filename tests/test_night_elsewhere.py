@@ -27,21 +27,6 @@ from fingerprints import fingerprint  # noqa: E402
 
 FIRST = dt.date(2020, 1, 21)
 DATES = [FIRST, FIRST + dt.timedelta(days=1)]
-NIGHT = """
-import datetime as dt, sys
-from pathlib import Path
-from popflow import contracts
-from popflow.lake import Lake
-from popflow.pipeline import Night, nightly
-from popflow.reference import load_reference
-lake, simulation = Lake(sys.argv[1], contracts.load()), Path(sys.argv[2])
-dates = [dt.date.fromisoformat(date) for date in sys.argv[3:]]
-for kind in ("cells", "subscribers"):
-    load_reference(lake, kind, simulation / "reference" / f"{kind}.parquet", as_of=dates[0])
-for date in dates:
-    nightly(lake, Night(date, str(simulation / "landing"), tuple(lake.contracts.mno_bits()), sample=True))
-print("MASTER", lake.spark.sparkContext.master, lake.spark.sparkContext.defaultParallelism)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +50,11 @@ def test_two_workers_find_what_one_machine_finds(simulation: Path, tmp_path: Pat
     key.touch(mode=0o600)
     key.write_bytes(bytes(range(32)))
     settings = {"POPFLOW_KEY_FILE": str(key), "POPFLOW_CLUSTER_STATE": str(tmp_path / "cluster")}
-    script = tmp_path / "night.py"  # a file: of code from -c pyspark thinks that it is a doctest's, and GX ends it
-    script.write_text(NIGHT)
     found = {}
     for place, before in (("local", []), ("cluster", [str(HOUSE / "scripts" / "cluster.sh"), "run"])):
         lake = Lake(tmp_path / place, contracts.load())
-        words = [sys.executable, str(script), lake.root, str(simulation), *map(str, DATES)]
+        folders = [lake.root, str(simulation / "landing"), str(simulation / "reference")]
+        words = [sys.executable, str(HOUSE / "tests" / "some_nights.py"), *folders, *map(str, DATES)]
         said = ran([*before, *words], **settings)
         assert ("spark://" in said) == (place == "cluster")
         tables = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact",

@@ -12,6 +12,7 @@ import functools
 import math
 import operator
 import os
+import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,8 +65,9 @@ class Snapshot:
 class Lake:
     """The Delta tables of one lake.
 
-    root is a folder or an object-storage address; zones may override where a zone lies. on_access is told of each
-    access before it happens (table, and read, write, delete or vacuum), and forbids it by raising.
+    root is a folder or an object-storage address; zones, or else the environment's POPFLOW_ZONE_<NAME>, may say where
+    a zone lies apart. on_access is told of each access before it happens (table, and read, write, delete or vacuum),
+    and forbids it by raising.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class Lake:
 
     def zone(self, name: str) -> str:
         """Root of a zone: reference, restricted, published or ops."""
-        return self._zones.get(name, f"{self.root}/{name}")
+        return self._zones.get(name) or os.environ.get(f"POPFLOW_ZONE_{name.upper()}") or f"{self.root}/{name}"
 
     def path(self, name: str) -> str:
         """Where the table of a contract lies; for one that is stored in another, that one's place."""
@@ -116,7 +118,7 @@ class Lake:
         self.on_access(name, "read")
         wanted = _filters(contract, equals)
         files = [_spark_address(file) for file in table.file_uris(file_pruning_predicate=wanted or None)]
-        reader = self.spark.read.schema(stored.spark_schema()).option("basePath", self.path(name))
+        reader = self.spark.read.schema(stored.spark_schema()).option("basePath", _spark_address(self.path(name)))
         frame = reader.parquet(*files) if files else self.spark.createDataFrame([], stored.spark_schema())
         conditions = [F.col(c).isin(v) if how == "in" else F.col(c) == F.lit(v) for c, how, v in wanted]
         return frame.where(_all(conditions)).select(*contract.columns)
@@ -172,7 +174,7 @@ class Lake:
         writer = self._ordered(contract, frame).write.format("delta").mode("overwrite")
         if condition:
             writer = writer.option("replaceWhere", condition)
-        writer.save(self.path(name))
+        writer.save(_spark_address(self.path(name)))
 
     def append_once(self, name: str, rows: DataFrame | pa.Table, app_id: str, metadata: str) -> bool:
         """Append in one commit that a rerun under the same app id does not repeat; True if it was written now.
@@ -189,7 +191,7 @@ class Lake:
         writer = writer.option("txnAppId", app_id).option("txnVersion", 1).option("userMetadata", metadata)
         before = self._version(name)
         try:
-            writer.save(self.path(name))
+            writer.save(_spark_address(self.path(name)))
         except Exception:
             if self._is_written(name, app_id):
                 return False  # by somebody else, while we were at it
@@ -217,6 +219,14 @@ class Lake:
         ]
         about = table.metadata()
         return Snapshot(str(about.id), table.version(), table.schema().to_json(), tuple(about.partition_columns), files)
+
+    def files_at(self, name: str, moment: dt.datetime) -> set[str]:
+        """Data files of the version that the table had at a moment, by their path below it; none before its first."""
+        table = self._refuse_missing(name)
+        if moment.timestamp() * 1000 < min(commit["timestamp"] for commit in table.history()):
+            return set()
+        table.load_as_version(moment)
+        return {urllib.parse.unquote(path) for path in pa.table(table.get_add_actions())["path"].to_pylist()}
 
     def open_file(self, name: str, path: str) -> pa.NativeFile:
         """A data file of a table, by the path that its snapshot gives, to be read at any place."""
@@ -338,6 +348,7 @@ class Lake:
 
 
 def _spark_address(path: str) -> str:
+    """The address under which Spark finds what everything else calls s3://."""
     return path.replace("s3://", "s3a://", 1)
 
 

@@ -72,6 +72,7 @@ def _settings() -> dict[str, str]:
         # Where every partition of one side is found to be small, a join needs no sorting of both.
         "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
     }
+    always |= _object_storage()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit master, memory and jars are the caller's
         return always
@@ -87,6 +88,15 @@ def _settings() -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",  # VACUUM on small tables takes 100 s otherwise
     }
+
+
+def _object_storage() -> dict[str, str]:
+    """For Spark's S3A what delta-rs and pyarrow read from the environment themselves: an S3-compatible address."""
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        region = os.environ.get("AWS_REGION", "us-east-1")
+        settings = {"endpoint": endpoint, "endpoint.region": region, "path.style.access": "true"}
+        return {f"spark.hadoop.fs.s3a.{name}": value for name, value in settings.items()}
+    return {}
 
 
 def jars_folder() -> Path:

@@ -82,9 +82,9 @@ def test_every_command_is_one_that_the_program_knows(line: str):
 def test_every_make_target_is_one_that_there_is(page: Path):
     makefiles = [ROOT / "Makefile", ROOT / "airflow_dags" / "airflow.mk"]
     assert "include airflow_dags/airflow.mk" in makefiles[0].read_text().splitlines()
-    targets = {name for file in makefiles for name in re.findall(r"^([a-z-]+):", file.read_text(), re.M)}
+    targets = {name for file in makefiles for name in re.findall(r"^([a-z0-9-]+):", file.read_text(), re.M)}
     text = page.read_text(encoding="utf-8")
-    named = re.findall(r"(?:^    |`)make ([a-z-]+)", text, re.M)
+    named = re.findall(r"(?:^    |`)make ([a-z0-9-]+)", text, re.M)
     assert set(named) <= targets
 
 

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import deltalake
+import pyarrow as pa
 
 # What a second run may differ in without any difference in the data.
 OF_THE_RUN = {"run_id", "released_at_utc", "taken_in_at_utc", "records_seconds"}
@@ -18,11 +19,15 @@ def fingerprints(lake: Path) -> dict[str, str]:
 
 
 def fingerprint(table: Path) -> str:
+    """The same of one table, by where it lies."""
+    return fingerprint_of(deltalake.DeltaTable(str(table)).to_pyarrow_table())
+
+
+def fingerprint_of(rows: pa.Table) -> str:
     """Number of rows and a hash over them, sorted."""
-    frame = deltalake.DeltaTable(str(table)).to_pyarrow_table()
-    names = sorted(set(frame.column_names) - OF_THE_RUN)
-    rows = [_text(row) for row in frame.select(names).to_pylist() if row.get("reason") != "seconds"]
-    return f"{len(rows)} rows {hashlib.sha256(chr(10).join(sorted(rows)).encode()).hexdigest()[:16]}"
+    names = sorted(set(rows.column_names) - OF_THE_RUN)
+    texts = [_text(row) for row in rows.select(names).to_pylist() if row.get("reason") != "seconds"]
+    return f"{len(texts)} rows {hashlib.sha256(chr(10).join(sorted(texts)).encode()).hexdigest()[:16]}"
 
 
 def _text(row: dict) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from popflow.contracts import Contracts
 from popflow.errors import PopflowError
 from popflow.lake import Lake
+from popflow.operations import retention
 from popflow.operations.retention import enforce_retention, verify_retention
 from popflow.operations.turns import one_at_a_time
 
@@ -66,6 +69,22 @@ def test_what_is_too_old_leaves_the_disk_and_nothing_else(lake: Lake, tmp_path: 
     left.parent.mkdir()
     left.write_bytes(b"PAR1")
     assert verify_retention(lake, DAY) == [str(left)]
+
+
+def test_object_storage_keeps_for_some_hours_what_a_version_had(
+    contracts: Contracts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seconds = 0.5
+    monkeypatch.setattr(retention, "OBJECT_STORE_HOURS", seconds / 3600)
+    lake = Lake((tmp_path / "lake").as_uri(), contracts)  # an address, as that of object storage
+    rows = [(days_ago(n), "420102", "420103", 5, 5, {"mobile": 1}) for n in (400, 401)]
+    lake.replace("flows_exact", lake.frame("flows_exact", rows))
+    time.sleep(1.5 * seconds)
+    lake.delete("flows_exact", f"date = '{days_ago(401)}'")
+    assert verify_retention(lake, DAY) == []  # no file is so young any more, but the version before the deletion is
+    time.sleep(1.5 * seconds)
+    (overdue,) = verify_retention(lake, DAY)
+    assert overdue.startswith(f"{lake.path('flows_exact')}/date={days_ago(401)}/")
 
 
 def test_two_nights_do_not_run_at_once(bare_lake: Lake):

@@ -36,3 +36,9 @@ def test_a_leak_in_the_lake_stops_it_and_is_said_in_one_line(bare_lake: Lake, ca
     assert token not in said
     ops = [path.read_text() for path in Path(bare_lake.zone("ops")).rglob("*") if path.is_file()]
     assert not any(token in text for text in ops)
+
+
+def test_deliveries_in_object_storage_are_not_passed_over_in_silence(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["--date", str(DAY), "--lake", "lake", "--landing", "s3://landing"])
+    assert "s3://landing: deliveries in object storage end by a lifecycle rule of the bucket" in capsys.readouterr().err

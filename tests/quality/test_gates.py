@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -240,3 +242,10 @@ def test_data_docs_hold_no_token_and_only_the_owner_can_read_them(gates: Gates, 
     assert report.leaks == ()
     assert report.files > 10
     assert [path for path in Path(gates.folder).rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+def test_gx_does_not_end_a_program_that_is_no_file():
+    """Spark Connect, which GX tries, ends such a process with exit code 0, in the middle of a night."""
+    program = "from popflow.quality.suites import great_expectations as gx; print(gx().__name__, 'goes on')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "great_expectations goes on\n"

@@ -28,14 +28,25 @@ JAR = "popflow-zone-crypto.jar"
 def settings_of(restricted_zone: str, jars_folder: Callable[[], Path]) -> dict[str, str]:
     """All of Spark's settings where POPFLOW_MASTER_KEYS names master keys; none where it does not.
 
-    jars_folder: finds the folder of Delta's jars, into which the jar that Parquet needs is put at first use.
+    jars_folder: finds the folder of Delta's jars, into which the jar that Parquet needs is put at first use. Raises
+    PopflowError for a zone in object storage, which encrypts by itself.
     """
     if VARIABLE not in os.environ:
         return {}
+    refuse_object_storage(restricted_zone)
     jars = jars_folder()
     every = [*jars.glob("*.jar"), zone_crypto_jar(jars)]
     jar_list = {"spark.jars": ",".join(sorted({str(jar) for jar in every}))}
     return in_transit_settings() | at_rest_settings(restricted_zone) | jar_list
+
+
+def refuse_object_storage(restricted_zone: str) -> None:
+    """Raise PopflowError where the files of the zone cannot be looked through for the keys that they need."""
+    if "://" in restricted_zone.removeprefix("file://"):
+        raise PopflowError(
+            f"{restricted_zone}: {VARIABLE} encrypts the files of a folder; in object storage let the bucket encrypt "
+            f"(SSE-KMS) and unset {VARIABLE}"
+        )
 
 
 def in_transit_settings() -> dict[str, str]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyarrow.fs import LocalFileSystem, copy_files
+
 from popflow.errors import PopflowError
+from popflow.intake.storage import files_under, is_local, open_address, task_scratch
 from popflow.operations.readable import texts_of
 
 if TYPE_CHECKING:
@@ -83,10 +86,38 @@ def scan(paths: Iterable[Path], shapes: list[re.Pattern[str]], known: KnownToken
 
 
 def scan_lake(lake: Lake, known: KnownTokens | None = None, more: Iterable[Path] = ()) -> LeakReport:
-    """Scan all that a lake shows outside its restricted zone, that zone's Delta logs, and further files or folders."""
-    zones = [Path(lake.zone(name)) for name in ("ops", "published", "reference")]
-    logs = sorted(Path(lake.zone("restricted")).glob("*/_delta_log"))
-    return scan([*zones, *logs, *more], shapes_of(lake.contracts), known)
+    """Scan all that a lake shows outside its restricted zone, that zone's Delta logs, and further files or folders.
+
+    What lies in object storage is scanned as a copy, in a folder of the run's owner that is gone afterwards.
+    """
+    addresses = [lake.zone(name) for name in ("ops", "published", "reference")] + _logs(lake.zone("restricted"))
+    with task_scratch() as scratch:
+        folders = {address: _as_folder(address, scratch / f"{n:04}") for n, address in enumerate(addresses)}
+        report = scan([*folders.values(), *more], shapes_of(lake.contracts), known)
+    copies = {str(folder): address for address, folder in folders.items() if folder.parent == scratch}
+    return replace(report, leaks=tuple(replace(leak, file=_in_words_of(copies, leak.file)) for leak in report.leaks))
+
+
+def _logs(zone: str) -> list[str]:
+    """Delta logs of a zone's tables, also of one that no contract knows."""
+    base = open_address(zone)[1]
+    below = [info.path.removeprefix(f"{base}/") for info in files_under(zone) if "/_delta_log/" in info.path]
+    return [f"{zone}/{table}/_delta_log" for table in sorted({path.split("/_delta_log/")[0] for path in below})]
+
+
+def _as_folder(address: str, copy: Path) -> Path:
+    system, path = open_address(address)
+    if is_local(address):
+        return Path(path)
+    copy.mkdir()
+    if files_under(address):
+        copy_files(path, str(copy), source_filesystem=system, destination_filesystem=LocalFileSystem())
+    return copy
+
+
+def _in_words_of(copies: dict[str, str], file: str) -> str:
+    copy = next((one for one in copies if file.startswith(one)), "")
+    return copies[copy] + file.removeprefix(copy) if copy else file
 
 
 def shapes_of(contracts: Contracts) -> list[re.Pattern[str]]:

@@ -10,14 +10,18 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from popflow.errors import PopflowError
+from popflow.intake.storage import files_under, open_address
 
 if TYPE_CHECKING:
+    from pyarrow.fs import FileInfo
+
     from popflow.contracts import Table
     from popflow.lake import Lake
 
@@ -59,21 +63,18 @@ def enforce_retention(lake: Lake, date: dt.date, landing: Path | None = None) ->
             lake.delete(contract.table, _any_of(old))
         deleted[contract.table] = len(old)
     for contract in _ageing(lake):
-        lake.vacuum(contract.table, OBJECT_STORE_HOURS if "://" in lake.path(contract.table) else 0)
+        lake.vacuum(contract.table, _kept_hours(lake, contract))
     if landing is not None:
         deleted["landing"] = _delete_landing(landing, date)
     return RetentionReport(deleted, tuple(verify_retention(lake, date, landing)))
 
 
 def verify_retention(lake: Lake, date: dt.date, landing: Path | None = None) -> list[str]:
-    """Files on disk that are older than their contract allows, referenced by their table or not."""
-    found = []
-    for contract in _ageing(lake):
-        root = Path(lake.path(contract.table))
-        expired = {tuple(sorted(one.items())) for one in _expired_on_disk(lake, contract, date, root)}
-        for file in sorted(root.rglob("*.parquet")):
-            if "_delta_log" not in file.parts and _partition_of(file, root, contract) in expired:
-                found.append(str(file))
+    """Files that lie there and are older than their contract allows, referenced by their table or not.
+
+    In object storage those apart that VACUUM has to keep for some hours more.
+    """
+    found = [file for contract in _ageing(lake) for file in _overdue(lake, contract, date)]
     if landing is not None:
         found += [str(folder) for folder in _old_landing(landing, date)]
     return found
@@ -93,10 +94,36 @@ def _expired(lake: Lake, contract: Table, date: dt.date) -> set[tuple[tuple[str,
     return {tuple(sorted(one.items())) for one in _too_old(lake, contract, date, known)}
 
 
-def _expired_on_disk(lake: Lake, contract: Table, date: dt.date, root: Path) -> list[Partition]:
-    files = [file for file in root.rglob("*.parquet") if "_delta_log" not in file.parts]
-    known = {_partition_of(file, root, contract) for file in files}
-    return _too_old(lake, contract, date, [dict(one) for one in known])
+def _overdue(lake: Lake, contract: Table, date: dt.date) -> list[str]:
+    root = lake.path(contract.table)
+    files = _data_files(root)
+    partitions = {path: _partition_of(path, contract) for path in files}
+    too_old = _too_old(lake, contract, date, [dict(one) for one in set(partitions.values())])
+    expired = {tuple(sorted(one.items())) for one in too_old}
+    kept = _kept_by_vacuum(lake, contract, files)
+    return [f"{root}/{path}" for path in sorted(files) if partitions[path] in expired and path not in kept]
+
+
+def _data_files(root: str) -> dict[str, FileInfo]:
+    """A table's Parquet files by their path below it."""
+    base = open_address(root)[1]
+    below = {info.path.removeprefix(f"{base}/"): info for info in files_under(root)}
+    return {path: info for path, info in below.items()
+            if path.endswith(".parquet") and not path.startswith("_delta_log/")}  # fmt: skip
+
+
+def _kept_hours(lake: Lake, contract: Table) -> float:
+    return OBJECT_STORE_HOURS if "://" in lake.path(contract.table) else 0
+
+
+def _kept_by_vacuum(lake: Lake, contract: Table, files: dict[str, FileInfo]) -> set[str]:
+    """Files that a version of the last hours had, or that nobody has committed for so long."""
+    hours = _kept_hours(lake, contract)
+    if not hours:
+        return set()
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=hours)
+    fresh = {path for path, info in files.items() if info.mtime > since}
+    return fresh | lake.files_at(contract.table, since)
 
 
 def _too_old(lake: Lake, contract: Table, date: dt.date, known: list[Partition]) -> list[Partition]:
@@ -123,10 +150,8 @@ def _delivery_dates(lake: Lake) -> dict[tuple[str, str], dt.date]:
     return {(mno, delivery): day for mno, delivery, day in frame.itertuples(index=False, name=None)}
 
 
-def _partition_of(file: Path, root: Path, contract: Table) -> tuple[tuple[str, str], ...]:
-    from urllib.parse import unquote
-
-    parts = [unquote(part).split("=", 1) for part in file.relative_to(root).parts[:-1] if "=" in part]
+def _partition_of(path: str, contract: Table) -> tuple[tuple[str, str], ...]:
+    parts = [urllib.parse.unquote(part).split("=", 1) for part in path.split("/")[:-1] if "=" in part]
     return tuple(sorted((name, value) for name, value in parts if name in contract.partition_by))
 
 

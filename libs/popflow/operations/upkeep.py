@@ -49,6 +49,12 @@ def quality_page(lake: Lake, nights: int = 30) -> Path:
     return write_private(ops_folder(lake) / "quality_page.html", page)
 
 
+def _folder(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text}: deliveries in object storage end by a lifecycle rule of the bucket")
+    return Path(text)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run it from a scheduler; exit code 1 and one line for a leak or a file that should be gone."""
     from popflow.lake import Lake
@@ -56,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--date", required=True, type=dt.date.fromisoformat)
     parser.add_argument("--lake", required=True)
-    parser.add_argument("--landing", type=Path, help="folder whose old deliveries are deleted too")
+    parser.add_argument("--landing", type=_folder, help="folder whose old deliveries are deleted too")
     given = parser.parse_args(arguments)
     run_id = f"upkeep-{given.date}"
     try:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from popflow.errors import PopflowError
-from popflow.quality.suites import SUITES, checked, contract_expectations, expectations
+from popflow.quality.suites import SUITES, checked, contract_expectations, expectations, great_expectations
 
 if TYPE_CHECKING:
     from popflow.contracts import Table
@@ -109,9 +109,7 @@ class Gates:
         return _verdict(name, result)
 
     def _ran(self, name: str, frame: pd.DataFrame, rules: list[Any], form: dict[str, Any]) -> dict[str, Any]:
-        import great_expectations as gx
-        from great_expectations.core import RunIdentifier
-
+        gx = great_expectations()
         context = self._context
         source = context.data_sources.add_or_update_pandas(name)
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
@@ -121,9 +119,10 @@ class Gates:
         pages: Any = [gx.checkpoint.UpdateDataDocsAction(name="pages")] if self._pages else []
         checkpoint = gx.Checkpoint(name=name, validation_definitions=[definition], actions=pages, result_format=form)
         checkpoint = context.checkpoints.add_or_update(checkpoint)
-        ran = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=RunIdentifier(run_name=self._run_name))
-        result: dict[str, Any] = next(iter(ran.run_results.values())).to_json_dict()
-        return result
+        ran = checkpoint.run(
+            batch_parameters={"dataframe": frame}, run_id=gx.core.RunIdentifier(run_name=self._run_name)
+        )
+        return dict(next(iter(ran.run_results.values())).to_json_dict())
 
     def _tidy(self, name: str) -> None:
         """GX prints a hash of the frame, which has the shape of a token."""
@@ -160,9 +159,7 @@ def _figure(result: dict[str, Any], column: str) -> str:
 
 
 def _context(folder: Path) -> Any:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at import
-    import great_expectations as gx
-
+    gx = great_expectations()
     with _owner_only():
         folder.mkdir(parents=True, exist_ok=True)
         context: Any = gx.get_context(mode="file", project_root_dir=str(folder))

@@ -7,7 +7,9 @@ warning is reported and lets it pass.
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -69,7 +71,7 @@ SUITES: dict[str, tuple[Rule, ...]] = {
 
 def expectations(rules: tuple[Rule, ...], sample: bool = False) -> list[Any]:
     """GX expectations of a suite's rules; sample: as they are held against a sample of the people."""
-    gxe = _gx_expectations()
+    gxe = great_expectations().expectations
     found: list[Any] = []
     for rule in rules:
         severity = "warning" if sample and rule.of_nation else rule.severity
@@ -83,7 +85,7 @@ def expectations(rules: tuple[Rule, ...], sample: bool = False) -> list[Any]:
 
 def contract_expectations(contract: Table) -> list[Any]:
     """GX expectations that a contract implies, for the frame that `checked` makes of a sample."""
-    gxe = _gx_expectations()
+    gxe = great_expectations().expectations
     columns = [*contract.columns, UNIQUE]
     found: list[Any] = [gxe.ExpectTableColumnsToMatchSet(column_set=columns, severity="critical")]
     found.append(gxe.ExpectColumnValuesToBeInSet(column=UNIQUE, value_set=[True], severity="critical"))
@@ -114,9 +116,23 @@ def checked(contract: Table, sample: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _gx_expectations() -> Any:
-    """GX's expectations; imported where they are needed, since that takes seconds."""
-    return importlib.import_module("great_expectations.expectations")
+def great_expectations() -> Any:
+    """GX, imported where it is needed, since that takes seconds; its analytics are off before, as it looks then.
+
+    GX tries Spark Connect, whose import ends a process that runs no file (python -c, a worker of a pool) with exit code
+    0: it takes it for its own doctests.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    program = sys.modules["__main__"]
+    no_file = not hasattr(program, "__file__")
+    if no_file:
+        program.__file__ = "no file"
+    try:
+        importlib.import_module("great_expectations.expectations")
+        return importlib.import_module("great_expectations")
+    finally:
+        if no_file:
+            del program.__file__
 
 
 def _without_groups(pattern: str) -> str:
