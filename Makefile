@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint slow s3 browser bench docs lock clean java
+.PHONY: help setup demo test lint slow s3 browser bench docs lock dependency-audit clean java
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,15 @@ docs: setup  ## the documentation as a site, in site/
 
 lock: setup  ## write requirements.lock anew from what is installed
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude popflow | grep -E '^[A-Za-z0-9._-]+==' > requirements.lock
+
+LOCKS := requirements.lock airflow_dags/requirements.lock tests/s3/requirements.lock
+.audit/ready:
+	@$(PYTHON) -m venv .audit
+	@.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $@
+
+dependency-audit: .audit/ready  ## known vulnerabilities of all locked versions, by pip-audit; fails for one that cannot be looked up
+	@.audit/bin/pip-audit --strict --no-deps --disable-pip $(patsubst %,-r %,$(LOCKS))
 
 clean:  ## remove what demo and tests left, not the installation
 	@rm -rf demo .pytest_cache .mypy_cache .ruff_cache spark-warehouse

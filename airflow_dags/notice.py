@@ -48,7 +48,7 @@ class Notice(BaseNotifier):
 
 def why(date: str) -> str:
     """What the last run of the date said of itself: the lake's ops folder, which holds no token and no small count."""
-    runs = sorted(Path(setting("OPS", f"{setting('LAKE')}/ops")).glob(f"runs/{date}.*.json"), key=_changed)
+    runs = sorted(Path(setting("ZONE_OPS", f"{setting('LAKE')}/ops")).glob(f"runs/{date}.*.json"), key=_changed)
     said = json.loads(runs[-1].read_text(encoding="utf-8")) if runs else {}
     return f"{said['outcome']}: {said['why']}" if said.get("why") else ""
 

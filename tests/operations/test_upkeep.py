@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from popflow import pipeline
+from popflow.cli import app
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.operations.events import RunLog
@@ -42,3 +44,18 @@ def test_deliveries_in_object_storage_are_not_passed_over_in_silence(capsys: pyt
     with pytest.raises(SystemExit):
         main(["--date", str(DAY), "--lake", "lake", "--landing", "s3://landing"])
     assert "s3://landing: deliveries in object storage end by a lifecycle rule of the bucket" in capsys.readouterr().err
+
+
+def test_a_night_by_hand_ends_with_its_upkeep(
+    bare_lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    ran: list[dt.date] = []
+    monkeypatch.setattr(pipeline, "nightly", lambda lake, night: ran.append(night.date) or {})
+    call = ["nightly", "--date", str(DAY), "--landing", "landing", "--lake", bare_lake.root]
+    app([*call, "--no-upkeep"], standalone_mode=False)
+    page = Path(bare_lake.zone("ops")) / "quality_page.html"
+    assert not page.exists()
+    app(call, standalone_mode=False)
+    assert ran == [DAY, DAY]
+    assert page.exists()
+    assert "upkeep: 0 partitions past their retention deleted, no token in " in "".join(capsys.readouterr())

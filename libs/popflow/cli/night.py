@@ -34,12 +34,14 @@ def nightly(
     reason: Annotated[str | None, typer.Option(help="Why; stands in the release.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Deliveries of a sample of people: a simulation's.")] = False,
+    keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Then quality page, retention, leaks.")] = True,
     contracts_folder: Feeds = None,
 ) -> None:
-    """Run one night: three deliveries in, a published table out.
+    """Run one night: three deliveries in, a published table out; then the quality page, retention and the leak scan.
 
     Example: popflow nightly --date 2020-01-22 --landing sim/landing --lake lake
     """
+    from popflow.operations.upkeep import run_id_of, upkeep
     from popflow.pipeline import Night
     from popflow.pipeline import nightly as run
 
@@ -49,13 +51,18 @@ def nightly(
     mnos = tuple(name for name in _mnos(known, mno) if name not in missing)
     if missing and not yes:
         _ask(missing, day(date))
+    opened = Lake(lake, known)
     with progress(f"night of {date}") as on_progress:
         night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample, on_progress=on_progress)
-        figures = run(Lake(lake, known), night)
+        figures = run(opened, night)
     for stage, said in figures.items():
         say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")
         for warning in said.get("warnings", ()):
             say(f"  warning: {warning}")
+    if keep_up:
+        kept = upkeep(opened, night.date, run_id_of(night.date))
+        gone = sum(kept["retention"]["deleted"].values())
+        say(f"upkeep: {gone} partitions past their retention deleted, no token in {kept['leak_scan']['files']} files")
 
 
 def _ask(missing: tuple[str, ...], date: dt.date) -> None:

@@ -40,6 +40,11 @@ def upkeep(lake: Lake, date: dt.date, run_id: str, landing: Path | None = None) 
     return log.stages
 
 
+def run_id_of(date: dt.date) -> str:
+    """Under which the upkeep of a date stands in logs and trail."""
+    return f"upkeep-{date}"
+
+
 def quality_page(lake: Lake, nights: int = 30) -> Path:
     """ops/quality_page.html: the last nights, and where the Data Docs are. Holds nothing that `status` does not."""
     table = status(lake, nights).to_html(index=False, border=0)
@@ -64,9 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lake", required=True)
     parser.add_argument("--landing", type=_folder, help="folder whose old deliveries are deleted too")
     given = parser.parse_args(arguments)
-    run_id = f"upkeep-{given.date}"
     try:
-        upkeep(Lake(given.lake, contracts.load()), given.date, run_id, given.landing)
+        upkeep(Lake(given.lake, contracts.load()), given.date, run_id_of(given.date), given.landing)
     except PopflowError as error:
         print(f"popflow: {reason_of(error)}", file=sys.stderr)
         return 1
