@@ -14,11 +14,8 @@ from notice import Notice
 
 # A run at 02:00 is of the day before; a run that somebody starts names its date.
 DATE = "{{ dag_run.conf.get('date') or data_interval_start.in_timezone('" + ZONE + "').to_date_string() }}"
-RETRIES: dict[str, Any] = {
-    "retries": 2,
-    "retry_delay": dt.timedelta(seconds=int(setting("RETRY_SECONDS", "300"))),
-    "on_failure_callback": Notice("failed", DATE),
-}
+AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": dt.timedelta(seconds=int(setting("RETRY_SECONDS", "300")))}
+RETRIES = AGAIN | {"on_failure_callback": Notice("failed", DATE)}
 
 
 def asset(table: str) -> Asset:
@@ -27,7 +24,10 @@ def asset(table: str) -> Asset:
 
 
 def delivery(mno: str) -> FileSensor:
-    """Waits, without holding a worker, until the MNO's manifest is there; late is a failure that people are told of."""
+    """Waits, without holding a worker, until the MNO's manifest is there; late is a failure that people are told of.
+
+    Lateness is final; what is tried again is a worker that could not start, as when Airflow itself is just starting.
+    """
     return FileSensor(
         task_id=f"delivery_{mno}",
         filepath=f"{setting('LANDING')}/{mno}/{DATE}/*/manifest.json",
@@ -35,6 +35,7 @@ def delivery(mno: str) -> FileSensor:
         poke_interval=float(setting("POKE_SECONDS", "60")),
         timeout=float(setting("DEADLINE_SECONDS", str(DEADLINE.total_seconds()))),
         on_failure_callback=Notice("late", DATE),
+        **AGAIN,
     )
 
 

@@ -135,9 +135,12 @@ def test_the_restricted_zone_is_its_owners_alone(tmp_path: Path, contracts: Cont
 def test_a_zone_may_lie_apart_by_the_environment(tmp_path: Path, contracts: Contracts, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("POPFLOW_ZONE_OPS", str(tmp_path / "ops"))
     lake = Lake("s3://bucket/lake", contracts)
-    assert lake.zone("ops") == str(tmp_path / "ops")
+    assert lake.local_zone("ops") == tmp_path / "ops"
     assert lake.zone("published") == "s3://bucket/lake/published"
     assert Lake("s3://bucket/lake", contracts, zones={"ops": "/elsewhere"}).zone("ops") == "/elsewhere"
+    monkeypatch.delenv("POPFLOW_ZONE_OPS")
+    with pytest.raises(PopflowError, match="name a folder for it by POPFLOW_ZONE_OPS"):
+        lake.local_zone("ops")
 
 
 def test_the_log_holds_no_statistics_of_a_token(lake: Lake):

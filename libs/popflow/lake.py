@@ -95,6 +95,17 @@ class Lake:
         """Root of a zone: reference, restricted, published or ops."""
         return self._zones.get(name) or os.environ.get(f"POPFLOW_ZONE_{name.upper()}") or f"{self.root}/{name}"
 
+    def local_zone(self, name: str) -> Path:
+        """The folder of a zone whose files are appended to, which object storage cannot do; there or not.
+
+        Raises PopflowError where the zone is no folder of this machine.
+        """
+        zone = self.zone(name)
+        if "://" in zone:
+            variable = f"POPFLOW_ZONE_{name.upper()}"
+            raise PopflowError(f"{zone}: files of the zone {name} are appended to; name a folder for it by {variable}")
+        return Path(zone)
+
     def path(self, name: str) -> str:
         """Where the table of a contract lies; for one that is stored in another, that one's place."""
         contract = self.contracts.table(name)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from popflow.cli.screen import LAKE, console, say
+from popflow.cli.screen import LAKE, say, show_table
 
 pull = typer.Typer(help="Read published tables; needs no Java.", no_args_is_help=True)
 
@@ -110,7 +110,7 @@ def _answer(indicator: str, lake: str, out: Path | None, form: str | None, *aske
         save(frame, out, form)
         say(f"{len(frame):,} rows written to {out}")
     elif kind == "table":
-        console.print(screen_table(frame))
+        show_table(screen_table(frame))
     else:
         typer.echo(as_text(frame, kind), nl=False)
     if kind == "table" or out:

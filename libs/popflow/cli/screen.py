@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from popflow.errors import PopflowError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
-console = Console(highlight=False)
 Day = dt.date
 
 
 @contextmanager
 def progress(doing: str) -> Iterator[Callable[[str], None]]:
     """A line that says what is being done and for how long; silent where standard error is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(doing)
@@ -42,6 +42,7 @@ def day(text: str) -> dt.date:
 def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None:
     """Print a frame as a table, numbers to the right."""
     import pandas as pd
+    from rich.table import Table
 
     table = Table(title=title, title_justify="left", header_style="bold")
     for name in frame.columns:
@@ -49,7 +50,14 @@ def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None
         table.add_column(str(name), justify="right" if numeric else "left")
     for row in frame.head(limit or len(frame)).itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
-    console.print(table)
+    show_table(table)
+
+
+def show_table(table: Table) -> None:
+    """Print a table as wide as the terminal is; rich, a tenth of a second, is imported where something is drawn."""
+    from rich.console import Console
+
+    Console(highlight=False).print(table)
 
 
 def _cell(value: object) -> str:
@@ -66,7 +74,7 @@ def _cell(value: object) -> str:
 
 def say(text: str) -> None:
     """One line of output."""
-    console.print(text, soft_wrap=True)
+    typer.echo(text)
 
 
 DATE_HELP = "Date as 2020-01-22."

@@ -6,24 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from popflow.errors import PopflowError
-
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
 
 def ops_folder(lake: Lake, *parts: str) -> Path:
-    """A folder below the ops zone, made with mode 0700.
-
-    Raises PopflowError where the ops zone is no local folder: logs and trail are appended to, which object storage
-    cannot do.
-    """
-    zone = lake.zone("ops")
-    if "://" in zone:
-        raise PopflowError(f"{zone}: the ops zone is appended to and must be a folder; open the lake with zones "
-                           "{'ops': '/a/folder'}")  # fmt: skip
-    folder = Path(zone)
-    private_folder(folder)
+    """A folder below the ops zone, made with mode 0700. Raises PopflowError where the zone is no folder."""
+    folder = private_folder(lake.local_zone("ops"))
     for part in parts:
         folder = folder / part
         private_folder(folder)

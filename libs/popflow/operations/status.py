@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -56,5 +55,5 @@ def _released(lake: Lake) -> dict[str, dict[str, Any]]:
 
 
 def _last_runs(lake: Lake) -> dict[str, dict[str, Any]]:
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in Path(lake.zone("ops")).glob("runs/*.json")]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in lake.local_zone("ops").glob("runs/*.json")]
     return {run["date"]: run for run in sorted(found, key=lambda run: run["ended_at_utc"])}

@@ -77,10 +77,7 @@ class Gates:
     @classmethod
     def of(cls, lake: Lake, date: dt.date, run_id: str) -> Gates:
         """The gates of a run of a lake. Raises PopflowError where the ops zone is no local folder."""
-        zone = lake.zone("ops")
-        if "://" in zone:
-            raise PopflowError(f"{zone}: Data Docs need a folder; open the lake with zones {{'ops': '/a/folder'}}")
-        return cls(Path(zone) / "quality", date, run_id)
+        return cls(lake.local_zone("ops") / "quality", date, run_id)
 
     def check(self, suite: str, figures: pd.DataFrame, *, sample: bool = False) -> GateVerdict:
         """Hold figures (see popflow.quality.figures) against a suite of popflow.quality.suites.
