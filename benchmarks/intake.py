@@ -96,7 +96,6 @@ class Bench:
         self.cores, self.repeats = cores, repeats
         self._folder, self._contracts = folder, contracts.load()
         self._spark = session("popflow-bench")
-        self.largest, self.memory = 0.0, Memory()  # popflow's median seconds and memory at the largest size
 
     def rival(self, name: str, landing: Path, mnos: list[str] = MNOS, runs: int | None = None) -> list[float]:
         """Seconds of each run of popflow or a rival."""
@@ -144,21 +143,21 @@ def main() -> None:
     bench = Bench(args.folder, args.cores, args.repeats)
     for name in ("popflow", "plain Spark SQL"):
         bench.rival(name, tiny, runs=2)  # the first Delta write and the first workers cost as much as a million records
-    parts = [*_rivals(bench, landings, tiny, args.no_textbook), *_scales(bench, landings, tiny)]
+    with Memory() as memory:
+        largest = bench.rival("popflow", landings[max(landings)])
+    parts = _rivals(bench, landings, tiny, largest, args.no_textbook) + _scales(bench, landings, tiny, largest, memory)
     by_format = args.records * (args.formats_at or max(args.scales))
     write("\n".join([*parts, *_formats(bench, landings[by_format], by_format, tiny), ""]))
 
 
-def _rivals(bench: Bench, landings: dict[int, Path], tiny: Path, no_textbook: bool) -> list[str]:
+def _rivals(bench: Bench, landings: dict[int, Path], tiny: Path, largest: list[float], no_textbook: bool) -> list[str]:
     names = ["popflow", "DuckDB alone", "plain Spark SQL"]
     size = dict.fromkeys(names, max(landings))
     if min(landings) <= TEXTBOOK_LARGEST and not no_textbook:
         size["the textbook way"] = min(landings)
     fixed = {name: statistics.median(bench.rival(name, tiny)) for name in size}
-    with Memory() as bench.memory:
-        taken = {"popflow": bench.rival("popflow", landings[size["popflow"]])}
-    bench.largest = statistics.median(taken["popflow"])
-    taken |= {name: bench.rival(name, landings[records]) for name, records in size.items() if name != "popflow"}
+    others = {name: records for name, records in size.items() if name != "popflow"}
+    taken = {"popflow": largest} | {name: bench.rival(name, landings[records]) for name, records in others.items()}
     per = {name: max(statistics.median(taken[name]) - fixed[name], 0.001) / size[name] for name in size}
     head = ["## Intake", "", f"{max(landings):,} records, {bench.cores} cores, {bench.repeats} runs each, "
             f"{dt.date.today()}, Python {sys.version.split()[0]}, DuckDB {duckdb.__version__}.", "",
@@ -171,13 +170,13 @@ def _rivals(bench: Bench, landings: dict[int, Path], tiny: Path, no_textbook: bo
     return [*head, *ratios, *table]
 
 
-def _scales(bench: Bench, landings: dict[int, Path], tiny: Path) -> list[str]:
+def _scales(bench: Bench, landings: dict[int, Path], tiny: Path, largest: list[float], of_largest: Memory) -> list[str]:
     lines = ["", "| records | seconds | fixed apart, against the first | largest worker | all processes |",
              "|---|---|---|---|---|"]  # fmt: skip
     fixed, first = statistics.median(bench.rival("popflow", tiny)), 0.0
     for records, landing in landings.items():
         if records == max(landings):
-            seconds, memory = bench.largest, bench.memory
+            seconds, memory = statistics.median(largest), of_largest
         else:
             with Memory() as memory:
                 seconds = bench.rival("popflow", landing, runs=1)[0]

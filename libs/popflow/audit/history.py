@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,8 +155,8 @@ def _loader(atoms: pd.DataFrame) -> Callable[[str, dt.date, int], pd.DataFrame]:
     return load
 
 
-def _date(value: object) -> dt.date:
-    return pd.Timestamp(value).date()  # type: ignore[arg-type]
+def _date(value: Any) -> dt.date:
+    return pd.Timestamp(value).date()
 
 
 def audited_digest(rows: pd.DataFrame, atoms: pd.DataFrame, history_version: str | int | None = None) -> str:

@@ -40,9 +40,8 @@ def drop(
 
     Example: popflow keys drop 2020-01 --file /secure/master.keys --lake lake
     """
-    zone = Lake(lake, contracts.load()).zone("restricted")
-    encryption.refuse_object_storage(zone)
-    encryption.drop_master_key(file, name, encryption.keys_in_use(Path(zone), encryption.key_names(file)))
+    zone = encryption.folder_of(Lake(lake, contracts.load()).zone("restricted"))
+    encryption.drop_master_key(file, name, encryption.keys_in_use(zone, encryption.key_names(file)))
     say(f"{file}: {name} is forgotten")
 
 

@@ -33,20 +33,22 @@ def settings_of(restricted_zone: str, jars_folder: Callable[[], Path]) -> dict[s
     """
     if VARIABLE not in os.environ:
         return {}
-    refuse_object_storage(restricted_zone)
+    at_rest = at_rest_settings(restricted_zone)
     jars = jars_folder()
     every = [*jars.glob("*.jar"), zone_crypto_jar(jars)]
     jar_list = {"spark.jars": ",".join(sorted({str(jar) for jar in every}))}
-    return in_transit_settings() | at_rest_settings(restricted_zone) | jar_list
+    return in_transit_settings() | at_rest | jar_list
 
 
-def refuse_object_storage(restricted_zone: str) -> None:
-    """Raise PopflowError where the files of the zone cannot be looked through for the keys that they need."""
-    if "://" in restricted_zone.removeprefix("file://"):
+def folder_of(restricted_zone: str) -> Path:
+    """The folder that a zone is. Raises PopflowError for object storage, whose files nobody looks through for keys."""
+    folder = restricted_zone.removeprefix("file://")
+    if "://" in folder:
         raise PopflowError(
             f"{restricted_zone}: {VARIABLE} encrypts the files of a folder; in object storage let the bucket encrypt "
             f"(SSE-KMS) and unset {VARIABLE}"
         )
+    return Path(folder)
 
 
 def in_transit_settings() -> dict[str, str]:
@@ -76,7 +78,7 @@ def at_rest_settings(restricted_zone: str, keys: Path | None = None) -> dict[str
         "spark.hadoop.parquet.encryption.kms.client.class": "org.popflow.ZoneKeys",
         "spark.hadoop.parquet.encryption.uniform.key": newest,
         "spark.hadoop.parquet.encryption.algorithm": "AES_GCM_V1",
-        "spark.hadoop.popflow.encrypted.zone": restricted_zone.removeprefix("file://").rstrip("/"),
+        "spark.hadoop.popflow.encrypted.zone": str(folder_of(restricted_zone)),
         "spark.hadoop.popflow.master.keys": str(path),
     }
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyarrow.fs import LocalFileSystem, copy_files
+from pyarrow.fs import FileSelector, LocalFileSystem, copy_files
 
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, is_local, open_address, task_scratch
@@ -100,9 +100,9 @@ def scan_lake(lake: Lake, known: KnownTokens | None = None, more: Iterable[Path]
 
 def _logs(zone: str) -> list[str]:
     """Delta logs of a zone's tables, also of one that no contract knows."""
-    base = open_address(zone)[1]
-    below = [info.path.removeprefix(f"{base}/") for info in files_under(zone) if "/_delta_log/" in info.path]
-    return [f"{zone}/{table}/_delta_log" for table in sorted({path.split("/_delta_log/")[0] for path in below})]
+    system, path = open_address(zone)
+    tables = system.get_file_info(FileSelector(path, allow_not_found=True))
+    return [f"{zone}/{name}/_delta_log" for name in sorted(table.base_name for table in tables)]
 
 
 def _as_folder(address: str, copy: Path) -> Path:

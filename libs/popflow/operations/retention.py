@@ -100,8 +100,8 @@ def _overdue(lake: Lake, contract: Table, date: dt.date) -> list[str]:
     partitions = {path: _partition_of(path, contract) for path in files}
     too_old = _too_old(lake, contract, date, [dict(one) for one in set(partitions.values())])
     expired = {tuple(sorted(one.items())) for one in too_old}
-    kept = _kept_by_vacuum(lake, contract, files)
-    return [f"{root}/{path}" for path in sorted(files) if partitions[path] in expired and path not in kept]
+    late = {path: info for path, info in files.items() if partitions[path] in expired}
+    return [f"{root}/{path}" for path in sorted(late.keys() - _kept_by_vacuum(lake, contract, late))]
 
 
 def _data_files(root: str) -> dict[str, FileInfo]:
@@ -117,9 +117,9 @@ def _kept_hours(lake: Lake, contract: Table) -> float:
 
 
 def _kept_by_vacuum(lake: Lake, contract: Table, files: dict[str, FileInfo]) -> set[str]:
-    """Files that a version of the last hours had, or that nobody has committed for so long."""
+    """Of these files those that a version of the last hours may have had; asked of the log only where there are any."""
     hours = _kept_hours(lake, contract)
-    if not hours:
+    if not hours or not files:
         return set()
     since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=hours)
     fresh = {path for path, info in files.items() if info.mtime > since}
