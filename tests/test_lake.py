@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pyarrow.dataset import dataset
 
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
@@ -49,6 +50,43 @@ def test_spark_reads_what_is_asked_for_and_no_more(lake: Lake):
     nothing = lake.read("flows_exact", date=D - dt.timedelta(days=1))
     assert nothing.count() == 0
     assert nothing.dtypes == asked.dtypes
+
+
+def test_a_lake_lies_in_a_folder_of_any_name(tmp_path: Path, lake: Lake):
+    odd = Lake(tmp_path / "湖 北 50%", lake.contracts, lake.spark)
+    for persons in (3, 4):
+        row = (D + dt.timedelta(days=persons), "420102", "430102", persons, 3, {"mobile": 1})
+        odd.replace("flows_exact", exact(odd, row), date=row[0])
+    odd.append_once("flows", flows(odd, FLOW), "a", "run")
+    assert sorted(row.persons for row in odd.read("flows_exact").collect()) == [3, 4]
+    assert odd.read_pandas("flows_exact", ["persons"], date=D + dt.timedelta(days=4)).persons.tolist() == [4]
+    assert odd.read_pandas("flows").persons.tolist() == [40]
+
+
+@pytest.mark.parametrize("written_by", ["Spark", "delta-rs"])
+@pytest.mark.parametrize("name", ["a b", "x:y%20z", "湖北", "a=b"])
+def test_a_delivery_is_called_as_its_mno_likes(lake: Lake, written_by: str, name: str):
+    now = dt.datetime(2020, 1, 23, tzinfo=dt.UTC)
+    rows = lake.frame("deliveries", [("mobile", name, D, "1.csv", "", 8, "a" * 64, 7, "accepted", now)])
+    partition = {"mno": "mobile", "delivery_id": name}
+    lake.replace("deliveries", lake.spark.createDataFrame(rows) if written_by == "Spark" else rows, **partition)
+    assert [(row.delivery_id, row.rows) for row in lake.read("deliveries", **partition).collect()] == [(name, 7)]
+    found = lake.read_pandas("deliveries", delivery_id=[name])
+    assert found[["delivery_id", "rows"]].to_numpy().tolist() == [[name, 7]]
+
+
+def test_arrow_reads_what_is_asked_for_and_no_more(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    dates = [D + dt.timedelta(days=n) for n in range(3)]
+    for n, date in enumerate(dates, 1):
+        lake.replace("flows_exact", exact(lake, (date, "420102", "430102", n, n, {"mobile": n})), date=date)
+    opened = []
+    monkeypatch.setattr("popflow.lake.dataset", lambda files, *more: opened.extend(files) or dataset(files, *more))
+    asked = lake.read_arrow("flows_exact", date=dates[:2], persons=2)
+    assert [file.split("/")[0] for file in opened] == ["date=2020-01-23"]
+    assert asked.schema.names == list(lake.contracts.table("flows_exact").columns)
+    assert [(row["date"], dict(row["persons_without"])) for row in asked.to_pylist()] == [(dates[1], {"mobile": 2})]
+    assert lake.read_arrow("flows_exact", date=[]).num_rows == 0
+    assert lake.read_arrow("flows_exact", ["persons"], date=dates[0] - dt.timedelta(days=1)).schema.names == ["persons"]
 
 
 def test_spark_sees_no_file_that_a_commit_removed(lake: Lake):

@@ -12,6 +12,7 @@ import functools
 import math
 import operator
 import os
+import re
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from pyarrow.dataset import dataset, partitioning
 from pyarrow.fs import FileSystem, FileType, SubTreeFileSystem
 
 from popflow.contracts import Contracts, Table
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
+BEYOND_ASCII = re.compile("%[89A-F]")  # in the name of a partition's folder, which Spark would read byte by byte
 
 
 @dataclass(frozen=True)
@@ -128,14 +132,12 @@ class Lake:
         table = self._refuse_features(name)
         self.on_access(name, "read")
         wanted = _filters(contract, equals)
-        files = [_spark_address(file) for file in table.file_uris(file_pruning_predicate=wanted or None)]
-        reader = self.spark.read.schema(stored.spark_schema()).option("basePath", _spark_address(self.path(name)))
-        frame = reader.parquet(*files) if files else self.spark.createDataFrame([], stored.spark_schema())
+        frame = self._frame_of(stored, table, _files_with(table, wanted))
         conditions = [F.col(c).isin(v) if how == "in" else F.col(c) == F.lit(v) for c, how, v in wanted]
         return frame.where(_all(conditions)).select(*contract.columns)
 
     def read_pandas(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pd.DataFrame:
-        """The same as a pandas frame, by delta-rs, without Java; for published and reference tables.
+        """The same as a pandas frame, without Java; for published and reference tables.
 
         columns: those that are wanted, all of the contract's where None.
         """
@@ -146,14 +148,14 @@ class Lake:
         contract = self.contracts.table(name)
         if self._encrypted(contract):
             return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
-        table = self._refuse_missing(name)
+        stored = self.contracts.table(contract.stored_in or name)
+        table = self._refuse_features(name)
         self.on_access(name, "read")
-        filters = _filters(contract, equals)
-        # pyarrow's own file system: reading through delta-rs's ends many a process in abort().
-        files = _file_system(self.path(name))
-        return table.to_pyarrow_table(
-            filters=filters or None, columns=list(columns or contract.columns), filesystem=files
-        )
+        wanted, schema = _filters(contract, equals), stored.arrow_schema()
+        # Not delta-rs's own reading: it looks at every file of the table, and ends many a process in abort().
+        folders = partitioning(pa.schema([schema.field(column) for column in stored.partition_by]), flavor="hive")
+        files = dataset(_files_with(table, wanted), schema, "parquet", _file_system(self.path(name)), folders)
+        return files.to_table(list(columns or contract.columns), pq.filters_to_expression(wanted) if wanted else None)
 
     def frame(self, name: str, rows: pd.DataFrame | Sequence[tuple]) -> pa.Table:
         """A pandas frame, or tuples in the order of the contract, as Arrow with the table's columns and types."""
@@ -309,6 +311,15 @@ class Lake:
                 f"{name}: rows break the contract; nothing was written (data_contracts, table {name})"
             ) from None
 
+    def _frame_of(self, contract: Table, table: DeltaTable, files: Sequence[str]) -> DataFrame:
+        root, schema = _spark_address(self.path(contract.table)), contract.spark_schema()
+        if any(BEYOND_ASCII.search(file) for file in files):
+            return self.spark.read.format("delta").option("versionAsOf", table.version()).load(root)
+        reader = self.spark.read.schema(schema).option("basePath", root)
+        return (
+            reader.parquet(*(f"{root}/{file}" for file in files)) if files else self.spark.createDataFrame([], schema)
+        )
+
     def _version(self, name: str) -> int:
         return self._refuse_missing(name).version()
 
@@ -375,6 +386,12 @@ def _file_system(address: str) -> FileSystem:
 
 def _with_scheme(address: str) -> str:
     return delta_rs_address(address) if "://" in address else Path(address).absolute().as_uri()
+
+
+def _files_with(table: DeltaTable, wanted: Sequence[tuple[str, str, Any]]) -> list[str]:
+    """Data files that may hold the wanted rows, by their path below the table's."""
+    root = table.table_uri.removeprefix("file://")
+    return [uri.removeprefix(root) for uri in table.file_uris(file_pruning_predicate=list(wanted) or None)]
 
 
 def _filters(contract: Table, equals: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

@@ -249,8 +249,11 @@ class InMemory(Reader):
     def __init__(self, published: dict[dt.date, list[tuple]]) -> None:
         super().__init__("nowhere")
         self.counties = COUNTIES
-        self.releases = pd.DataFrame([published_lake.release_row(date) for date in published])
+        self.known = pd.DataFrame([published_lake.release_row(date) for date in published])
         self.published = pd.concat([published_lake.flow_rows(date, rows) for date, rows in published.items()])
+
+    def releases_of(self, dates=None):
+        return self.known
 
     def flows(self, question, serving):
         return self.published

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from popflow.publish import bounds as tree
 from popflow.publish import rows
 from popflow.publish.indicators import BLOCKS, LEVELS, OUTFLOW, STOCK, Indicator, Level, dates_between
 from popflow.publish.names import AskedArea, Place, Places, did_you_mean, find_area
-from popflow.publish.served import Served, date_range, moment, served, standing
+from popflow.publish.served import Served, date_range, moment, nothing_served, served, standing
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -97,11 +98,16 @@ class Reader:
     @functools.cached_property
     def releases(self) -> pd.DataFrame:
         """Every release and withdrawal (contract `releases`). Raises PopflowError where nothing was published."""
+        return self.releases_of()
+
+    def releases_of(self, dates: Iterable[dt.date] | None = None) -> pd.DataFrame:
+        """The same of some dates, all where None; a table of years is read in the time of these."""
         if not self.lake.exists("releases"):
             raise PopflowError(
                 f"{self.lake.root}: nothing has been published in this lake yet; run popflow nightly first"
             )
-        return self.lake.read_pandas("releases")
+        asked: dict[str, Any] = {} if dates is None else {"date": list(dates)}
+        return self.lake.read_pandas("releases", **asked)
 
     def question(
         self,
@@ -213,9 +219,16 @@ class Reader:
         return rows.answer(question, self.flows(question, serving), serving, self.places)
 
     def served(self, question: Question) -> Served:
-        """Which release of each date of the question is served."""
+        """Which release of each date of the question is served.
+
+        Raises PopflowError where none of its dates has a release, naming the dates that there are.
+        """
         dates = dates_between(question.indicator, question.first, question.last)
-        return served(self.releases, question.indicator.name, dates, question.as_of)
+        asked = (question.indicator.name, dates, question.as_of)
+        found = served(self.releases_of(dates), *asked)
+        if not found.releases and not found.empty:
+            raise PopflowError(nothing_served(self.releases, *asked))
+        return found
 
     def flows(self, question: Question, serving: Served) -> pd.DataFrame:
         """The published rows (contract `flows`) that a question needs, of the releases that are served."""

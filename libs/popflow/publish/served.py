@@ -32,16 +32,12 @@ def served(
 ) -> Served:
     """What is served of an indicator on the dates of a question: the newest release that is not withdrawn.
 
-    In: rows of the contract `releases`. as_of: what was served at that moment, None for now.
-    Raises PopflowError where none of the dates has a release, naming the dates that there are.
+    In: rows of the contract `releases`, those of the dates at least. as_of: what was served at that moment, None for
+    now.
     """
-    known = releases[releases["indicator"] == indicator]
-    if as_of is not None:
-        known = known[known["released_at_utc"] <= as_of]
+    known = _known(releases, indicator, as_of)
     there = standing(known)
     newest = {date: there[date] for date in dates if date in there}
-    if not newest:
-        raise PopflowError(_nothing_served(indicator, dates, as_of, sorted(there)))
     withdrawn = {d for d in dates if d not in newest and d in set(known["date"])}
     return Served(
         dates,
@@ -120,8 +116,11 @@ def standing(known: pd.DataFrame) -> dict[dt.date, tuple[int, str]]:
     return newest
 
 
-def _nothing_served(indicator: str, dates: tuple[dt.date, ...], as_of: dt.datetime | None, have: list[dt.date]) -> str:
-    asked = spans(dates)
+def nothing_served(
+    releases: pd.DataFrame, indicator: str, dates: tuple[dt.date, ...], as_of: dt.datetime | None
+) -> str:
+    """In words that none of the dates has a release, and which dates there are. In: all of `releases`."""
+    asked, have = spans(dates), sorted(standing(_known(releases, indicator, as_of)))
     when = f" as of {as_of.astimezone(LOCAL):%Y-%m-%d %H:%M} (Asia/Shanghai)" if as_of else ""
     there = (
         f"there are releases of {spans(have)}"
@@ -131,6 +130,11 @@ def _nothing_served(indicator: str, dates: tuple[dt.date, ...], as_of: dt.dateti
         else ("nothing of it has been released yet")
     )
     return f"no release of {indicator} for {asked}{when}; {there}"
+
+
+def _known(releases: pd.DataFrame, indicator: str, as_of: dt.datetime | None) -> pd.DataFrame:
+    known = releases[releases["indicator"] == indicator]
+    return known if as_of is None else known[known["released_at_utc"] <= as_of]
 
 
 def _parsed(text: str) -> dt.datetime | dt.date:
