@@ -1,5 +1,13 @@
 """The command line: thin commands over the library, one module for each kind of user."""
 
-from popflow.cli.app import app, main
+import gc
+import os
+
+# A short command is mostly imports, and neither the collector nor BLAS's threads have anything to do in them.
+gc.set_threshold(100_000)
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+from popflow.cli.app import app, main  # noqa: E402 they import all of these
 
 __all__ = ["app", "main"]

@@ -32,13 +32,13 @@ OWN = {PROVINCE: ["province"], PREFECTURE: ["prefecture"], COUNTY: ["county"], P
 UNDER = {PROVINCE: "side", PREFECTURE: "province", COUNTY: "prefecture", PAIR: "county"}
 REST = "rest_of_"
 PLACES = ("side", "province", "prefecture", "county")
-PARENT = {  # what a row of a step shares with the row that it stands under
-    1: ["date"],
-    ORIGIN: ["date", "side"],
-    PROVINCE: ["date", "origin", "side"],
-    PREFECTURE: ["date", "origin", "side", "province"],
-    COUNTY: ["date", "origin", "side", "province", "prefecture"],
-    PAIR: ["date", "origin", "side", "province", "prefecture", "county"],
+SHARED = {  # a row shares with the row that it stands under this column, and those of the steps before
+    1: "date",
+    ORIGIN: "side",
+    PROVINCE: "origin",
+    PREFECTURE: "province",
+    COUNTY: "prefecture",
+    PAIR: "county",
 }
 EVERYWHERE = "all"  # the one side that the destinations of a stock have
 
@@ -102,24 +102,26 @@ def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
     frame = flows[["date", "persons"]].copy()
     for end, of_end, columns in (
         ("origin", view.origin_of, ("in_chain", "origin", "origin_county", "rest_origin")),
-        ("destination", view.codes_of, PLACES),
+        ("destination", lambda level, code: (*view.codes_of(level, code), code.startswith(REST)), (*PLACES, "rest")),
     ):
         for column, values in zip(columns, _by_code(flows, end, of_end), strict=True):
             frame[column] = values
     frame["step"] = _steps(flows, view)
-    frame["is_rest"] = frame["rest_origin"] | flows["destination_code"].str.startswith(REST)
+    frame["is_rest"] = frame["rest_origin"] | frame["rest"]
     of_view = frame["in_chain"] & frame["side"].isin(("", *view.sides))
     if view.prefecture is not None:
         of_view &= frame["origin"].isin(("", "rest", view.prefecture))
-    return frame[of_view].drop(columns=["in_chain", "rest_origin"]).reset_index(drop=True)
+    return frame[of_view].drop(columns=["in_chain", "rest_origin", "rest"]).reset_index(drop=True)
 
 
 def _by_code(flows: pd.DataFrame, end: str, of_code: Callable[[str, str], tuple]) -> Iterator[Any]:
     """What a function says of each row's level and code, column by column; it is asked once for each code."""
     import pandas as pd
 
-    number, known = pd.factorize(flows[f"{end}_level"] + "/" + flows[f"{end}_code"])
-    said = [of_code(*text.split("/", 1)) for text in known]
+    level, levels = pd.factorize(flows[f"{end}_level"])
+    code, codes = pd.factorize(flows[f"{end}_code"])
+    number, known = pd.factorize(level * len(codes) + code)
+    said = [of_code(levels[int(one) // len(codes)], codes[int(one) % len(codes)]) for one in known]
     return (pd.Series(values).to_numpy()[number] for values in zip(*said, strict=True))
 
 
@@ -139,12 +141,12 @@ def _has_children(rows: pd.DataFrame) -> Any:
     import numpy as np
     import pandas as pd
 
-    found = np.zeros(len(rows), dtype=bool)
-    for step, columns in PARENT.items():
+    found, shared = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype="int64")
+    for step, column in SHARED.items():
+        number, known = pd.factorize(rows[column])
+        shared = shared * len(known) + number
         own, above = (rows["step"] == step).to_numpy(), ((rows["step"] == step - 1) & ~rows["is_rest"]).to_numpy()
-        if own.any() and above.any():
-            parents = pd.MultiIndex.from_frame(rows.loc[own, columns].drop_duplicates())
-            found[above] = pd.MultiIndex.from_frame(rows.loc[above, columns]).isin(parents)
+        found[above] = np.isin(shared[above], shared[own])
     return found
 
 
