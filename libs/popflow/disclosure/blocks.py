@@ -22,7 +22,7 @@ import pandas as pd
 
 from popflow.disclosure.chain import Nodes, Tree
 from popflow.disclosure.correction import key_of
-from popflow.disclosure.exact import ENDS, counts_width, finest_cells, of_codes
+from popflow.disclosure.exact import ENDS, cells_between, counts_width
 from popflow.disclosure.fold import Folded, Siblings
 from popflow.disclosure.rules import (
     PERSONS,
@@ -95,11 +95,17 @@ def choices(days: Sequence[ReleasedDay] | None) -> Iterator[tuple[ReleasedDay, .
 
 def days_of(tree: Tree, days: Sequence[ReleasedDay], mnos: Sequence[str], end: dt.date) -> list[Days]:
     """The days as the steps of the tree of the block that ends on a date see them."""
-    seen = [set(key_of(day.rows)) for day in days]
+    seen = [set(key_of(_of_steps(tree, day.rows))) for day in days]
     cells = [_cells(tree, day, mnos) for day in days]
     possible = [_possible(tree, day) for day in days]
     last = next((place for place, day in enumerate(days) if day.date == end), None)
     return [_days_of(nodes, cells, seen, possible, counts_width(mnos), last) for nodes in tree.steps]
+
+
+def _of_steps(tree: Tree, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that can be nodes of the tree: most of a day's are of its counties, which a block does not have."""
+    ends = {end: {getattr(nodes.step, end)[0] for nodes in tree.steps} for end in ("origin", "destination")}
+    return rows[rows["origin_level"].isin(ends["origin"]) & rows["destination_level"].isin(ends["destination"])]
 
 
 def _days_of(
@@ -130,10 +136,10 @@ def _possible(tree: Tree, day: ReleasedDay) -> Bools:
 
 
 def _cells(tree: Tree, day: ReleasedDay, mnos: Sequence[str]) -> Ints:
-    own = day.atoms[day.atoms["change"] == "all"]
-    own = own.assign(**{end: of_codes(own[end], prefecture_of) for end in ENDS})
+    every = (day.atoms["change"] == "all").to_numpy()
+    own = cells_between(day.atoms if every.all() else day.atoms[every], prefecture_of, mnos)
     tree.refuse_uncovered(own)
-    return tree.counts(finest_cells(own, mnos), mnos)
+    return tree.counts(own, mnos)
 
 
 def unsafe_root(block: Ints, days: Days, rules: Rules) -> Bools:

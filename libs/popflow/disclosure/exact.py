@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from popflow.disclosure.rules import WITHOUT, Ints
+from popflow.disclosure.rules import WITHOUT, Ints, summed
 from popflow.errors import PopflowError
 
 ENDS = ["origin_code", "destination_code"]
@@ -37,6 +37,24 @@ def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     return (
         cells.groupby(ENDS, as_index=False, sort=True, observed=True).sum() if cells.duplicated(ENDS).any() else cells
     )
+
+
+def cells_between(frame: pd.DataFrame, question: Callable[[str], str], mnos: Sequence[str]) -> pd.DataFrame:
+    """The same between coarser places: those that a function of the codes names."""
+    parts = pd.concat([frame[["persons", "persons_registered"]].reset_index(drop=True), _without(frame, mnos)], axis=1)
+    numbers, names = zip(*(_numbered(frame[end], question) for end in ENDS), strict=True)
+    cell, known = pd.factorize(numbers[0] * len(names[1]) + numbers[1])
+    wide = {mno: f"{WITHOUT_MNO}{mno}" for mno in mnos}
+    sums = pd.DataFrame(summed(parts.to_numpy(dtype=np.int64), cell, len(known)), columns=parts.columns)
+    ends = {end: places[of] for end, places, of in zip(ENDS, names, divmod(known, len(names[1]) or 1), strict=True)}
+    return finest_cells(sums.rename(columns=wide).assign(**ends), mnos)
+
+
+def _numbered(codes: pd.Series, question: Callable[[str], str]) -> tuple[Ints, np.ndarray]:
+    """A number for what a function says of every code, and what it says, by number."""
+    position, unique = pd.factorize(codes)
+    number, answers = pd.factorize(np.array([question(code) for code in unique], dtype=object))
+    return number[position] if len(unique) else position, answers
 
 
 def read_exact(table: pa.Table) -> pd.DataFrame:
