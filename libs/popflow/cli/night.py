@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from popflow import contracts
+from popflow.cli.opened import opened
 from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
 from popflow.errors import PopflowError
 from popflow.lake import Lake
@@ -79,7 +80,7 @@ def status(lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1
     """
     from popflow.operations.status import status as run
 
-    frame = run(Lake(lake, contracts.load()), nights)
+    frame = run(opened(lake), nights)
     if frame.empty:
         raise PopflowError(f"{lake}: no night has been run there yet")
     show(frame, "The last nights")
@@ -116,7 +117,7 @@ def deliveries(date: Annotated[str, typer.Option(help=DATE_HELP)], lake: Annotat
     """
     from popflow.intake.report import delivery_report
 
-    show(delivery_report(Lake(lake, contracts.load()), day(date)), f"Deliveries of {date}")
+    show(delivery_report(opened(lake), day(date)), f"Deliveries of {date}")
 
 
 def audit(lake: Annotated[str, LAKE]) -> None:
@@ -127,7 +128,7 @@ def audit(lake: Annotated[str, LAKE]) -> None:
     from popflow.release import audited_history
 
     with progress("auditing"):
-        verdict = audited_history(Lake(lake, contracts.load()))
+        verdict = audited_history(opened(lake))
     say(verdict.text())
     if not verdict.ok:
         raise PopflowError(f"the auditor found {verdict.summary()}")

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from popflow import contracts
+from popflow.cli.opened import opened
 from popflow.cli.screen import LAKE, day, progress, say
-from popflow.lake import Lake
 
 reference = typer.Typer(help="Load reference data: counties, cells, subscribers.", no_args_is_help=True)
 
@@ -46,7 +46,7 @@ def load(
     known = contracts.load()
     known = known.with_feeds(contracts_folder) if contracts_folder else known
     with progress(f"loading {kind}") as on_progress:
-        said = load_reference(Lake(lake, known), kind, file, day(as_of) if as_of else None, on_progress)
+        said = load_reference(opened(lake, known), kind, file, day(as_of) if as_of else None, on_progress)
     say(said)
 
 

@@ -1,5 +1,7 @@
 """Differential privacy as a second mechanism: noise in place of the chain for another indicator, never beside it.
 
+There is one such indicator, inflow: persons who came to a prefecture of a chain from another one, by where they were.
+
 Only publishable cells get a number, so noise comes on top of the thresholds. Which cells those are is not covered by
 epsilon: the guarantee is for the numbers, given the cells. A person's move on a date adds one to one cell on each of
 the L steps of the chain, so a person who is added or taken away changes the counts by L1 = L and L2 = sqrt(L).
@@ -11,56 +13,65 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from popflow.contracts import Area, Disclosure
+from popflow.contracts import Area, Disclosure, Mechanism, Noise
 from popflow.disclosure.chain import FLOWS, flow_tree
 from popflow.disclosure.exact import finest_cells
 from popflow.disclosure.protect import OUTFLOW, OUTFLOW_BLOCK, STOCK, moves_out
 from popflow.disclosure.rules import PERSONS, Ints, Rules, publishable
 from popflow.errors import PopflowError
 
-Mechanism = Literal["laplace", "gaussian"]
 UNITS: dict[Mechanism, str] = {"laplace": "epsilon", "gaussian": "rho"}  # pure and zero-concentrated
 BY_THE_CHAIN = (OUTFLOW, OUTFLOW_BLOCK, STOCK)
+INFLOW = "inflow"
+OTHER_END = {"origin": "destination", "destination": "origin"}
 
 
 @dataclass
 class Ledger:
     """What noisy releases have cost so far, by date of the data; it refuses to go over.
 
-    Budgets and costs are epsilon for laplace and rho for gaussian; both add up over releases.
+    Budgets and costs are epsilon for laplace and rho for gaussian; both add up over releases. keep: is given the costs
+    as text before anything is drawn, so that a run that dies has spent them.
     """
 
-    mechanism: Mechanism
-    a_day: float
-    in_total: float
+    budget: Noise
     spent: dict[str, float] = field(default_factory=dict)  # by date
+    keep: Callable[[str], object] = lambda text: None
 
     def spend(self, date: dt.date, cost: float) -> None:
         """Book a cost, before anything is drawn. Raises PopflowError, and books nothing, where it goes over."""
+        unit = UNITS[self.budget.mechanism]
         if not cost > 0:
-            raise PopflowError(f"{UNITS[self.mechanism]}: {cost} is no cost; it is more than 0")
+            raise PopflowError(f"{unit}: {cost} is no cost; it is more than 0")
         of_day = self.spent.get(date.isoformat(), 0.0) + cost
-        if of_day > self.a_day:
-            raise PopflowError(f"{date}: {UNITS[self.mechanism]} {of_day:g} is over the {self.a_day:g} of a day")
-        if sum(self.spent.values()) + cost > self.in_total:
-            raise PopflowError(f"{date}: {UNITS[self.mechanism]} is over the {self.in_total:g} that there is in total")
+        if of_day > self.budget.a_day:
+            raise PopflowError(f"{date}: {unit} {of_day:g} is over the {self.budget.a_day:g} of a day")
+        if sum(self.spent.values()) + cost > self.budget.in_total:
+            raise PopflowError(f"{date}: {unit} is over the {self.budget.in_total:g} that there is in total")
         self.spent[date.isoformat()] = of_day
-
-    def to_json(self) -> str:
-        """The ledger as text, to keep beside the releases."""
-        return json.dumps(vars(self), sort_keys=True)
+        self.keep(json.dumps({"mechanism": self.budget.mechanism, "spent": self.spent}, sort_keys=True))
 
     @classmethod
-    def from_json(cls, text: str) -> Ledger:
-        """The ledger of such a text."""
-        return cls(**json.loads(text))
+    def kept(cls, text: str | None, budget: Noise, keep: Callable[[str], object]) -> Ledger:
+        """The ledger that was kept as such a text; a new one where there is none.
+
+        Raises PopflowError where it is of the other mechanism, whose costs cannot be added, or not to be read.
+        """
+        try:
+            found = json.loads(text) if text else {"mechanism": budget.mechanism, "spent": {}}
+            mechanism, spent = found["mechanism"], {str(day): float(cost) for day, cost in found["spent"].items()}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise PopflowError("the ledger of noise cannot be read; without it nothing is drawn") from None
+        if mechanism != budget.mechanism:
+            raise PopflowError(f"noise: the ledger is of {mechanism}; disclosure.yaml must stay with it")
+        return cls(budget, spent, keep)
 
 
 def noisy_flows(
@@ -75,15 +86,17 @@ def noisy_flows(
     ledger: Ledger,
     cost: float,
 ) -> pd.DataFrame:
-    """Publishable cells of the chain with noise: step, levels and codes, persons (0 or more).
+    """Publishable cells of an indicator with noise: step, levels and codes of origin and destination, persons (>= 0).
 
     exact: as for `protect_flows`. cost: what this release takes from the ledger. There are no rests, and rows do not
     add up. Raises PopflowError for an indicator that the chain publishes, and where the ledger would go over.
     """
     if indicator in BY_THE_CHAIN:
         raise PopflowError(f"{indicator} is published by the chain; noise beside it would protect nothing")
+    if indicator != INFLOW:
+        raise PopflowError(f"no indicator '{indicator}' is published with noise; there is {INFLOW}")
     tree = flow_tree(areas, covered_counties, FLOWS)
-    moves = moves_out(exact, date, areas)
+    moves = moves_out(_other_way(exact, "county"), date, areas)
     tree.refuse_uncovered(moves)
     finest = tree.counts(finest_cells(moves, mnos), mnos)
     parts = []
@@ -93,7 +106,14 @@ def noisy_flows(
         parts.append(nodes.codes[large].assign(step=nodes.step.name, persons=counts[large, PERSONS]))
     cells = pd.concat(parts, ignore_index=True)
     ledger.spend(date, cost)
-    return cells.assign(persons=with_noise(cells["persons"].to_numpy(), len(tree.steps), ledger.mechanism, cost))
+    noisy = with_noise(cells["persons"].to_numpy(), len(tree.steps), ledger.budget.mechanism, cost)
+    return _other_way(cells.assign(persons=noisy), "level", "code")
+
+
+def _other_way(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The frame with origin and destination exchanged: an inflow is an outflow seen from its other end."""
+    renamed = {f"{end}_{column}": f"{other}_{column}" for end, other in OTHER_END.items() for column in columns}
+    return frame.rename(columns=renamed)
 
 
 def scale_of(mechanism: Mechanism, steps: int, cost: float) -> float:

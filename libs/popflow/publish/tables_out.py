@@ -50,11 +50,16 @@ def format_of(out: str | Path | None, wanted: str | None = None) -> str:
 def save(frame: pd.DataFrame, out: str | Path, wanted: str | None = None) -> Path:
     """Write an answer to a file, all at once; its directory must exist. Raises PopflowError where it cannot."""
     name, path = format_of(out, wanted), Path(out)
-    if not path.parent.is_dir():
-        raise PopflowError(f"{path}: there is no folder {path.parent}; create it first")
+    refuse_no_folder(path)
     with at_once(path) as temporary:
         FORMATS[name](frame, temporary)
     return path
+
+
+def refuse_no_folder(path: Path) -> None:
+    """Raise PopflowError where a file has no folder to lie in."""
+    if not path.parent.is_dir():
+        raise PopflowError(f"{path}: there is no folder {path.parent}; create it first")
 
 
 @contextmanager
