@@ -27,10 +27,10 @@ with DAG(
     steps = {}
     for step in STEPS:
         each = [arguments("--mno", mno) for mno in MNOS] if step.each_mno else [arguments()]
-        in_order = {"depends_on_past": True} if step.name == "persons" else {}
-        steps[step.name] = job(step, map_index_template="{{ task.application_args[-1] }}", **in_order).expand(
-            application_args=each
-        )
+        more = {"depends_on_past": True} if step.name == "persons" else {}
+        if step.each_mno:
+            more["map_index_template"] = "{{ task.application_args[-1] }}"
+        steps[step.name] = job(step, **more).expand(application_args=each)
     for before, after in sorted(edges()):
         steps[before] >> steps[after]
     landed >> steps["intake"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import json
 import secrets
@@ -13,9 +14,11 @@ import pytest
 
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
-from popflow.operations.leaks import KnownTokens, LeakReport, scan, shapes_of
+from popflow.lake import Lake
+from popflow.operations.leaks import KnownTokens, LeakReport, scan, scan_lake, shapes_of
 
 TOKEN = "3f" + "0a9b7c" * 5  # 32 hex digits, as the feeds write them
+DATE = dt.date(2020, 1, 22)
 ODD = "sim-00042-of-telecom"  # a token that no contract's pattern describes
 
 
@@ -81,6 +84,17 @@ def test_what_holds_no_token_is_clean(left: Path, contracts: Contracts):
     assert report.leaks == ()
     assert report.files == 4
     assert report.refuse() is report
+
+
+def test_a_delta_log_of_many_commits_holds_no_token(lake: Lake):
+    """Spark writes a checkpoint after ten commits, and beside it a file with a checksum that looks like a token."""
+    lake.make_zone("restricted")
+    at, row = lake.path("flows"), ("outflow", DATE, 1, "area", "hubei", "all", "all", 40, "day-end-1")
+    lake.append_once("flows", lake.frame("flows", [row]), "first", "run")
+    lake.spark.sql(f"ALTER TABLE delta.`{at}` SET TBLPROPERTIES ('delta.checkpointInterval' = '1')")
+    lake.append_once("flows", lake.frame("flows", [row]), "second", "run")
+    assert '"checksum":"' in Path(at, "_delta_log", "_last_checkpoint").read_text()
+    assert scan_lake(lake).refuse().files > 5
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)

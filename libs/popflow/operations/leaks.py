@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
 WORD = re.compile(r"[0-9A-Za-z_\-]{8,}")
 # Fields that hold something of a token's shape and are none: fingerprints of files, frames and runs.
-FINGERPRINTS = ("run_id", "input_fingerprint", "sha256", "hash", "previous", "pandas_data_fingerprint", "digest")
+FINGERPRINTS = (
+    "run_id",
+    "input_fingerprint",
+    "sha256",
+    "hash",
+    "previous",
+    "pandas_data_fingerprint",
+    "digest",
+    "checksum",  # of a Delta log: every tenth commit
+)
 BEFORE = re.compile(r'["\'<>/\s]?(' + "|".join(FINGERPRINTS) + r")\W{1,40}$")
 
 
