@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Day = dt.date
+WIDEST = 250  # letters of a line in a pipe or file: no cell of any table is cut
 
 
 @contextmanager
@@ -54,10 +56,16 @@ def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None
 
 
 def show_table(table: Table) -> None:
-    """Print a table as wide as the terminal is; rich, a tenth of a second, is imported where something is drawn."""
+    """Print a table as wide as the terminal is, and into a pipe or file as wide as it needs to be.
+
+    rich, a tenth of a second, is imported where something is drawn.
+    """
     from rich.console import Console
 
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDEST
+    console.print(table)
 
 
 def _cell(value: object) -> str:
