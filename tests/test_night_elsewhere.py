@@ -1,4 +1,4 @@
-"""The same night where it is not at home: on a cluster of two workers, and on one feed that no code knows."""
+"""The same night where it is not at home: on a cluster of two workers, encrypted, on one feed that no code knows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,14 +18,11 @@ import pytest
 from fourth_feed import FOURTH, regional_line
 from popflow import contracts
 from popflow.cli import app
+from popflow.encryption import add_master_key, key_names, keys_in_use, plain_files
 from popflow.lake import Lake
 from popflow.synthetic.nation import simulate
 
 HOUSE = Path(__file__).parents[1]
-sys.path.insert(0, str(HOUSE / "tests" / "faults"))
-
-from fingerprints import fingerprint  # noqa: E402
-
 FIRST = dt.date(2020, 1, 21)
 DATES = [FIRST, FIRST + dt.timedelta(days=1)]
 
@@ -44,23 +42,75 @@ def ran(command: list[str], **settings: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
-def test_two_workers_find_what_one_machine_finds(simulation: Path, tmp_path: Path):
-    key = tmp_path / "person.key"
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A night's environment: the same key of the pseudonyms each time, so that nights can be compared."""
+    folder = tmp_path_factory.mktemp("settings")
+    return {"POPFLOW_KEY_FILE": str(key_file(folder, 0)), "POPFLOW_CLUSTER_STATE": str(folder / "cluster")}
+
+
+def key_file(folder: Path, first: int) -> Path:
+    """A key of the pseudonyms: 32 bytes that count up."""
+    key = folder / f"person-{first}.key"
     key.touch(mode=0o600)
-    key.write_bytes(bytes(range(32)))
-    settings = {"POPFLOW_KEY_FILE": str(key), "POPFLOW_CLUSTER_STATE": str(tmp_path / "cluster")}
-    found = {}
-    for place, before in (("local", []), ("cluster", [str(HOUSE / "scripts" / "cluster.sh"), "run"])):
-        lake = Lake(tmp_path / place, contracts.load())
-        folders = [lake.root, str(simulation / "landing"), str(simulation / "reference")]
-        words = [sys.executable, str(HOUSE / "tests" / "some_nights.py"), *folders, *map(str, DATES)]
-        said = ran([*before, *words], **settings)
-        assert ("spark://" in said) == (place == "cluster")
-        tables = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact",
-                  "stock_exact", "atoms", "flows", "releases", "activity")  # fmt: skip
-        found[place] = {name: fingerprint(Path(lake.path(name))) for name in tables}
-    assert found["cluster"] == found["local"]
+    key.write_bytes(bytes(range(first, first + 32)))
+    return key
+
+
+def nights(lake: Path, simulation: Path, dates: list[dt.date], before: Sequence[str] = (), **settings: str) -> dict:
+    """What some_nights.py says of the lake in which it has run nights: master, and a fingerprint of each table."""
+    folders = map(str, (lake, simulation / "landing", simulation / "reference"))
+    words = [sys.executable, str(HOUSE / "tests" / "some_nights.py"), *folders, *map(str, dates)]
+    return json.loads(ran([*before, *words], **settings).splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def at_home(simulation: Path, tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> dict:
+    """The nights on this machine, nothing encrypted, one key."""
+    lake = tmp_path_factory.mktemp("at_home") / "lake"
+    said = nights(lake, simulation, DATES, **settings)
+    assert said["master"].startswith("local")
+    assert len(said["tables"]) == 11
+    assert not said["tables"]["flows"].startswith("0 rows")
+    assert len(plain_files(lake / "restricted")) > 20
+    return said["tables"]
+
+
+@pytest.mark.slow
+def test_two_workers_find_what_one_machine_finds(
+    at_home: dict, simulation: Path, tmp_path: Path, settings: dict[str, str]
+):
+    workers = nights(tmp_path / "lake", simulation, DATES, [str(HOUSE / "scripts" / "cluster.sh"), "run"], **settings)
+    assert workers["master"].startswith("spark://")
+    assert workers["tables"] == at_home
+
+
+@pytest.mark.slow
+def test_nights_encrypted_at_rest_find_what_plain_ones_find(
+    at_home: dict, simulation: Path, tmp_path: Path, settings: dict[str, str]
+):
+    """With a new master key for the second night."""
+    master, lake = tmp_path / "master.keys", tmp_path / "lake"
+    for name, date in zip(("first", "second"), DATES, strict=True):
+        add_master_key(master, name)
+        encrypted = nights(lake, simulation, [date], POPFLOW_MASTER_KEYS=str(master), **settings)
+    assert encrypted["tables"] == at_home
+    assert plain_files(lake / "restricted") == []
+    assert keys_in_use(lake / "restricted", key_names(master)) == ["first", "second"]
+
+
+@pytest.mark.slow
+def test_a_new_key_of_the_pseudonyms_between_two_nights_changes_no_figure(
+    at_home: dict, simulation: Path, tmp_path: Path, settings: dict[str, str]
+):
+    lake, old, new = tmp_path / "lake", settings["POPFLOW_KEY_FILE"], str(key_file(tmp_path, 100))
+    nights(lake, simulation, DATES[:1], **settings)
+    rotate = ["keys", "rotate", "--old", old, "--new", new, "--lake", str(lake)]
+    ran([sys.executable, "-c", "from popflow.cli import main; main()", *rotate], **settings)
+    rotated = nights(lake, simulation, DATES[1:], **settings | {"POPFLOW_KEY_FILE": new})["tables"]
+    keyed = {name for name in at_home if rotated[name] != at_home[name]}
+    assert keyed == {"person_day", "person_state"}
+    assert {name: rotated[name].split()[0] for name in keyed} == {name: at_home[name].split()[0] for name in keyed}
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 where: {"stage": "persons"} before a stage; {"write": 3} before the third write of a table; {"commit": "flows_exact"}
 when that table has new data files and no log entry of them yet; {"seconds": 7.5} after so long; {} nowhere.
-{"vanish": folder} kills nothing: a delivery is moved away while the intake reads it.
+{"vanish": folder, "to": elsewhere} kills nothing: a delivery is moved away while the intake reads it.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def die_between_files_and_log(folder: Path) -> None:
         time.sleep(0.002)
 
 
-def vanish_in_mid_read(lake: Lake, delivery: Path) -> None:
+def vanish_in_mid_read(lake: Lake, delivery: Path, elsewhere: Path) -> None:
     """Move a delivery away once the intake has written what its tasks read beside it."""
     scratch = Path(lake.zone("restricted"), "_scratch")
     while not list(scratch.glob("*/*")):
         time.sleep(0.002)
-    delivery.rename(delivery.with_name("gone"))
+    delivery.rename(elsewhere)
 
 
 def main(order: dict) -> None:
@@ -75,7 +75,9 @@ def main(order: dict) -> None:
         )
         watch.start()
     if "vanish" in where:
-        threading.Thread(target=vanish_in_mid_read, args=(lake, Path(where["vanish"])), daemon=True).start()
+        threading.Thread(
+            target=vanish_in_mid_read, args=(lake, Path(where["vanish"]), Path(where["to"])), daemon=True
+        ).start()
     if "seconds" in where:
         threading.Timer(where["seconds"], die).start()
 

@@ -24,17 +24,12 @@ from popflow.lake import Lake
 from popflow.operations.leaks import scan_lake
 from popflow.operations.retention import enforce_retention, verify_retention
 from popflow.synthetic.nation import simulate
+from some_nights import TABLES, fingerprint_of
 
 HOUSE = Path(__file__).parents[2]
-sys.path.insert(0, str(HOUSE / "tests" / "faults"))
-
-from fingerprints import fingerprint_of  # noqa: E402
-
 SERVER = os.environ.get("POPFLOW_S3_SERVER", "")
 FIRST = dt.date(2020, 1, 21)
 DATES = [FIRST, FIRST + dt.timedelta(days=1)]
-TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact", "stock_exact",
-          "atoms", "flows", "releases", "activity")  # fmt: skip
 TOKEN = "3f" + "0a9b7c" * 5
 pytestmark = [
     pytest.mark.slow,
@@ -79,8 +74,8 @@ def lakes(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         fs.copy_files((root / "simulation" / "landing").as_uri(), "s3://landing")
         reference = str(root / "simulation" / "reference")
         cluster = [str(HOUSE / "scripts" / "cluster.sh"), "run"]
-        assert "local[" in nights([], str(root / "lake"), str(root / "simulation" / "landing"), reference, {})
-        assert "spark://" in nights(cluster, "s3://lake/popflow", "s3://landing", reference, there)
+        assert '"local[' in nights([], str(root / "lake"), str(root / "simulation" / "landing"), reference, {})
+        assert '"spark://' in nights(cluster, "s3://lake/popflow", "s3://landing", reference, there)
         known = contracts.load()
         in_storage = Lake("s3://lake/popflow", known, zones={"ops": str(root / "ops")})
         yield {"folder": Lake(root / "lake", known), "storage": in_storage}
