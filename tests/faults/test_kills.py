@@ -143,9 +143,6 @@ def test_two_nights_of_one_date_at_once_leave_the_same_data(world: World):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="files that were gone when read are not looked for again: _next_wave, file_missing"
-)
 def test_a_delivery_taken_away_in_mid_read_leaves_the_same_data(world: World):
     undisturbed, robbed = copy_of(world, "undisturbed3"), copy_of(world, "robbed")
     assert world.night(undisturbed, {}) == "DONE"

@@ -76,3 +76,16 @@ def test_without_an_identity_or_by_plain_spark_nothing_is_taken_in(
     with pytest.raises(PopflowError, match="POPFLOW_AGE_IDENTITY: no file of age identities"):
         take_in(known_cells, str(landing), D, ["mobile"])
     assert not known_cells.exists("intake")
+
+
+def test_a_sealed_file_counts_once_its_identity_is_there(
+    known_cells: Lake, landing: Path, deliver, tmp_path: Path, identity, monkeypatch: pytest.MonkeyPatch
+):
+    workers = known_cells.spark.sparkContext.environment  # those of the other tests have started without an identity
+    monkeypatch.setitem(workers, "POPFLOW_AGE_IDENTITY", str(identity_file(tmp_path, identity)))
+    theirs = pyrage.x25519.Identity.generate()
+    deliver("mobile", "m1", {"f.csv.gz.age": (sealed(FILES["mobile"][1], theirs), 2)})
+    assert take_in(known_cells, str(landing), D, ["mobile"]).mnos["mobile"].by_reason == {"file_sealed": 2}
+    identity_file(tmp_path, identity, theirs)
+    summary = take_in(known_cells, str(landing), D, ["mobile"])
+    assert (summary.taken_now, summary.mnos["mobile"].accepted) == (["mobile/m1"], 2)

@@ -105,6 +105,24 @@ def test_a_copy_of_a_damaged_file_counts(known_cells: Lake, landing: Path, deliv
     assert seen(known_cells) == {("mobile", A, "420102", 0, 1 << 47)}
 
 
+def test_a_file_that_was_gone_counts_when_it_is_back(known_cells: Lake, landing: Path, deliver: Deliver) -> None:
+    kept, gone = mobile_bytes((A, NIGHT, 1, 1)), mobile_bytes((B, NIGHT, 1, 2))
+    folder = deliver("mobile", "m1", {"a.csv.gz": (kept, 1), "b.csv.gz": (gone, 1)})
+    deliver("mobile", "m2", {"again.csv.gz": (kept, 1)})
+    (folder / "b.csv.gz").rename(folder.parent / "elsewhere")
+    take_in(known_cells, str(landing), D, ["mobile"])
+    assert ("m1", "b.csv.gz", "quarantined") in statuses(known_cells)
+    assert take_in(known_cells, str(landing), D, ["mobile"]).taken_now == []
+
+    (folder.parent / "elsewhere").rename(folder / "b.csv.gz")
+    summary = take_in(known_cells, str(landing), D, ["mobile"])
+    assert (summary.taken_now, summary.mnos["mobile"].by_reason) == (["mobile/m1"], {})
+    assert statuses(known_cells) == {("m1", "a.csv.gz", "accepted"), ("m1", "b.csv.gz", "accepted"),
+                                     ("m2", "again.csv.gz", "redelivered")}  # fmt: skip
+    assert seen(known_cells) == {("mobile", A, "420102", 0, 1 << 47), ("mobile", B, "430102", 0, 1 << 47)}
+    assert take_in(known_cells, str(landing), D, ["mobile"]).taken_now == []
+
+
 def test_a_missing_mno_changes_nothing(known_cells: Lake, landing: Path, deliver: Deliver) -> None:
     deliver("mobile", "m1", {"a.csv.gz": (mobile_bytes((A, NIGHT, 1, 1)), 1)})
     with pytest.raises(PopflowError, match="2020-01-22 is held back: no delivery of unicom"):

@@ -31,6 +31,7 @@ FILE_REASONS = {
     "file_columns": "it lacks a column that its contract needs, or has it in another type",
     "file_misfit": "most of its rows do not fit its contract",
 }
+PASSING = ["file_missing", "file_sealed"]  # what is not the file's fault: it may come back, its identity be added
 
 
 class WholeFile(Exception):  # noqa: N818 - a verdict, not an error

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from popflow.errors import Held, PopflowError
 from popflow.intake import cell_table, law, progress, tasks
 from popflow.intake.deliveries import Delivery, Landing, ManifestFile, discover
+from popflow.intake.file_checks import PASSING
 from popflow.intake.packing import budget, packs
 from popflow.intake.reduction import Limits
 from popflow.intake.sealed import identities, is_sealed
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 
 Engine = Literal["duckdb", "spark"]
 Progress = Callable[[int, int], None]  # tasks done, tasks in all
+
+
+Key = tuple[str, str]  # mno, delivery_id
+
+
+class Taken(NamedTuple):
+    """A delivery that is in: its date, and name and SHA-256 of each file."""
+
+    date: dt.date
+    files: set[tuple[str, str]]
 
 
 class Planned(NamedTuple):
@@ -50,17 +61,22 @@ def take_in(
     """Take in every ready delivery in the date's landing folders that is not in yet, late ones too.
 
     Presence, tallies and quarantine leave in one commit; a delivery counts once `deliveries` names it, after the law
-    has been checked. A rerun takes in nothing twice. may_miss: MNOs that are taken in too where they have delivered.
+    has been checked. A rerun takes in nothing twice; a delivery that lacked files, or an identity to open them, is
+    tried anew as a whole once its files are there. may_miss: MNOs that are taken in too where they have delivered.
     Raises PopflowError, and changes nothing, where the landing folder is missing, Held where an MNO's delivery is; a
     refused delivery beside a sound one is a line of the summary.
     """
     found = discover(landing, date, lake.contracts, (*mnos, *may_miss))
-    found = found._replace(ready=_not_changed(lake, date, found))
+    before = _taken_in(lake, found.ready)
+    found = found._replace(ready=_of_their_date(before, date, found))
     _refuse_absent(found, date, mnos)
-    taken: list[str] = []
-    while wave := _next_wave(lake, found.ready):
+    left, taken = _not_in_yet(lake, before, found.ready), []
+    while left:
+        wave = _next_wave(lake, left)
         _take(lake, wave, engine, on_progress, limits or Limits())
-        taken += [f"{planned.delivery.mno}/{planned.delivery.delivery_id}" for planned in wave]
+        now = [planned.delivery for planned in wave]
+        left = [delivery for delivery in left if delivery not in now]
+        taken += [f"{delivery.mno}/{delivery.delivery_id}" for delivery in now]
     return summarise(lake, date, (*mnos, *may_miss), taken, found.waiting, found.refused)
 
 
@@ -76,43 +92,50 @@ def _refuse_absent(found: Landing, date: dt.date, mnos: Sequence[str]) -> None:
                    f"--allow-missing-mno {mno} --reason TEXT, which cannot be corrected later")  # fmt: skip
 
 
-def _not_changed(lake: Lake, date: dt.date, found: Landing) -> list[Delivery]:
-    """The deliveries that are new, or the same as when they were taken in; the others are refused."""
-    before = _files_taken_in(lake, [delivery.delivery_id for delivery in found.ready])
-    same = []
+def _of_their_date(before: Mapping[Key, Taken], date: dt.date, found: Landing) -> list[Delivery]:
+    """The ready deliveries without those whose id is another date's; these, and changed ones, are refused."""
+    own = []
     for delivery in found.ready:
-        earlier = before.get((delivery.mno, delivery.delivery_id), {})
-        if earlier.get("date", date) != date:
+        earlier = before.get(_key(delivery))
+        if earlier and earlier.date != date:
             found.refused.append(f"{delivery.address}: delivery_id: {delivery.delivery_id} was taken in for "
-                                 f"{earlier['date']}; an id is an MNO's only once")  # fmt: skip
-        elif earlier and earlier["files"] != {(file.name, file.sha256) for file in delivery.manifest.files}:
+                                 f"{earlier.date}; an id is an MNO's only once")  # fmt: skip
+            continue
+        if earlier and earlier.files != _fingerprints(delivery):
             found.refused.append(f"{delivery.address}: its manifest has changed since it was taken in; "
                                  "send what is new as a delivery of its own")  # fmt: skip
-            same.append(delivery)
-        else:
-            same.append(delivery)
-    return same
+        own.append(delivery)
+    return own
 
 
-def _files_taken_in(lake: Lake, delivery_ids: list[str]) -> dict[tuple[str, str], dict]:
-    if not delivery_ids or not lake.exists("deliveries"):
+def _taken_in(lake: Lake, ready: list[Delivery]) -> dict[Key, Taken]:
+    """What `deliveries` says of those that are in."""
+    if not ready or not lake.exists("deliveries"):
         return {}
-    files = lake.read_pandas("deliveries", ["mno", "delivery_id", "delivery_date", "file", "sha256"],
-                             delivery_id=delivery_ids)  # fmt: skip
-    taken: dict[tuple[str, str], dict] = {}
+    columns = ["mno", "delivery_id", "delivery_date", "file", "sha256"]
+    files = lake.read_pandas("deliveries", columns, delivery_id=[delivery.delivery_id for delivery in ready])
+    taken: dict[Key, Taken] = {}
     for mno, delivery_id, date, file, sha256 in files.itertuples(index=False, name=None):
-        entry = taken.setdefault((mno, delivery_id), {"date": date, "files": set()})
-        entry["files"].add((file, sha256))
+        taken.setdefault((mno, delivery_id), Taken(date, set())).files.add((file, sha256))
     return taken
 
 
-def _next_wave(lake: Lake, ready: list[Delivery]) -> list[Planned]:
+def _not_in_yet(lake: Lake, before: Mapping[Key, Taken], ready: list[Delivery]) -> list[Delivery]:
+    """The deliveries that are new, and those with files, there now, that could not be had when they were read."""
+    known = [d for d in ready if _key(d) in before and before[_key(d)].files == _fingerprints(d)]
+    again = []
+    if known:
+        tallies = lake.read_pandas("tallies", delivery_id=[d.delivery_id for d in known], reason=PASSING)
+        lacked = set(law.whole_files(tallies))
+        again = [d for d in known if any((d.mno, d.delivery_id, name) in lacked for name in d.present)]
+    return [d for d in ready if _key(d) not in before or d in again]
+
+
+def _next_wave(lake: Lake, left: list[Delivery]) -> list[Planned]:
     """What to take in together: no file of a wave repeats one of another delivery in it.
 
     Whether a repeated file may be ignored shows only when the first copy is in: it may have been damaged.
     """
-    taken = _files_taken_in(lake, [delivery.delivery_id for delivery in ready])
-    left = [delivery for delivery in ready if (delivery.mno, delivery.delivery_id) not in taken]
     accepted = _accepted_fingerprints(lake, left)
     wave: list[Planned] = []
     pending: set[tuple[str, str]] = set()
@@ -134,12 +157,24 @@ def _planned(delivery: Delivery, accepted: set[tuple[str, str]]) -> Planned:
     return planned
 
 
-def _accepted_fingerprints(lake: Lake, deliveries: list[Delivery]) -> set[tuple[str, str]]:
-    prints = sorted({file.sha256 for delivery in deliveries for file in delivery.manifest.files})
-    if not prints or not lake.exists("deliveries"):
+def _accepted_fingerprints(lake: Lake, left: list[Delivery]) -> set[tuple[str, str]]:
+    """Files that are in by other deliveries than those that are left: what these had is replaced."""
+    prints = sorted({file.sha256 for delivery in left for file in delivery.manifest.files})
+    if not lake.exists("deliveries"):
         return set()
-    found = lake.read_pandas("deliveries", ["mno", "sha256"], sha256=prints, status="accepted")
-    return set(zip(found.mno, found.sha256, strict=True))
+    columns = ["mno", "delivery_id", "sha256"]
+    found = lake.read_pandas("deliveries", columns, sha256=prints, status="accepted")
+    own = {_key(delivery) for delivery in left}
+    rows = found.itertuples(index=False, name=None)
+    return {(mno, sha256) for mno, delivery_id, sha256 in rows if (mno, delivery_id) not in own}
+
+
+def _key(delivery: Delivery) -> Key:
+    return delivery.mno, delivery.delivery_id
+
+
+def _fingerprints(delivery: Delivery) -> set[tuple[str, str]]:
+    return {(file.name, file.sha256) for file in delivery.manifest.files}
 
 
 def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> None:
@@ -157,7 +192,7 @@ def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress
     finally:
         _remove(scratch)
     tallies = lake.read_pandas("tallies", **_any_of(partitions))
-    law.refuse_difference(_manifest_rows(wave), tallies[_of(wave, tallies)])
+    law.refuse_difference(_manifest_rows(wave), tallies.loc[_of(wave, tallies)])
     lake.replace_partitions("deliveries", _files(lake, wave, law.whole_files(tallies)), partitions)
 
 

@@ -115,7 +115,7 @@ def tallies_of(lake: Lake, files: pd.DataFrame) -> pd.DataFrame:
         return files.assign(event_date=None, reason="", records=0)[:0]
     known = set(zip(files.mno, files.delivery_id, strict=True))
     mine = [key in known for key in zip(tallies.mno, tallies.delivery_id, strict=True)]
-    return tallies[mine]
+    return tallies.loc[mine]
 
 
 def _dates(tallies: pd.DataFrame) -> list[dt.date]:
