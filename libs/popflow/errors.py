@@ -7,3 +7,7 @@ class PopflowError(Exception):
 
 class Held(PopflowError):  # noqa: N818 a state of a date, not a fault
     """A date is held back: nothing was published, and the message says what is waited for."""
+
+
+class NoTable(PopflowError):  # noqa: N818 a state of a lake, not a fault
+    """A table was asked for that nobody has written yet."""

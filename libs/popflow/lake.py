@@ -29,7 +29,7 @@ from pyarrow.fs import FileSystem, FileType, SubTreeFileSystem
 from popflow.contracts import Contracts, Table
 from popflow.encryption import VARIABLE as MASTER_KEYS
 from popflow.encryption import settings_of
-from popflow.errors import PopflowError
+from popflow.errors import NoTable, PopflowError
 from popflow.session import jars_folder, session
 
 if TYPE_CHECKING:
@@ -127,12 +127,9 @@ class Lake:
         """
         from pyspark.sql import functions as F
 
-        contract = self.contracts.table(name)
-        stored = self.contracts.table(contract.stored_in or name)
-        table = self._refuse_features(name)
-        self.on_access(name, "read")
+        contract, stored = self._contracts_of(name)
         wanted = _filters(contract, equals)
-        frame = self._frame_of(stored, table, _files_with(table, wanted))
+        frame = self._frame_of(stored, *self._files_with(name, wanted))
         conditions = [F.col(c).isin(v) if how == "in" else F.col(c) == F.lit(v) for c, how, v in wanted]
         return frame.where(_all(conditions)).select(*contract.columns)
 
@@ -145,16 +142,14 @@ class Lake:
 
     def read_arrow(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
         """The same as an Arrow table, for what is too large for pandas, such as millions of cells."""
-        contract = self.contracts.table(name)
+        contract, stored = self._contracts_of(name)
         if self._encrypted(contract):
             return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
-        stored = self.contracts.table(contract.stored_in or name)
-        table = self._refuse_features(name)
-        self.on_access(name, "read")
         wanted, schema = _filters(contract, equals), stored.arrow_schema()
+        _, found = self._files_with(name, wanted)
         # Not delta-rs's own reading: it looks at every file of the table, and ends many a process in abort().
         folders = partitioning(pa.schema([schema.field(column) for column in stored.partition_by]), flavor="hive")
-        files = dataset(_files_with(table, wanted), schema, "parquet", _file_system(self.path(name)), folders)
+        files = dataset(found, schema, "parquet", _file_system(self.path(name)), folders)
         return files.to_table(list(columns or contract.columns), pq.filters_to_expression(wanted) if wanted else None)
 
     def frame(self, name: str, rows: pd.DataFrame | Sequence[tuple]) -> pa.Table:
@@ -311,6 +306,18 @@ class Lake:
                 f"{name}: rows break the contract; nothing was written (data_contracts, table {name})"
             ) from None
 
+    def _contracts_of(self, name: str) -> tuple[Table, Table]:
+        """A table's contract, and that of the table in which its rows are stored."""
+        contract = self.contracts.table(name)
+        return contract, self.contracts.table(contract.stored_in or name)
+
+    def _files_with(self, name: str, wanted: Sequence[tuple[str, str, Any]]) -> tuple[DeltaTable, list[str]]:
+        """The table, and those of its files that may hold the wanted rows, by their path below it."""
+        table = self._refuse_features(name)
+        self.on_access(name, "read")
+        root = table.table_uri.removeprefix("file://")
+        return table, [uri.removeprefix(root) for uri in table.file_uris(file_pruning_predicate=list(wanted) or None)]
+
     def _frame_of(self, contract: Table, table: DeltaTable, files: Sequence[str]) -> DataFrame:
         root, schema = _spark_address(self.path(contract.table)), contract.spark_schema()
         if any(BEYOND_ASCII.search(file) for file in files):
@@ -347,7 +354,7 @@ class Lake:
     def _refuse_missing(self, name: str) -> DeltaTable:
         table = self._open(name)
         if table is None:
-            raise PopflowError(f"no table '{name}' at {self.path(name)} yet")
+            raise NoTable(f"no table '{name}' at {self.path(name)} yet")
         return table
 
     def _refuse_features(self, name: str) -> DeltaTable:
@@ -386,12 +393,6 @@ def _file_system(address: str) -> FileSystem:
 
 def _with_scheme(address: str) -> str:
     return delta_rs_address(address) if "://" in address else Path(address).absolute().as_uri()
-
-
-def _files_with(table: DeltaTable, wanted: Sequence[tuple[str, str, Any]]) -> list[str]:
-    """Data files that may hold the wanted rows, by their path below the table's."""
-    root = table.table_uri.removeprefix("file://")
-    return [uri.removeprefix(root) for uri in table.file_uris(file_pruning_predicate=list(wanted) or None)]
 
 
 def _filters(contract: Table, equals: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEDGER = f"_noise/{INFLOW}.json"
+COLUMNS = [
+    "indicator",
+    "date",
+    "origin_level",
+    "origin_code",
+    "destination_level",
+    "destination_code",
+    "persons",
+    "mechanism",
+    "cost",
+    "scale",
+    "definition",
+]
 
 
 def noisy_inflow(lake: Lake, date: dt.date, cost: float) -> pd.DataFrame:
@@ -47,18 +60,3 @@ def noisy_inflow(lake: Lake, date: dt.date, cost: float) -> pd.DataFrame:
     mechanism = rules.noise.mechanism
     about = {"mechanism": mechanism, "cost": cost, "scale": scale_of(mechanism, len(FLOWS), cost)}
     return rows.drop(columns="step").assign(indicator=INFLOW, date=date, **about, definition=DEFINITION)[COLUMNS]
-
-
-COLUMNS = [
-    "indicator",
-    "date",
-    "origin_level",
-    "origin_code",
-    "destination_level",
-    "destination_code",
-    "persons",
-    "mechanism",
-    "cost",
-    "scale",
-    "definition",
-]

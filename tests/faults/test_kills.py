@@ -26,6 +26,8 @@ sys.path.insert(0, str(HERE))
 
 from fingerprints import fingerprints  # noqa: E402
 
+from key_files import key_file  # noqa: E402
+
 FIRST = dt.date(2020, 1, 20)
 TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact", "stock_exact",
           "atoms", "flows", "releases")  # fmt: skip
@@ -67,10 +69,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
     world = World(tmp_path_factory.mktemp("faults"))
     simulate(world.root / "simulation", FIRST, 3, 12_000, 1)
-    key = world.root / "person.key"
-    key.touch(mode=0o600)
-    key.write_bytes(bytes(range(32)))
-    os.environ["POPFLOW_KEY_FILE"] = str(key)
+    os.environ["POPFLOW_KEY_FILE"] = str(key_file(world.root / "person.key"))
     lake = Lake(world.root / "base", contracts.load())
     for kind in ("cells", "subscribers"):
         load_reference(lake, kind, world.root / "simulation" / "reference" / f"{kind}.parquet", as_of=FIRST)

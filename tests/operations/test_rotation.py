@@ -7,19 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from key_files import KEY as OLD
+from key_files import key_file
 from popflow.errors import PopflowError
 from popflow.intake.keys import person_key, sim_key
 from popflow.lake import Lake
 from popflow.operations.rotation import rotate_person_key
 
 DAY = dt.date(2020, 1, 22)
-OLD, NEW = bytes(range(32)), bytes(range(1, 33))
-
-
-def key_file(path: Path, key: bytes) -> Path:
-    path.touch(mode=0o600)
-    path.write_bytes(key)
-    return path
+NEW = bytes(range(1, 33))
 
 
 def state(person: str, sim: str, county: str, columns: list[str]) -> tuple:

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from small_lake import MNOS, cells, deliveries
 
+from key_files import KEY as SECRET
+from key_files import key_file
 from popflow.contracts import Contracts
 from popflow.corrections import _computed_anew, _replace_exact, correct
 from popflow.errors import PopflowError
@@ -19,7 +21,6 @@ from published_lake import write_table
 
 pytestmark = pytest.mark.slow
 DAY, EVE = dt.date(2020, 1, 15), dt.date(2020, 1, 14)
-SECRET = bytes(range(32))
 WORD = (1 << 48) - 1
 IN_TIME, LATE = range(300), range(300, 360)  # persons, whose SIMs are with the MNOs by turns
 
@@ -27,10 +28,7 @@ IN_TIME, LATE = range(300), range(300, 360)  # persons, whose SIMs are with the 
 @pytest.fixture
 def lake(tmp_path: Path, contracts: Contracts, spark, monkeypatch) -> Lake:
     """All were in Wuhan on the eve; those in time were seen in Changsha on the day, the others nowhere yet."""
-    key = tmp_path / "person.key"
-    key.touch(mode=0o600)
-    key.write_bytes(SECRET)
-    monkeypatch.setenv("POPFLOW_KEY_FILE", str(key))
+    monkeypatch.setenv("POPFLOW_KEY_FILE", str(key_file(tmp_path / "person.key", SECRET)))
     root = tmp_path / "lake"
     people = pd.DataFrame([_person(number) for number in [*IN_TIME, *LATE]])
     write_table(root, "cell_to_county", cells())

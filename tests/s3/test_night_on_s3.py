@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from key_files import key_file
 from popflow import contracts
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under
@@ -59,12 +60,9 @@ def lakes(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
     """The same nights in a folder on this machine, and in object storage by two workers."""
     root = tmp_path_factory.mktemp("s3")
     simulate(root / "simulation", FIRST, len(DATES), 12_000, 1)
-    key = root / "person.key"
-    key.touch(mode=0o600)
-    key.write_bytes(bytes(range(32)))
     storage = {"AWS_ENDPOINT_URL": server, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
     storage |= {"AWS_ACCESS_KEY_ID": "popflow", "AWS_SECRET_ACCESS_KEY": "popflow"}
-    settings = {"POPFLOW_KEY_FILE": str(key), "POPFLOW_DRIVER_MEMORY": "2g"}
+    settings = {"POPFLOW_KEY_FILE": str(key_file(root / "person.key")), "POPFLOW_DRIVER_MEMORY": "2g"}
     there = {"POPFLOW_ZONE_OPS": str(root / "ops"), "POPFLOW_CLUSTER_STATE": str(root / "cluster")}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (storage | settings).items():

@@ -24,16 +24,7 @@ def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     added up.
     Raises PopflowError where an MNO of the night is missing in a row, or where a part is larger than its whole.
     """
-    if not mnos:
-        raise PopflowError("mnos: a night has at least one MNO")
-    cells = frame[[*ENDS, "persons", "persons_registered"]].reset_index(drop=True)
-    cells = pd.concat([cells, _without(frame, mnos)], axis=1)
-    parts = cells[["persons_registered", *mnos]]
-    if (parts < 0).any(axis=None) or parts.gt(cells["persons"], axis=0).any(axis=None):
-        raise PopflowError("a cell has fewer persons than registered ones, or a negative number")
-    if parts.gt(cells["persons_registered"], axis=0).any(axis=None):
-        raise PopflowError("a cell has fewer registered persons than registered ones without an MNO")
-    cells = cells[cells["persons"] > 0]
+    cells = _held_together(pd.concat([frame[ENDS].reset_index(drop=True), _figures(frame, mnos)], axis=1), mnos)
     return (
         cells.groupby(ENDS, as_index=False, sort=True, observed=True).sum() if cells.duplicated(ENDS).any() else cells
     )
@@ -41,13 +32,22 @@ def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
 
 def cells_between(frame: pd.DataFrame, question: Callable[[str], str], mnos: Sequence[str]) -> pd.DataFrame:
     """The same between coarser places: those that a function of the codes names."""
-    parts = pd.concat([frame[["persons", "persons_registered"]].reset_index(drop=True), _without(frame, mnos)], axis=1)
+    figures = _figures(frame, mnos)
     numbers, names = zip(*(_numbered(frame[end], question) for end in ENDS), strict=True)
     cell, known = pd.factorize(numbers[0] * len(names[1]) + numbers[1])
-    wide = {mno: f"{WITHOUT_MNO}{mno}" for mno in mnos}
-    sums = pd.DataFrame(summed(parts.to_numpy(dtype=np.int64), cell, len(known)), columns=parts.columns)
     ends = {end: places[of] for end, places, of in zip(ENDS, names, divmod(known, len(names[1]) or 1), strict=True)}
-    return finest_cells(sums.rename(columns=wide).assign(**ends), mnos)
+    sums = summed(figures.to_numpy(dtype=np.int64), cell, len(known))
+    return _held_together(pd.DataFrame(sums, columns=figures.columns).assign(**ends), mnos)
+
+
+def _held_together(cells: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
+    """The cells with persons. Raises PopflowError where a part is larger than its whole."""
+    parts = cells[["persons_registered", *mnos]]
+    if (parts < 0).any(axis=None) or parts.gt(cells["persons"], axis=0).any(axis=None):
+        raise PopflowError("a cell has fewer persons than registered ones, or a negative number")
+    if parts.gt(cells["persons_registered"], axis=0).any(axis=None):
+        raise PopflowError("a cell has fewer registered persons than registered ones without an MNO")
+    return cells[cells["persons"] > 0]
 
 
 def _numbered(codes: pd.Series, question: Callable[[str], str]) -> tuple[Ints, np.ndarray]:
@@ -71,6 +71,13 @@ def read_exact(table: pa.Table) -> pd.DataFrame:
     figures = maps.items.to_numpy().reshape(-1, width)
     frame = table.drop_columns(["persons_without"]).to_pandas(date_as_object=True)
     return frame.assign(**{f"{WITHOUT_MNO}{name}": figures[:, place] for place, name in enumerate(names[:width])})
+
+
+def _figures(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
+    """The columns of counts: persons, persons_registered, and for each MNO the registered ones without it."""
+    if not mnos:
+        raise PopflowError("mnos: a night has at least one MNO")
+    return pd.concat([frame[["persons", "persons_registered"]].reset_index(drop=True), _without(frame, mnos)], axis=1)
 
 
 def _without(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:

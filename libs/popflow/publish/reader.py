@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow import contracts as contracts_module
-from popflow.errors import PopflowError
+from popflow.errors import NoTable, PopflowError
 from popflow.lake import Lake
 from popflow.publish import bounds as tree
 from popflow.publish import rows
@@ -83,12 +83,13 @@ class Reader:
     @functools.cached_property
     def counties(self) -> pd.DataFrame:
         """Names, codes and residents of the lake's counties; of those that popflow ships where it has none."""
-        if self.lake.exists("counties"):
-            wanted = [*NAME_COLUMNS, "population", "lon", "lat", "edition"]
+        wanted = [*NAME_COLUMNS, "population", "lon", "lat", "edition"]
+        try:
             return _newest_edition(self.lake.read_pandas("counties", wanted))
-        from popflow.geography.counties import county_table
+        except NoTable:
+            from popflow.geography.counties import county_table
 
-        return _newest_edition(county_table())
+            return _newest_edition(county_table())
 
     @functools.cached_property
     def places(self) -> Places:
@@ -102,12 +103,13 @@ class Reader:
 
     def releases_of(self, dates: Iterable[dt.date] | None = None) -> pd.DataFrame:
         """The same of some dates, all where None; a table of years is read in the time of these."""
-        if not self.lake.exists("releases"):
+        asked: dict[str, Any] = {} if dates is None else {"date": list(dates)}
+        try:
+            return self.lake.read_pandas("releases", **asked)
+        except NoTable:
             raise PopflowError(
                 f"{self.lake.root}: nothing has been published in this lake yet; run popflow nightly first"
-            )
-        asked: dict[str, Any] = {} if dates is None else {"date": list(dates)}
-        return self.lake.read_pandas("releases", **asked)
+            ) from None
 
     def question(
         self,
