@@ -32,7 +32,8 @@ FIRST = dt.date(2020, 1, 20)
 TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact", "stock_exact",
           "atoms", "flows", "releases")  # fmt: skip
 STAGES = ("intake", "persons", "flows", "release")
-KILLS = int(os.environ.get("POPFLOW_KILLS", "60"))
+KILLS = int(os.environ.get("POPFLOW_KILLS", "75"))
+SEED = int(os.environ.get("POPFLOW_KILLS_SEED", "1"))
 
 
 @dataclass
@@ -85,8 +86,8 @@ def places(kills: int, seed: int, seconds: float) -> list[dict]:
     draw = random.Random(seed)
     found: list[dict] = [{"stage": stage} for stage in STAGES]
     found += [{"write": number} for number in range(1, 12)] + [{"commit": table} for table in TABLES]
-    while len(found) < kills:
-        found.append({"seconds": round(draw.uniform(3, seconds), 1)})
+    while len(found) < kills:  # soon: a night that goes on where it was killed is short
+        found.append({"seconds": round(draw.uniform(3, 0.6 * seconds), 1)})
     draw.shuffle(found)
     return found[:kills]
 
@@ -126,7 +127,7 @@ def test_a_night_killed_anywhere_and_run_again_leaves_the_same_data(world: World
         return in_time
 
     with ThreadPoolExecutor(2) as pool:
-        survived = sum(pool.map(killed, enumerate(_groups(places(KILLS, 1, usual), 6))))
+        survived = sum(pool.map(killed, enumerate(_groups(places(KILLS, SEED, usual), 6))))
     print(f"kills survived: {survived} of {KILLS} places; the others come after the night's end")
     assert survived >= KILLS // 2
 
