@@ -189,7 +189,7 @@ def _hidden_in_step(tree: pd.DataFrame, leaf: pd.DataFrame, step: int, by: list[
     """Persons in the rows that hide a step, less those of dates and origins on which the unit itself is shown."""
     of_step = leaf[leaf["hides"] == step]
     under = UNDER[step]
-    hiding = of_step.groupby(["date", "origin", under], as_index=False)["persons"].sum()
+    hiding = of_step.groupby(["date", "origin", under], as_index=False).agg(persons=("persons", "sum"))
     shown = tree[(tree["step"] == step) & ~tree["is_rest"]].drop(columns="persons")
     excused: pd.DataFrame = shown.merge(hiding, on=["date", "origin", under])
     total = _looked_up(units, hiding, [*by, under])
