@@ -97,11 +97,8 @@ def test_a_new_key_of_the_pseudonyms_between_two_nights_changes_no_flow(
     at_home: dict, simulation: Path, tmp_path: Path, settings: dict[str, str]
 ):
     """Late records make the second night compute the first date anew, whose ties between SIMs go by the new key."""
-    lake, old, new = (
-        tmp_path / "lake",
-        settings["POPFLOW_KEY_FILE"],
-        str(key_file(tmp_path / "new.key", bytes(range(100, 132)))),
-    )
+    lake, old = tmp_path / "lake", settings["POPFLOW_KEY_FILE"]
+    new = str(key_file(tmp_path / "new.key", bytes(range(100, 132))))
     nights(lake, simulation, DATES[:1], **settings)
     rotate = ["keys", "rotate", "--old", old, "--new", new, "--lake", str(lake)]
     ran([sys.executable, "-c", "from popflow.cli import main; main()", *rotate], **settings)

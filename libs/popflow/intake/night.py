@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 Engine = Literal["duckdb", "spark"]
 Progress = Callable[[int, int], None]  # tasks done, tasks in all
-
-
 Key = tuple[str, str]  # mno, delivery_id
 
 
@@ -262,7 +260,7 @@ def _manifest_rows(wave: list[Planned]) -> dict[law.FileKey, int]:
 
 
 def _of(wave: list[Planned], rows: pd.DataFrame) -> list[bool]:
-    mine = {(p.delivery.mno, p.delivery.delivery_id) for p in wave}
+    mine = {_key(planned.delivery) for planned in wave}
     return [key in mine for key in zip(rows.mno, rows.delivery_id, strict=True)]
 
 
