@@ -125,8 +125,11 @@ def take_in(lake: Lake, night: Night) -> Figures:
 def check_coverage(lake: Lake, night: Night) -> Figures:
     """Presence, deliveries and tallies of all MNOs -> activity; and whether the night may go on."""
     expected = (*night.mnos, *night.missing)
-    found = after_intake(lake, night.date, expected, night.run_id, night.missing, night.reason)
-    return {"shown": {"mnos": list(found.mnos)}, "said": f"{', '.join(found.mnos)}: gate passed"}
+    found, verdict = after_intake(
+        lake, night.date, expected, night.run_id, night.missing, night.reason, sample=night.sample
+    )
+    warnings = [str(warning) for warning in verdict.warnings]
+    return {"shown": {"mnos": list(found.mnos)}, "said": f"{', '.join(found.mnos)}: gate passed", "warnings": warnings}
 
 
 def find_persons(lake: Lake, night: Night) -> Figures:

@@ -85,6 +85,8 @@ def _settings() -> dict[str, str]:
         "spark.driver.extraJavaOptions": os.environ.get("POPFLOW_JAVA_OPTIONS", THROUGHPUT),
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": str(DAY_PARTITIONS),
+        # By default they are put together to one a core, which makes three uneven ones for two cores.
+        "spark.sql.adaptive.coalescePartitions.minPartitionNum": str(DAY_PARTITIONS),
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",  # VACUUM on small tables takes 100 s otherwise
     }

@@ -61,6 +61,7 @@ def test_a_prefecture_that_went_silent_holds_the_date_back():
     silent.loc[tonight & (silent["prefecture_code"] == "430100"), "sims"] = 1900
     with pytest.raises(Held, match="prefectures near their trailing norm"):
         coverage(MNOS, ALL, silent, DAY)
+    assert coverage(MNOS, ALL, silent, DAY, sample=True).mnos == MNOS  # a sample may leave a city together
 
 
 def test_without_history_what_landed_counts():

@@ -109,6 +109,8 @@ def test_a_cell_table_with_swapped_places_is_stopped(gates: Gates):
     codes = {"420100": "430100", "430100": "440100", "440100": "420100"}
     swapped.loc[tonight, "prefecture_code"] = swapped.loc[tonight, "prefecture_code"].replace(codes)
     assert tripped(gates, figures(activity=swapped)) == {"prefectures_near_norm_percent"}
+    of_a_sample = gates.check("intake", figures(activity=swapped), sample=True).enforce()  # said, and let through
+    assert {f.column for f in of_a_sample.warnings} == {"prefectures_near_norm_percent"}
 
 
 def shifted(hours: list[int]) -> list[int]:

@@ -1,35 +1,47 @@
-"""How active each MNO was, by prefecture and hour: one pass over presence, kept for the trailing norms."""
+"""How active each MNO was, by prefecture and hour: counted over presence, kept for the trailing norms."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from popflow.movement.definition import HOURS_A_DAY, SLOTS_AN_HOUR
+
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-SLOTS_AN_HOUR = 4
-ROUGH = 0.02  # relative error of the count of SIMs
+HALF_A_DAY = HOURS_A_DAY // 2  # hours in each of the two bitmaps
+CODES = 1_000_000  # GB/T 2260 codes are smaller
 
 
 def activity(presence: DataFrame, date: dt.date) -> DataFrame:
-    """SIMs by MNO and prefecture, and rows of presence by hour.
+    """SIMs by MNO and prefecture, all and by hour; each SIM once, where it was seen most.
 
+    A journey must not count in each prefecture that it passes: when journeys end, as on 24 January 2020, an MNO whose
+    SIMs are all there would look thin.
     In: rows of the contract `presence` of one event date. Out: the contract `activity`.
     """
     from pyspark.sql import functions as F
 
-    prefecture = F.concat(F.substring("county_code", 1, 4), F.lit("00"))
-    grouped = presence.groupBy("mno", prefecture.alias("prefecture_code")).agg(
-        F.approx_count_distinct("sim_token", ROUGH).alias("sims"),
-        F.array(*(F.sum(_seen_in(hour).cast("bigint")) for hour in range(24))).alias("sims_by_hour"),
-    )
-    return grouped.withColumn("date", F.lit(date))
+    words = [F.bit_or(word).alias(word) for word in ("slots_lo", "slots_hi")]
+    sims = presence.groupBy("mno", "sim_token").agg(F.max(_slots_and_place()).alias("most"), *words)
+    prefecture = (CODES - F.col("most") % CODES).cast("string").alias("prefecture_code")
+    by_hour = F.array(*(F.count_if(_seen_in(hour)) for hour in range(HOURS_A_DAY)))
+    counts = sims.groupBy("mno", prefecture).agg(F.count(F.lit(1)).alias("sims"), by_hour.alias("sims_by_hour"))
+    return counts.withColumn("date", F.lit(date))
+
+
+def _slots_and_place() -> Column:
+    """Slots in the row's county, then its prefecture, the smaller the greater: one number, so that Spark can hash."""
+    from pyspark.sql import functions as F
+
+    slots = F.bit_count("slots_lo") + F.bit_count("slots_hi")
+    return slots.cast("bigint") * CODES + (CODES - F.substring("county_code", 1, 4).cast("int") * 100)
 
 
 def _seen_in(hour: int) -> Column:
     from pyspark.sql import functions as F
 
-    slots, first = ("slots_lo", hour) if hour < 12 else ("slots_hi", hour - 12)
+    slots, first = ("slots_lo", hour) if hour < HALF_A_DAY else ("slots_hi", hour - HALF_A_DAY)
     mask = ((1 << SLOTS_AN_HOUR) - 1) << (SLOTS_AN_HOUR * first)
     return F.col(slots).bitwiseAND(F.lit(mask)) != 0

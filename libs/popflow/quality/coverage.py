@@ -35,16 +35,19 @@ def coverage(
     date: dt.date,
     allowed: tuple[str, ...] = (),
     reason: str | None = None,
+    *,
+    sample: bool = False,
 ) -> Coverage:
     """The MNOs that the night goes on with.
 
     landed: for each MNO whether a complete delivery of the date is there. activity: contract `activity`, the date and
     the nights before. allowed: MNOs that may be missing, by an operator's word, with its reason.
+    sample: the deliveries are of a sample of the people, which may leave a prefecture together as no nation does.
     Raises Held, naming MNO and figure, where one that is not allowed to be missing is missing or thin; PopflowError
     for a word without a reason, on an MNO that is there, or on all of them.
     """
     refuse_empty_word(expected, allowed, reason)
-    troubles = {mno: said for mno in expected if (said := _trouble(mno, landed, activity, date))}
+    troubles = {mno: said for mno in expected if (said := _trouble(mno, landed, activity, date, sample))}
     if unneeded := [mno for mno in allowed if mno not in troubles]:
         raise PopflowError(
             f"--allow-missing-mno {unneeded[0]}: its delivery of {date} is there and whole; leave it out"
@@ -61,14 +64,14 @@ def warning_of(mnos: tuple[str, ...], date: dt.date) -> str:
     return f"Release {date} without {', '.join(mnos)}? {CANNOT_BE_CORRECTED}"
 
 
-def _trouble(mno: str, landed: Mapping[str, bool], activity: pd.DataFrame, date: dt.date) -> str | None:
+def _trouble(mno: str, landed: Mapping[str, bool], activity: pd.DataFrame, date: dt.date, sample: bool) -> str | None:
     if not landed.get(mno, False):
         return f"no complete delivery of {mno}"
     percent = norms.percent_of_norm(activity, date).get(mno)
     if percent is not None and percent < LEAST_PERCENT:
         return f"active SIMs of {mno} are {percent:.0f} % of their trailing norm, at least {LEAST_PERCENT} are needed"
     near = norms.prefectures_near_norm_percent(activity, date).get(mno)
-    if near is not None and near < LEAST_NEAR_PERCENT:
+    if near is not None and near < LEAST_NEAR_PERCENT and not sample:
         return (
             f"{near:.0f} % of {mno}'s SIMs are in prefectures near their trailing norm, {LEAST_NEAR_PERCENT} are needed"
         )

@@ -28,9 +28,12 @@ def after_intake(
     run_id: str,
     allowed: tuple[str, ...] = (),
     reason: str | None = None,
-) -> Coverage:
+    *,
+    sample: bool = False,
+) -> tuple[Coverage, GateVerdict]:
     """Let the night go on with the MNOs that it may go on with, and then write the date's `activity`.
 
+    sample: the deliveries are of a sample of the people.
     Raises Held where an MNO is missing or thin that is not allowed to be, PopflowError where the gate `intake` fails;
     the date has no `activity` then, so that no norm is made of it and no later stage runs.
     """
@@ -40,15 +43,15 @@ def after_intake(
         raise Held(f"{date} is held back: no delivery of any MNO; it is tried again when deliveries come")
     tonight = activity(lake.read("presence", event_date=date, mno=list(mnos)), date).toArrow()
     known = pd.concat([_activity_before(lake, date), tonight.to_pandas(date_as_object=True)], ignore_index=True)
-    found = coverage(mnos, landed, known, date, allowed, reason)
+    found = coverage(mnos, landed, known, date, allowed, reason, sample=sample)
     deliveries = lake.read_pandas("deliveries")
     lately = deliveries[deliveries["delivery_date"] >= date - dt.timedelta(days=NIGHTS)]
     delivered = sorted(set(lately.loc[lately["delivery_date"] == date, "delivery_id"]))
     tallies = lake.read_pandas("tallies", delivery_id=delivered)
     figures = intake_figures(tallies, lately, known, date, found.mnos)
-    Gates.of(lake, date, run_id).check("intake", figures).enforce()
+    verdict = Gates.of(lake, date, run_id).check("intake", figures, sample=sample).enforce()
     lake.replace("activity", tonight, date=date)
-    return found
+    return found, verdict
 
 
 def refuse_unchecked(lake: Lake, date: dt.date, mnos: tuple[str, ...]) -> None:

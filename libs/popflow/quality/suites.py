@@ -51,7 +51,7 @@ SUITES: dict[str, tuple[Rule, ...]] = {
         Rule("night_share_percent", None, 15, "critical", "the night is as busy as the day: a shifted clock", True),
         Rule("percent_of_norm", 80, 150, "critical", "the MNO's active SIMs are off their trailing norm"),
         Rule("share_points_off_norm", None, 8, "critical", "the MNO's share of all active SIMs has jumped"),
-        Rule("prefectures_near_norm_percent", 70, None, "critical", "prefectures are off their trailing norm"),
+        Rule("prefectures_near_norm_percent", 70, None, "critical", "prefectures are off their norm", of_nation=True),
         Rule("profile_points_off_norm", None, 15, "critical", "the day's hours are not those of the days before"),
         Rule("percent_of_same_weekday", 70, 150, "warning", "the night is unlike the same weekday a week before"),
     ),
