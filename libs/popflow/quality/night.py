@@ -33,7 +33,7 @@ def after_intake(
 ) -> tuple[Coverage, GateVerdict]:
     """Let the night go on with the MNOs that it may go on with, and then write the date's `activity`.
 
-    sample: the deliveries are of a sample of the people.
+    sample: the deliveries are of a sample of the people. Out: coverage, and the gate's verdict with its warnings.
     Raises Held where an MNO is missing or thin that is not allowed to be, PopflowError where the gate `intake` fails;
     the date has no `activity` then, so that no norm is made of it and no later stage runs.
     """
