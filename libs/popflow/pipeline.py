@@ -18,6 +18,7 @@ from popflow.operations.attended import Turn, attended
 from popflow.operations.events import RunLog
 from popflow.publish.releases import FIRST_RELEASE, record_releases, rounded
 from popflow.quality.coverage import refuse_empty_word
+from popflow.quality.gates import GateVerdict
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
 from popflow.release import OUTFLOW, bits_of, release_date, released_through
 
@@ -128,8 +129,8 @@ def check_coverage(lake: Lake, night: Night) -> Figures:
     found, verdict = after_intake(
         lake, night.date, expected, night.run_id, night.missing, night.reason, sample=night.sample
     )
-    warnings = [str(warning) for warning in verdict.warnings]
-    return {"shown": {"mnos": list(found.mnos)}, "said": f"{', '.join(found.mnos)}: gate passed", "warnings": warnings}
+    said = f"{', '.join(found.mnos)}: gate passed"
+    return {"shown": {"mnos": list(found.mnos)}, "said": said, "warnings": _warnings([verdict])}
 
 
 def find_persons(lake: Lake, night: Night) -> Figures:
@@ -150,8 +151,7 @@ def find_flows(lake: Lake, night: Night) -> Figures:
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
     keep_aggregates(lake, night.date, days, states, bits_of(lake, night.mnos))
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
-    warnings = [str(warning) for verdict in verdicts for warning in verdict.warnings]
-    return {"said": f"{len(verdicts)} gates passed", "warnings": warnings}
+    return {"said": f"{len(verdicts)} gates passed", "warnings": _warnings(verdicts)}
 
 
 def release(lake: Lake, night: Night) -> Figures:
@@ -193,6 +193,10 @@ def _attend(lake: Lake, night: Night, stage: Stage, log: RunLog) -> Figures:
 def _outcome(figures: dict[str, Figures]) -> str:
     table = figures.get(RELEASE.name, {}).get("table")
     return table.status if table is not None else "done"
+
+
+def _warnings(verdicts: Sequence[GateVerdict]) -> list[str]:
+    return [str(warning) for verdict in verdicts for warning in verdict.warnings]
 
 
 def _national(lake: Lake, figure: int) -> int:

@@ -13,24 +13,24 @@ from popflow.quality.activity import activity
 
 DAY = dt.date(2020, 1, 24)
 SEEN = "mno string, sim_token string, county_code string, slots_lo bigint, slots_hi bigint"
-NIGHT, NOON, EVENING = 0b1111, 0b11, 0b111  # slots of the day's first hour; of the hour from noon on
+NIGHT, NOON = 0b1111, 0b11  # slots of the first hour of the day; of the hour from noon on
 
 
 def found(spark: SparkSession, rows: list[tuple], date: dt.date = DAY) -> pd.DataFrame:
     return activity(spark.createDataFrame(rows, SEEN), date).toPandas().sort_values(["mno", "prefecture_code"])
 
 
-def hours(**sims: int) -> list[int]:
-    return [sims.get(f"h{hour}", 0) for hour in range(24)]
+def one_sim_at(*hours: int) -> list[int]:
+    return [int(hour in hours) for hour in range(24)]
 
 
 def test_a_sim_counts_once_where_it_was_seen_most(spark):
     rows = [("mobile", "a", "420102", NIGHT, 0), ("mobile", "a", "430102", 0, NOON), ("mobile", "a", "110101", 0, NOON),
-            ("mobile", "b", "430104", 0, EVENING), ("unicom", "a", "420106", NIGHT, 0)]  # fmt: skip
+            ("mobile", "b", "430104", 0, NOON), ("unicom", "a", "420106", NIGHT, 0)]  # fmt: skip
     table = found(spark, rows)
     assert table[["mno", "prefecture_code", "sims"]].to_numpy().tolist() == [
         ["mobile", "420100", 1], ["mobile", "430100", 1], ["unicom", "420100", 1]]  # fmt: skip
-    assert [list(one) for one in table["sims_by_hour"]] == [hours(h0=1, h12=1), hours(h12=1), hours(h0=1)]
+    assert [list(one) for one in table["sims_by_hour"]] == [one_sim_at(0, 12), one_sim_at(12), one_sim_at(0)]
     assert set(table["date"]) == {DAY}
 
 
@@ -41,7 +41,7 @@ def test_of_two_places_seen_alike_the_smaller_code_counts(spark):
 
 def test_an_hour_seen_in_two_counties_or_two_deliveries_is_one(spark):
     rows = [("mobile", "a", "420102", NIGHT, 0), ("mobile", "a", "420102", NIGHT, 0), ("mobile", "a", "430102", 1, 0)]
-    assert [list(one) for one in found(spark, rows)["sims_by_hour"]] == [hours(h0=1)]
+    assert [list(one) for one in found(spark, rows)["sims_by_hour"]] == [one_sim_at(0)]
 
 
 @pytest.mark.parametrize("passed", [1, 9])

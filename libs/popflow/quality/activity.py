@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
-from popflow.movement.definition import HOURS_A_DAY, SLOTS_AN_HOUR
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+from popflow.movement.definition import HOURS_A_DAY, SLOTS_A_WORD, SLOTS_AN_HOUR
+from popflow.movement.places import prefecture
 
-HALF_A_DAY = HOURS_A_DAY // 2  # hours in each of the two bitmaps
+HOURS_A_WORD = SLOTS_A_WORD // SLOTS_AN_HOUR
 CODES = 1_000_000  # GB/T 2260 codes are smaller
 
 
@@ -21,27 +21,21 @@ def activity(presence: DataFrame, date: dt.date) -> DataFrame:
     SIMs are all there would look thin.
     In: rows of the contract `presence` of one event date. Out: the contract `activity`.
     """
-    from pyspark.sql import functions as F
-
     words = [F.bit_or(word).alias(word) for word in ("slots_lo", "slots_hi")]
     sims = presence.groupBy("mno", "sim_token").agg(F.max(_slots_and_place()).alias("most"), *words)
-    prefecture = (CODES - F.col("most") % CODES).cast("string").alias("prefecture_code")
+    place = (CODES - F.col("most") % CODES).cast("string").alias("prefecture_code")
     by_hour = F.array(*(F.count_if(_seen_in(hour)) for hour in range(HOURS_A_DAY)))
-    counts = sims.groupBy("mno", prefecture).agg(F.count(F.lit(1)).alias("sims"), by_hour.alias("sims_by_hour"))
+    counts = sims.groupBy("mno", place).agg(F.count(F.lit(1)).alias("sims"), by_hour.alias("sims_by_hour"))
     return counts.withColumn("date", F.lit(date))
 
 
 def _slots_and_place() -> Column:
     """Slots in the row's county, then its prefecture, the smaller the greater: one number, so that Spark can hash."""
-    from pyspark.sql import functions as F
-
     slots = F.bit_count("slots_lo") + F.bit_count("slots_hi")
-    return slots.cast("bigint") * CODES + (CODES - F.substring("county_code", 1, 4).cast("int") * 100)
+    return slots.cast("bigint") * CODES + (CODES - prefecture(F.col("county_code")).cast("int"))
 
 
 def _seen_in(hour: int) -> Column:
-    from pyspark.sql import functions as F
-
-    slots, first = ("slots_lo", hour) if hour < HALF_A_DAY else ("slots_hi", hour - HALF_A_DAY)
+    slots, first = ("slots_lo", hour) if hour < HOURS_A_WORD else ("slots_hi", hour - HOURS_A_WORD)
     mask = ((1 << SLOTS_AN_HOUR) - 1) << (SLOTS_AN_HOUR * first)
     return F.col(slots).bitwiseAND(F.lit(mask)) != 0

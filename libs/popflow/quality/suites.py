@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from popflow.quality.coverage import LEAST_NEAR_PERCENT, LEAST_PERCENT
+
 if TYPE_CHECKING:
     from popflow.contracts import Column, Table
 
@@ -49,9 +51,10 @@ SUITES: dict[str, tuple[Rule, ...]] = {
         Rule("twin_deliveries", None, 0, "critical", "a delivery came twice under two names"),
         Rule("empty_hours", None, 0, "critical", "hours are missing: files, or a shifted clock", True),
         Rule("night_share_percent", None, 15, "critical", "the night is as busy as the day: a shifted clock", True),
-        Rule("percent_of_norm", 80, 150, "critical", "the MNO's active SIMs are off their trailing norm"),
+        Rule("percent_of_norm", LEAST_PERCENT, 150, "critical", "the MNO's active SIMs are off their trailing norm"),
         Rule("share_points_off_norm", None, 8, "critical", "the MNO's share of all active SIMs has jumped"),
-        Rule("prefectures_near_norm_percent", 70, None, "critical", "prefectures are off their norm", of_nation=True),
+        Rule("prefectures_near_norm_percent", LEAST_NEAR_PERCENT, None, "critical", "prefectures are off their norm",
+             of_nation=True),
         Rule("profile_points_off_norm", None, 15, "critical", "the day's hours are not those of the days before"),
         Rule("percent_of_same_weekday", 70, 150, "warning", "the night is unlike the same weekday a week before"),
     ),
@@ -66,7 +69,7 @@ SUITES: dict[str, tuple[Rule, ...]] = {
         Rule("census_percent", None, 110, "critical", "more persons than residents", True),
         Rule("census_agreement_percent", 50, None, "critical", "persons are not where residents are", of_nation=True),
     ),
-}
+}  # fmt: skip
 
 
 def expectations(rules: tuple[Rule, ...], sample: bool = False) -> list[Any]:
