@@ -1,5 +1,7 @@
 """What popflow says when it stops: one line that names the file, the field and the mend."""
 
+SPACES = "\u00a0\u3000"  # of names and texts; str.isprintable refuses them
+
 
 class PopflowError(Exception):
     """A fault in what popflow was given, or a rule that forbids to go on. The command line prints it as one line."""
@@ -11,3 +13,16 @@ class Held(PopflowError):  # noqa: N818 a state of a date, not a fault
 
 class NoTable(PopflowError):  # noqa: N818 a state of a lake, not a fault
     """A table was asked for that nobody has written yet."""
+
+
+def printable(text: object) -> str:
+    """Text of people and files as a terminal or a log may be given it: what steers either is written out.
+
+    Control characters, line ends, marks of writing direction and bytes that are no text become their Python escapes.
+    """
+    return "".join(c if c.isprintable() or c in SPACES else repr(c)[1:-1] for c in str(text))
+
+
+def one_line(text: object) -> str:
+    """A message as one printable line: line ends and runs of blanks become one blank."""
+    return printable(" ".join(str(text).split()))

@@ -14,6 +14,7 @@ from rich.console import Console
 from shapely.geometry import box
 
 from popflow.errors import PopflowError
+from popflow.publish import workbook
 from popflow.publish.rows import COLUMNS
 from popflow.publish.tables_out import as_text, format_of, save, screen_table
 
@@ -132,3 +133,43 @@ def test_text_is_csv_only():
     assert as_text(answer(), "csv").startswith("area,kind")
     with pytest.raises(PopflowError, match=r"--out FILE\.xlsx"):
         as_text(answer(), "xlsx")
+
+
+@pytest.mark.parametrize(("out", "wanted"), [("a.csv", "xlsx"), ("a", "csv"), ("a.xlsx", "csv"), ("a.txt", "parquet")])
+def test_a_files_kind_is_what_its_ending_says(tmp_path: Path, out: str, wanted: str):
+    with pytest.raises(PopflowError, match=rf"does not end in \.{wanted}"):
+        save(answer(), tmp_path / out, wanted)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_written_through_a_link_or_into_a_device(tmp_path: Path):
+    kept = tmp_path / "kept.csv"
+    kept.write_text("kept")
+    (tmp_path / "link.csv").symlink_to(kept)
+    (tmp_path / "dangling.csv").symlink_to(tmp_path / "none.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for name, kind in (("link.csv", "a link"), ("dangling.csv", "a link"), ("folder.csv", "a folder")):
+        with pytest.raises(PopflowError, match=f"is {kind}"):
+            save(answer(), tmp_path / name)
+    assert kept.read_text() == "kept"
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_a_workbook_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """XlsxWriter drops what a sheet does not hold, and says so in a number that it returns."""
+    one = answer().iloc[:1]
+    frame = pd.concat([one] * (workbook.MOST_ROWS + 1), ignore_index=True)
+    with pytest.raises(PopflowError, match="1,048,576 rows, and a sheet of Excel holds 1,048,575"):
+        save(frame, tmp_path / "a.xlsx")
+    assert not list(tmp_path.iterdir())
+    long = one.assign(destination_name="x" * 32_768)  # letters of a cell, at most 32,767
+    with pytest.raises(PopflowError, match="the workbook does not take it"):
+        save(long, tmp_path / "a.xlsx")
+
+
+def test_a_workbook_has_nothing_where_a_value_is_missing(tmp_path: Path):
+    frame = answer().assign(share_percent=[float("nan"), 4.34], destination_name_en=[None, "Changsha"])
+    data = openpyxl.load_workbook(save(frame, tmp_path / "a.xlsx")).worksheets[0]
+    at = {cell.value.split("\n")[1]: number for number, cell in enumerate(data[1])}
+    assert [row[at["Share %"]].value for row in (data[2], data[3])] == [None, 4.34]
+    assert [row[at["Destination"]].value for row in (data[2], data[3])] == [None, "Changsha"]

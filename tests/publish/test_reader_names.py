@@ -20,16 +20,26 @@ ROWS = """
 320505 虎丘区 Hǔqiū_Qū 320500 苏州市 Suzhou 320000 江苏省 Jiangsu
 341302 埇桥区 Yǒngqiáo_Qū 341300 宿州市 Suzhou 340000 安徽省 Anhui
 """
+WITH_UMLAUT = """
+141102 离石区 Líshí_Qū 141100 吕梁市 Lvliang 140000 山西省 Shanxi
+210212 旅顺口区 Lǚshùnkŏu_Qū 210200 大连市 Dalian 210000 辽宁省 Liaoning
+530322 陆良县 Lùliáng_Xiàn 530300 曲靖市 Qujing 530000 云南省 Yunnan
+360502 渝水区 Yúshuĭ_Qū 360500 新余市 Xinyu 360000 江西省 Jiangxi
+"""
 COLUMNS = (
     "county_code county_name county_pinyin prefecture_code prefecture_name prefecture_pinyin province_code "
     "province_name province_pinyin"
 )
 
 
+def places_of(table: str) -> Places:
+    rows = [[word.replace("_", " ") for word in line.split()] for line in table.strip().splitlines()]
+    return Places(pd.DataFrame(rows, columns=COLUMNS.split()))
+
+
 @pytest.fixture(scope="module")
 def places() -> Places:
-    rows = [[word.replace("_", " ") for word in line.split()] for line in ROWS.strip().splitlines()]
-    return Places(pd.DataFrame(rows, columns=COLUMNS.split()))
+    return places_of(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +112,27 @@ def test_a_prefecture_of_a_chain_is_an_area_too(places: Places):
 def test_a_wrong_area_names_the_valid_ones(places: Places, text: str, words: str):
     with pytest.raises(PopflowError, match=words):
         find_area(text, contracts.load().areas, places)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Lüliang", ("prefecture", "141100")),
+        ("lvliang", ("prefecture", "141100")),
+        ("LYULIANG", ("prefecture", "141100")),
+        ("lu:liang", ("prefecture", "141100")),
+        ("Lǚliáng", ("prefecture", "141100")),
+        ("luliang", ("county", "530322")),
+        ("lushunkou", ("county", "210212")),
+        ("Lvshunkou", ("county", "210212")),
+        ("xinyu", ("prefecture", "360500")),
+    ],
+)
+def test_a_name_with_an_umlaut_is_found_as_people_type_it(text: str, found: tuple[str, str]):
+    """吕梁 is Lüliang, Lvliang on a keyboard and Lyuliang in a passport; 陆良 is Luliang and another place."""
+    place = places_of(WITH_UMLAUT).find(text)
+    assert (place.level, place.code) == found
+
+
+def test_an_umlaut_stays_in_the_name_that_is_printed():
+    assert places_of(WITH_UMLAUT).get("county", "210212").name_en == "Lüshunkou Qu"

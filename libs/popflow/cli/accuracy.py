@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from popflow import contracts
-from popflow.cli.screen import progress, say, show
+from popflow.cli.screen import SEEDS, progress, say, show
 from popflow.errors import PopflowError
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def register(app: typer.Typer) -> None:
 
 def accuracy(
     out: Annotated[Path, typer.Option(help="Folder for tables and chart; what is done there is not done again.")],
-    persons: Annotated[int, typer.Option(min=1000, help="Persons of a nation.")] = 20_000,
-    days: Annotated[int, typer.Option(min=2, help="Dates of a nation; flows from the second on.")] = 3,
+    persons: Annotated[int, typer.Option(min=1000, max=100_000_000, help="Persons of a nation.")] = 20_000,
+    days: Annotated[int, typer.Option(min=2, max=400, help="Dates of a nation; flows from the second on.")] = 3,
     seeds: Annotated[str, typer.Option(help="A nation for each, so that every figure has a spread.")] = "1,2,3",
     trouble: Annotated[list[str] | None, typer.Option(help="One alone, all, or none; again for more.")] = None,
     way: Annotated[str, typer.Option(help="short, or night: the whole pipeline by Spark, the same figures.")] = "short",
@@ -51,9 +51,12 @@ def accuracy(
 
 def _numbers(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(number) for number in text.split(","))
+        found = tuple(int(number) for number in text.split(","))
     except ValueError:
-        raise PopflowError(f"--seeds {text}: write whole numbers with commas, as 1,2,3") from None
+        found = ()
+    if not found or not all(0 <= number <= SEEDS for number in found):
+        raise PopflowError(f"--seeds {text[:40]}: write whole numbers with commas, as 1,2,3")
+    return found
 
 
 def _way(text: str) -> Way:

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from popflow.cli.screen import LAKE, say, show_table
+from popflow.publish.served import MOST_DATES
 
 pull = typer.Typer(help="Read published tables; needs no Java.", no_args_is_help=True)
 
 Area = Annotated[str, typer.Option(help="Area by name or code: wuhan, hubei, 武汉, 420100 ...")]
 From = Annotated[str | None, typer.Option("--from", help="First date, as 2020-01-09.")]
 To = Annotated[str | None, typer.Option("--to", help="Last date, itself included.")]
-Days = Annotated[int | None, typer.Option(min=1, help="So many days before --before; 14 if not given.")]
+Days = Annotated[int | None, typer.Option(min=1, max=MOST_DATES, help="So many days before --before; 14 if not given.")]
 Before = Annotated[str | None, typer.Option(help="The date after the last one, as 2020-01-23.")]
 Destination = Annotated[str | None, typer.Option(help="Only what went there: code or name.")]
 Daily = Annotated[bool, typer.Option("--daily", help="One row for each date.")]

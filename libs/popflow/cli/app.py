@@ -6,6 +6,7 @@ call are off; 3 the night is held back, nothing was published; 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from popflow.cli import (
     share,
     simulation,
 )
-from popflow.errors import Held, PopflowError
+from popflow.errors import Held, PopflowError, one_line
 
 app = typer.Typer(
     name="popflow",
@@ -41,6 +42,9 @@ for module in MODULES:
 
 def main() -> None:
     """Run the program; whatever goes wrong is one line and an exit code, never a stack trace with somebody's data."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to stop
     stopping_in_one_line(app)
 
 
@@ -66,5 +70,5 @@ def stopping_in_one_line(run: Callable[[], object]) -> None:
 
 
 def _stop(line: str, code: int) -> None:
-    print(f"popflow: {' '.join(line.split())}", file=sys.stderr)
+    print(f"popflow: {one_line(line)}", file=sys.stderr)
     sys.exit(code)

@@ -9,9 +9,10 @@ import typer
 
 from popflow.cli.screen import LAKE, progress, say
 from popflow.errors import PopflowError
+from popflow.publish.served import MOST_DATES
 
 Lang = Annotated[str, typer.Option(help="Language of pictures and PDF: zh or en; the page holds both.")]
-Days = Annotated[int, typer.Option(min=1, help="So many days.")]
+Days = Annotated[int, typer.Option(min=1, max=MOST_DATES, help="So many days.")]
 
 
 def register(app: typer.Typer) -> None:

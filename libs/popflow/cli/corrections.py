@@ -53,11 +53,11 @@ def noise(
     """
     from popflow.noisy_inflow import noisy_inflow
     from popflow.operations.turns import one_at_a_time
-    from popflow.publish.tables_out import format_of, refuse_no_folder, save
+    from popflow.publish.tables_out import format_of, refuse_no_file, save
 
     if format_of(out) not in ("csv", "parquet"):
         raise PopflowError(f"{out}: noise is written as .csv or .parquet")
-    refuse_no_folder(out)  # before anything is spent
+    refuse_no_file(out)  # before anything is spent
     at = opened(lake)
     with one_at_a_time(at, f"noise of {date}"):
         rows = noisy_inflow(at, day(date), cost)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import uuid
 
 from popflow import contracts
 from popflow.cli.app import stopping_in_one_line
-from popflow.errors import PopflowError
+from popflow.errors import PopflowError, printable
 from popflow.lake import Lake
 from popflow.pipeline import Night, Stage, run_stage
+from popflow.publish.served import day
 
 
 def submit(stage: Stage) -> None:
@@ -20,7 +20,7 @@ def submit(stage: Stage) -> None:
 
 def _run(stage: Stage) -> None:
     parser = argparse.ArgumentParser(prog=f"jobs/{stage.name}.py", description=stage.run.__doc__)
-    parser.add_argument("--date", type=dt.date.fromisoformat, required=True, help="as 2020-01-22")
+    parser.add_argument("--date", type=day, required=True, help="as 2020-01-22")
     parser.add_argument("--lake", required=True, help="folder or object-storage address of the lake")
     parser.add_argument("--landing", default="", help="folder or object-storage address of the deliveries (intake)")
     parser.add_argument("--mno", action="append", help="MNOs of the night; all that have a contract")
@@ -36,4 +36,4 @@ def _run(stage: Stage) -> None:
     mnos = tuple(mno for mno in asked.mno or known.mno_bits() if mno not in missing)
     night = Night(asked.date, asked.landing, mnos, missing, asked.reason, sample=asked.sample, run_id=asked.run_id)
     figures = run_stage(Lake(asked.lake, known), night, stage)
-    print(f"{stage.name}: {figures.get('said', 'done')}")
+    print(printable(f"{stage.name}: {figures.get('said', 'done')}"))

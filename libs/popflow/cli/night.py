@@ -13,6 +13,7 @@ from popflow.cli.opened import opened
 from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
 from popflow.errors import PopflowError
 from popflow.lake import Lake
+from popflow.publish.served import MOST_DATES
 
 Engine = Literal["duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
@@ -73,7 +74,9 @@ def _ask(missing: tuple[str, ...], date: dt.date) -> None:
         raise PopflowError(f"{date} was not run: it waits for {', '.join(missing)}")
 
 
-def status(lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1, help="So many.")] = 14) -> None:
+def status(
+    lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1, max=MOST_DATES, help="So many.")] = 14
+) -> None:
     """The last nights: what landed, what was held or released, and why.
 
     Example: popflow status --lake lake
@@ -129,7 +132,8 @@ def audit(lake: Annotated[str, LAKE]) -> None:
 
     with progress("auditing"):
         verdict = audited_history(opened(lake))
-    say(verdict.text())
+    for line in verdict.text().splitlines():
+        say(line)
     if not verdict.ok:
         raise PopflowError(f"the auditor found {verdict.summary()}")
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from popflow.cli.screen import DATE_HELP, day, progress, say, show
+from popflow.cli.screen import DATE_HELP, SEEDS, day, progress, say, show
 from popflow.errors import PopflowError
 
 WUHAN_2020 = "wuhan-2020"
+LEAST_SCALE = 1_000_000  # one person for so many: of 11 million who left Wuhan, eleven
 
 
 def register(app: typer.Typer) -> None:
@@ -23,10 +24,12 @@ def scenario(
     out: Annotated[Path, typer.Option(help="Folder for simulation and lake; a run that stopped goes on in it.")],
     scale: Annotated[str, typer.Option(help="1:N, one person for N.")] = "1:1000",
     first: Annotated[str, typer.Option("--from", help=DATE_HELP)] = "2019-12-31",
-    days: Annotated[int, typer.Option(min=2, help="How many days; 37 reach 5 February 2020.")] = 37,
+    days: Annotated[int, typer.Option(min=2, max=400, help="How many days; 37 reach 5 February 2020.")] = 37,
     counts: Annotated[bool, typer.Option("--counts", help="Exact flows at full size, drawn without records.")] = False,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same scenario.")] = 1,
-    stayers: Annotated[int, typer.Option(min=0, help="Persons beyond those whom the movers need.")] = 50_000,
+    seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="The same seed gives the same scenario.")] = 1,
+    stayers: Annotated[
+        int, typer.Option(min=0, max=100_000_000, help="Persons beyond those whom the movers need.")
+    ] = 50_000,
 ) -> None:
     """Run the Wuhan 2020 scenario: simulate, all nights, publication; then what went in beside what came out.
 
@@ -48,8 +51,8 @@ def scenario(
 def _scale(text: str) -> float:
     try:
         one, _, many = text.rpartition(":")
-        if one in ("", "1") and float(many) >= 1:
+        if one in ("", "1") and 1 <= float(many) <= LEAST_SCALE:
             return float(many)
     except ValueError:
         pass
-    raise PopflowError(f"--scale {text}: write 1:N, as 1:50")
+    raise PopflowError(f"--scale {text}: write 1:N, as 1:50; N from 1 to {LEAST_SCALE:,}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from popflow.errors import PopflowError
+from popflow.errors import printable
+from popflow.publish.served import day as day
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-Day = dt.date
 WIDEST = 250  # letters of a line in a pipe or file: no cell of any table is cut
 
 
@@ -27,32 +26,21 @@ def progress(doing: str) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(doing)
-        yield lambda text: bar.update(task, description=f"{doing}: {text}")
-
-
-def day(text: str) -> dt.date:
-    """A date as typed, or a refusal that names the form."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise PopflowError(f"'{text}' is no date; write it as 2020-01-22") from None
+        yield lambda text: bar.update(task, description=printable(f"{doing}: {text}"))
 
 
 def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None:
     """Print a frame as a table, numbers to the right."""
     import pandas as pd
-    from rich.table import Table
 
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name in frame.columns:
-        numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(str(name), justify="right" if numeric else "left")
-    for row in frame.head(limit or len(frame)).itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
-    show_table(table)
+    from popflow.publish.tables_out import drawn
+
+    columns = [(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame.columns]
+    shown = frame.head(limit or len(frame)).itertuples(index=False, name=None)
+    show_table(drawn(columns, [[_cell(value) for value in row] for row in shown], title))
 
 
 def show_table(table: Table) -> None:
@@ -62,7 +50,7 @@ def show_table(table: Table) -> None:
     """
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # names and reasons are text, whatever they hold
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDEST
     console.print(table)
@@ -81,9 +69,10 @@ def _cell(value: object) -> str:
 
 
 def say(text: str) -> None:
-    """One line of output."""
-    typer.echo(text)
+    """One line of output, whatever texts of people and files are in it."""
+    typer.echo(printable(text))
 
 
 DATE_HELP = "Date as 2020-01-22."
+SEEDS = 2**32 - 1  # the greatest
 LAKE = typer.Option("--lake", envvar="POPFLOW_LAKE", help="Folder or object-storage address of the lake.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from popflow.cli.screen import DATE_HELP, day, progress, say, show
+from popflow.cli.screen import DATE_HELP, SEEDS, day, progress, say, show
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +19,9 @@ def register(app: typer.Typer) -> None:
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder for landing, reference and truth.")],
     first: Annotated[str, typer.Option("--from", help=DATE_HELP)],
-    days: Annotated[int, typer.Option(min=1, help="How many days.")] = 3,
-    persons: Annotated[int, typer.Option(min=100, help="Persons to simulate.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+    days: Annotated[int, typer.Option(min=1, max=400, help="How many days.")] = 3,
+    persons: Annotated[int, typer.Option(min=100, max=100_000_000, help="Persons to simulate.")] = 100_000,
+    seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="The same seed gives the same files.")] = 1,
 ) -> None:
     """Write three MNOs' deliveries, their reference data and the truth.
 
@@ -33,16 +33,17 @@ def simulate(
         summary = run(
             out, day(first), days, persons, seed, on_progress=lambda done, of: on_progress(f"{done} of {of} parts")
         )
-    say(str(summary))
+    for line in str(summary).splitlines():
+        say(line)
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the demo; what an earlier demo left there is replaced.")] = Path(
         "demo"
     ),
-    days: Annotated[int, typer.Option(min=2, help="Days to simulate, 22 January 2020 the last.")] = 2,
-    persons: Annotated[int, typer.Option(min=1000, help="Persons to simulate.")] = 67_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same demo.")] = 1,
+    days: Annotated[int, typer.Option(min=2, max=400, help="Days to simulate, 22 January 2020 the last.")] = 2,
+    persons: Annotated[int, typer.Option(min=1000, max=100_000_000, help="Persons to simulate.")] = 67_000,
+    seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="The same seed gives the same demo.")] = 1,
 ) -> None:
     """Simulate days up to 22 January 2020, run the nights, publish, and ask who left Wuhan.
 

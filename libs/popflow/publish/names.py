@@ -1,8 +1,8 @@
 """Places as people write them: by code, Chinese, pinyin or English name, and the names to print beside codes.
 
 A place is asked for by text and found by code, by its whole name, by its name without the word for its kind (湖南 for
-湖南省, changsha for Changsha Shi), or by how its name begins, in this order; in each, provinces before prefectures
-before counties. What is not found is refused with the nearest names there are.
+湖南省, changsha for Changsha Shi), by its name with u for ü, or by how its name begins, in this order; in each,
+provinces before prefectures before counties. What is not found is refused with the nearest names there are.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ PEOPLES = (
     "水|纳西|拉祜|佤|布朗|怒|独龙|普米|东乡|保安|撒拉|土|裕固|锡伯|塔吉克|仡佬|各"
 )
 KINDS_ZH = re.compile(rf"((?:(?:{PEOPLES})族?)*自治[区州县旗]|特别行政区|林区|新区|地区|省|市|盟|县|区|旗)$")
+UMLAUT = re.compile("[üǖǘǚǜ]|u:|(?<=[lL])yu(?=\\B)")  # of Lüliang, which people write Lvliang, Lu:liang, Lyuliang
+DIAERESIS = "\u0308"
 KINDS_LATIN = re.compile(r"\s(province|city|prefecture|county|district|sheng|shi|diqu|qu|xian|qi|meng)$")
 
 
@@ -60,19 +62,21 @@ class AskedArea:
 
 
 def plain(text: str) -> str:
-    """A name without accents, brackets, apostrophes and capitals: Xī'ān Shì [..] -> xian shi."""
+    """A name without accents, brackets, apostrophes and capitals: Xī'ān Shì [..] -> xian shi; ü is v, as typed."""
     without_brackets = re.sub(r"[\[(（].*?[\])）]", " ", str(text))
-    letters = unicodedata.normalize("NFKD", without_brackets)
+    with_v = UMLAUT.sub("v", unicodedata.normalize("NFKC", without_brackets).lower())
+    letters = unicodedata.normalize("NFKD", with_v)
     kept = "".join(" " if c in "-_/" else c for c in letters if not unicodedata.combining(c) and c not in "'’ʼ`·.")
     return " ".join(kept.lower().split())
 
 
 @dataclass(frozen=True)
 class Names:
-    """Places by their whole names, by these without the word for their kind, and by how they begin."""
+    """Places by their whole names, by these without the word for their kind, with u for ü, and by how they begin."""
 
     whole: dict[str, list[Place]]
     short: dict[str, list[Place]]
+    folded: dict[str, list[Place]]
     begins: dict[str, list[Place]]
 
     def add(self, place: Place) -> None:
@@ -84,6 +88,9 @@ class Names:
                 self.whole[spelling].append(place)
             for spelling in {short, short.replace(" ", "")} - {""}:
                 self.short[spelling].append(place)
+            for spelling in {whole, whole.replace(" ", ""), short, short.replace(" ", "")}:
+                if (without := re.sub("(?<=[ln])v", "u", spelling)) != spelling:
+                    self.folded[without].append(place)
             for start in _beginnings(whole):
                 self.begins[start].append(place)
 
@@ -101,7 +108,7 @@ class Places:
     @functools.cached_property
     def _names(self) -> Names:
         """What names mean, made at the first question by name: a third of a second."""
-        names = Names(defaultdict(list), defaultdict(list), defaultdict(list))
+        names = Names(defaultdict(list), defaultdict(list), defaultdict(list), defaultdict(list))
         for place in sorted(self._by_code.values(), key=lambda p: LEVELS.index(p.level)):
             names.add(place)
         return names
@@ -124,7 +131,7 @@ class Places:
             return self._of_code(wanted)
         key = plain(wanted)
         names = self._names
-        for index in (names.whole, names.short, names.begins):
+        for index in (names.whole, names.short, names.folded, names.begins):
             if found := index.get(key) or index.get(key.replace(" ", "")) or index.get(shortened(key)):
                 return _only(wanted, [p for p in found if p.level == found[0].level])
         raise PopflowError(f"no province, prefecture or county is called '{wanted}'{self._did_you_mean(key)}")
@@ -195,11 +202,12 @@ def _places(counties: pd.DataFrame, level: str) -> list[Place]:
 
 
 def _latin(pinyin: object) -> str:
-    """A name in Latin letters as it is printed: without accents and remarks in brackets."""
+    """A name in Latin letters as it is printed: without tones and remarks in brackets; ü is a letter and stays."""
     if not isinstance(pinyin, str):
         return ""
     letters = unicodedata.normalize("NFKD", re.sub(r"\s*\[.*?\]", "", pinyin))
-    return "".join(c for c in letters if not unicodedata.combining(c)).strip()
+    kept = "".join(c for c in letters if c == DIAERESIS or not unicodedata.combining(c))
+    return unicodedata.normalize("NFC", kept).strip()
 
 
 def _beginnings(name: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 ONE_DAY = dt.timedelta(days=1)
+FIRST_DATE, LAST_DATE = dt.date(2000, 1, 1), dt.date(2099, 12, 31)
+MOST_DATES = 3_660  # of one question: ten years
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,13 @@ def served(
 def moment(text: str | dt.datetime | dt.date | None) -> dt.datetime | None:
     """A moment in UTC; without a zone it is Asia/Shanghai's, and a date alone is the end of that day.
 
-    Raises PopflowError for a text that is no ISO 8601 date or time.
+    Raises PopflowError for a text that is no ISO 8601 date or time, or one of another century.
     """
     if text is None:
         return None
     if isinstance(text, str):
         text = _parsed(text.strip())
+    _refuse_other_centuries(text.date() if isinstance(text, dt.datetime) else text)
     if not isinstance(text, dt.datetime):
         text = dt.datetime.combine(text + ONE_DAY, dt.time(), LOCAL)
     return (text if text.tzinfo else text.replace(tzinfo=LOCAL)).astimezone(dt.UTC)
@@ -67,31 +72,41 @@ def date_range(
 ) -> tuple[dt.date, dt.date]:
     """First and last date of a question, given as from and to, or as so many days before a date (which is not in it).
 
-    Raises PopflowError where it is neither, or where the last date lies before the first.
+    Raises PopflowError where it is neither, where the last date lies before the first, or for more than MOST_DATES.
     """
     if before is not None and first is None and last is None:
-        end = day(before)
-        if (number or 14) < 1:
-            raise PopflowError(f"--days {number}: give 1 or more")
-        return end - ONE_DAY * (number or 14), end - ONE_DAY
+        end, asked = day(before), 14 if number is None else number
+        if not 1 <= asked <= MOST_DATES:
+            raise PopflowError(f"--days {asked}: give 1 to {MOST_DATES:,}")
+        return end - ONE_DAY * asked, end - ONE_DAY
     if first is None or last is None or number is not None or before is not None:
         raise PopflowError("give the dates as --from and --to, or as --days 14 --before 2020-01-23")
     start, end = day(first), day(last)
     if end < start:
         raise PopflowError(f"--from {start} lies after --to {end}")
+    if (end - start).days >= MOST_DATES:
+        raise PopflowError(f"--from {start} --to {end}: more than {MOST_DATES:,} dates; ask for fewer at once")
     return start, end
 
 
 def day(value: dt.date | str) -> dt.date:
-    """A date; raises PopflowError for a text that is none."""
-    if isinstance(value, dt.datetime):
-        return value.date()
+    """A date; raises PopflowError for a text that is none, and for one of another century."""
     if isinstance(value, dt.date):
-        return value
+        return _refuse_other_centuries(value.date() if isinstance(value, dt.datetime) else value)
+    text = str(value).strip()
     try:
-        return dt.date.fromisoformat(str(value).strip())
+        found = dt.date.fromisoformat(text) if DATE.fullmatch(text) else None
     except ValueError:
-        raise PopflowError(f"'{value}' is no date; write it as 2020-01-22") from None
+        found = None
+    if found is None:
+        raise PopflowError(f"'{text[:40]}' is no date; write it as 2020-01-22")
+    return _refuse_other_centuries(found)
+
+
+def _refuse_other_centuries(date: dt.date) -> dt.date:
+    if not FIRST_DATE <= date <= LAST_DATE:
+        raise PopflowError(f"{date} lies outside {FIRST_DATE.year} to {LAST_DATE.year}; write it as 2020-01-22")
+    return date
 
 
 def spans(dates: tuple[dt.date, ...] | list[dt.date]) -> str:

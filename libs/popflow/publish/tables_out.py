@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from popflow.errors import PopflowError
+from popflow.errors import PopflowError, printable
 from popflow.publish.headings import HEADINGS
 from popflow.publish.names import did_you_mean
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+FORMULA = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]")  # how a spreadsheet's formula may begin
 SCREEN_COLUMNS = [
     "date",
     "origin_code",
@@ -36,35 +39,48 @@ SCREEN_COLUMNS = [
 def format_of(out: str | Path | None, wanted: str | None = None) -> str:
     """The format that is meant: the one that is named, else the one of the file's ending, else the screen's table.
 
-    Raises PopflowError for one that there is not, with the nearest.
+    Raises PopflowError for one that there is not, with the nearest, and for a file whose ending tells of another.
     """
-    name = wanted or (Path(out).suffix.lstrip(".").lower() if out else "table")
+    ending = Path(out).suffix.lstrip(".").lower() if out else ""
+    name = wanted or (ending if out else "table")
     if name not in FORMATS:
         where = f"--format {wanted}" if wanted else f"{out}: no format '{name}'"
         raise PopflowError(f"{where}{did_you_mean(name, FORMATS)}; the formats are {', '.join(FORMATS)}")
     if out and name == "table":
         raise PopflowError(f"{out}: a table is for the screen; give --format csv, parquet, xlsx or geojson for a file")
+    if out and name != ending:
+        raise PopflowError(f"{out}: does not end in .{name}, as --format {name} says; name it {Path(out).stem}.{name}")
     return name
 
 
 def save(frame: pd.DataFrame, out: str | Path, wanted: str | None = None) -> Path:
     """Write an answer to a file, all at once; its directory must exist. Raises PopflowError where it cannot."""
     name, path = format_of(out, wanted), Path(out)
-    refuse_no_folder(path)
     with at_once(path) as temporary:
         FORMATS[name](frame, temporary)
     return path
 
 
-def refuse_no_folder(path: Path) -> None:
-    """Raise PopflowError where a file has no folder to lie in."""
+def refuse_no_file(path: Path) -> None:
+    """Raise PopflowError where a file has no folder to lie in, or a link, folder or device stands in its place."""
     if not path.parent.is_dir():
         raise PopflowError(f"{path}: there is no folder {path.parent}; create it first")
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no file"
+        raise PopflowError(f"{path}: is {kind}; name a file that may be written")
 
 
 @contextmanager
 def at_once(path: Path) -> Iterator[Path]:
-    """A temporary file beside the path that takes its place when all is written, and is gone when not."""
+    """A temporary file beside the path that takes its place when all is written, and is gone when not.
+
+    Raises PopflowError where no file can be written there; a link is not followed.
+    """
+    refuse_no_file(path)
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     except OSError as error:
@@ -83,21 +99,38 @@ def as_text(frame: pd.DataFrame, wanted: str) -> str:
     """An answer as text for a pipe; csv only, since the others are files."""
     if wanted != "csv":
         raise PopflowError(f"--format {wanted} needs a file: give --out FILE.{wanted}")
-    return frame.to_csv(index=False)
+    return _without_formulas(frame).to_csv(index=False)
 
 
 def screen_table(frame: pd.DataFrame, rows: int = 25, title: str = "") -> Table:
     """An answer as a table for the screen: the largest rows, and how many more there are."""
-    from rich.table import Table
-
     columns = [name for name in SCREEN_COLUMNS if name in frame and frame[name].astype(str).nunique() > 1]
     columns = columns if "persons_at_least" in columns else [*columns, "persons_at_least"]
-    table = Table(title=title or None, caption=_caption(frame, rows))
-    for name in columns:
-        figure = HEADINGS[name].number_format != "General" and name != "date"
-        table.add_column(f"{HEADINGS[name].zh}\n{HEADINGS[name].en}", justify="right" if figure else "left")
-    for row in frame[columns].head(rows).itertuples(index=False, name=None):
-        table.add_row(*[f"{value:,}" if isinstance(value, int | float) else str(value) for value in row])
+    heads = [HEADINGS[name] for name in columns]
+    figures = [head.number_format != "General" and name != "date" for name, head in zip(columns, heads, strict=True)]
+    shown = frame[columns].head(rows).itertuples(index=False, name=None)
+    return drawn(
+        [(f"{head.zh}\n{head.en}", figure) for head, figure in zip(heads, figures, strict=True)],
+        [[f"{value:,}" if isinstance(value, int | float) else str(value) for value in row] for row in shown],
+        title,
+        _caption(frame, rows),
+    )
+
+
+def drawn(
+    columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], title: str = "", caption: str | None = None
+) -> Table:
+    """A table for the screen, whose cells are text whatever they hold; columns: heading, and whether of figures."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(printable(title)) if title else None, title_justify="left", header_style="bold")
+    table.caption = caption
+    for heading, figure in columns:
+        head = Text("\n".join(printable(line) for line in heading.split("\n")))
+        table.add_column(head, justify="right" if figure else "left")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 
@@ -107,7 +140,7 @@ def _caption(frame: pd.DataFrame, rows: int) -> str | None:
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     """With a byte order mark, without which Excel takes Chinese for Latin."""
-    _plain(frame).to_csv(path, index=False, encoding="utf-8-sig")
+    _without_formulas(_plain(frame)).to_csv(path, index=False, encoding="utf-8-sig")
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
@@ -136,6 +169,19 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     plain = pd.DataFrame(frame.drop(columns="geometry"))
     plain.attrs = frame.attrs
     return plain
+
+
+def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with an apostrophe before each text that a spreadsheet would compute, and each text on one line."""
+    texts = [name for name in frame if frame[name].dtype == object]
+    return frame.assign(**{str(name): frame[name].map(_inert) for name in texts})
+
+
+def _inert(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def _umask() -> int:

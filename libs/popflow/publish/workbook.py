@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xlsxwriter
 
+from popflow.errors import PopflowError
 from popflow.publish.headings import HEADINGS
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ LEADING = [
     "dates_released",
     "dates_not_served",
 ]
+MOST_ROWS = 1_048_575  # of a sheet below its headings; the format has no more
 FROZEN = (1, 4)  # the first row and the first four columns
 UNITS_ZH = {"persons": "人", "person-trips": "人次", "person-blocks": "人（各期之和）"}
 READING = [
@@ -56,7 +58,15 @@ READING = [
 
 
 def write_workbook(frame: pd.DataFrame, path: Path) -> None:
-    """Write an answer (see Reader.outflow) with its notices; codes stay text, figures stay numbers."""
+    """Write an answer (see Reader.outflow) with its notices; codes stay text, figures stay numbers.
+
+    Raises PopflowError for more rows than a sheet holds.
+    """
+    if len(frame) > MOST_ROWS:
+        raise PopflowError(
+            f"{path.name}: {len(frame):,} rows, and a sheet of Excel holds {MOST_ROWS:,}; write .csv or .parquet, or "
+            "ask for a coarser --level or fewer dates"
+        )
     settings = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(path, settings) as book:
         _data_sheet(book, frame)
@@ -84,15 +94,22 @@ def _data_sheet(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:
 
 
 def _write_column(sheet: Worksheet, number: int, values: list[Any], of_rest: Any, own: Format, rest: Format) -> None:
-    first = next((value for value in values if value is not None), "")
-    number_like = isinstance(first, int | float)
-    write = sheet.write_number if number_like else sheet.write_datetime if isinstance(first, dt.date) else None
     for row, (value, is_rest) in enumerate(zip(values, of_rest, strict=True), start=1):
-        form = rest if is_rest else own
-        if write is None:
-            sheet.write_string(row, number, str(value), form)
-        else:
-            write(row, number, value, form)
+        if _write_cell(sheet, row, number, value, rest if is_rest else own):
+            raise PopflowError(
+                f"row {row:,}, column {number + 1}: the workbook does not take it; write .csv or .parquet"
+            )
+
+
+def _write_cell(sheet: Worksheet, row: int, number: int, value: Any, form: Format) -> int:
+    """Write a value by its own type, nothing for a missing one; returns XlsxWriter's answer, 0 where it is written."""
+    if value is None or value != value:  # NaN and NaT are not equal to themselves
+        return int(sheet.write_blank(row, number, None, form))
+    if isinstance(value, int | float):
+        return int(sheet.write_number(row, number, value, form))
+    if isinstance(value, dt.date):
+        return int(sheet.write_datetime(row, number, value, form))
+    return int(sheet.write_string(row, number, str(value), form))
 
 
 def _reading_sheet(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import html
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.publish.reader import Reader
-from popflow.publish.tables_out import at_once
+from popflow.publish.tables_out import at_once, refuse_no_file
 from popflow.report import maps, sentences
 from popflow.report.facts import gather
 
@@ -36,8 +37,9 @@ def briefing(
     """
     reader = lake if isinstance(lake, Reader) else Reader(lake)
     path = Path(out)
-    if not path.parent.is_dir():
-        raise PopflowError(f"{path}: there is no folder {path.parent}; create it first")
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise PopflowError(f"{path}: the briefing is a page; name it {path.stem}.html")
+    refuse_no_file(path)
     page = rendered(gather(reader, area, before, days, destination, as_of), maps.simplified(reader.county_polygons()))
     with at_once(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -60,9 +62,7 @@ def rendered(facts: dict[str, Any], counties: gpd.GeoDataFrame) -> str:
         "script": (PAGE / "page.js").read_text(encoding="utf-8"),
     }
     page = (PAGE / "page.html").read_text(encoding="utf-8")
-    for name, text in parts.items():
-        page = page.replace("{{" + name + "}}", text)
-    return page
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], page)  # in one pass: no text is a place for others
 
 
 def both(text: dict[str, str]) -> str:
@@ -113,5 +113,5 @@ def _shapes(facts: dict[str, Any], counties: gpd.GeoDataFrame) -> dict[str, Any]
 
 
 def _json(data: dict[str, Any]) -> str:
-    """JSON that cannot end the script element that holds it."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).replace("</", "<\\/")
+    """JSON that cannot end the script element that holds it, nor open another or a comment in it."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).replace("<", "\\u003c")

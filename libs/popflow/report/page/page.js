@@ -2,7 +2,7 @@
 const F = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const wish = new URLSearchParams(location.hash.slice(1));
-const state = { lang: wish.get("lang") || "zh", source: 0, metric: F.destination ? "rate" : "persons", frame: Object.keys(F.shapes.frames)[0],
+const state = { lang: wish.get("lang") === "en" ? "en" : "zh", source: 0, metric: F.destination ? "rate" : "persons", frame: Object.keys(F.shapes.frames)[0],
   sort: ["low", -1], all: false, filter: "", chosen: -1 };
 const COLOURS = ["#fde725", "#90d743", "#35b779", "#21918c", "#31688e", "#443983", "#440154"];
 const T = {
@@ -30,7 +30,7 @@ const unit = () => t("unit")[series().summary.unit];
 const local = (zh, en) => (state.lang === "zh" ? zh : en);
 const rate = (code, persons) => { const p = F.places[code]; return p && p[6] ? (10000 * persons) / p[6] : null; };
 const figure = (code) => { const f = series().map[code]; if (!f || !f[2]) return null; return state.metric === "rate" ? rate(code, f[0]) : f[0]; };
-const escapeText = (text) => String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+const escapeText = (text) => String(text).replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]);
 
 function thresholds(values) {
   const sorted = values.filter((v) => v > 0).sort((a, b) => a - b);
@@ -43,7 +43,7 @@ function colour(value, steps) { const i = steps.filter((s) => value >= s).length
 
 function drawMap() {
   const hatch = '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse"><rect width="7" height="7" fill="#f4f4f2"/><path d="M0 7L7 0" stroke="#b9c0c8" stroke-width="0.9" style="vector-effect:none"/></pattern></defs>';
-  const counties = Object.entries(F.shapes.counties).map(([code, d]) => `<path class="county" data-code="${code}" d="${d}"/>`).join("");
+  const counties = Object.entries(F.shapes.counties).map(([code, d]) => `<path class="county" data-code="${escapeText(code)}" d="${d}"/>`).join("");
   const layers = `<path class="land" d="${F.shapes.land}"/><path id="hatched" fill="url(#hatch)" d=""/>${counties}<path class="lines prefectures" d="${F.shapes.prefectures}"/><path class="lines provinces" d="${F.shapes.provinces}"/><path class="mark" d="${F.shapes.mark}"/><path class="chosen" id="chosen" d=""/>`;
   $("main").innerHTML = hatch + layers;
   $("inset").setAttribute("viewBox", F.shapes.frames.inset);
@@ -63,7 +63,7 @@ function paintMap() {
   const items = steps.length ? [[`${t("less")} ${label(steps[0])}`, colour(0, steps)], ...steps.map((s, i) => [i + 1 < steps.length ? `${label(s)} – ${label(steps[i + 1])}` : `≥ ${label(s)}`, colour(s, steps)])] : values.length ? [[label(Math.min(...values)), colour(0, steps)]] : [];
   const swatches = items.map(([text, fill]) => `<span><i style="background:${fill}"></i>${text}</span>`);
   swatches.push(`<span><i style="background:repeating-linear-gradient(135deg,#f4f4f2 0 3px,#9aa3ad 3px 4px)"></i>${t("not")}</span>`);
-  $("legend").innerHTML = `<strong>${state.metric === "rate" ? t("rate") : unit()}</strong>${swatches.join("")}<span><i style="border:2px solid #b3261e"></i>${local(F.area.zh, F.area.en)}</span>`;
+  $("legend").innerHTML = `<strong>${state.metric === "rate" ? t("rate") : unit()}</strong>${swatches.join("")}<span><i style="border:2px solid #b3261e"></i>${escapeText(local(F.area.zh, F.area.en))}</span>`;
 }
 function setFrame(box) {
   $("main").setAttribute("viewBox", box);
@@ -107,7 +107,7 @@ function step(by) {
   const order = series().rows.filter((r) => r[0] === "shown" && F.shapes.counties[r[1]]).map((r) => r[1]);
   if (!order.length) return;
   state.chosen = (state.chosen + by + order.length) % order.length;
-  const area = document.querySelector(`[data-code="${order[state.chosen]}"]`).getBoundingClientRect();
+  const area = document.querySelector(`[data-code="${CSS.escape(order[state.chosen])}"]`).getBoundingClientRect();
   hover(order[state.chosen], area.left + area.width / 2, area.top + area.height / 2);
 }
 
@@ -144,8 +144,8 @@ function drawCurve() {
     const flush = () => { if (run.length > 1) svg += `<polyline fill="none" stroke="${inks[s % 3]}" stroke-width="2.2" stroke-dasharray="${dashes[s % 3]}" points="${run.join(" ")}"/>`; run = []; };
     daily.forEach((d, i) => { if (d.low === null) flush(); else run.push(`${x(i)},${y(d.low)}`); });
     flush();
-    daily.forEach((d, i) => { if (d.low !== null) svg += `<circle tabindex="0" data-s="${s}" data-i="${i}" cx="${x(i)}" cy="${y(d.low)}" r="4.5" fill="${inks[s % 3]}" stroke="#fff"><title>${dayText(s, d)}</title></circle>`; });
-    if (all.length > 1) svg += `<text x="${L + 10 + 130 * s}" y="${H - 2}" style="fill:${inks[s % 3]}">${s ? "╌" : "—"} ${t("from")}${local("", " ")}${local(F.series[s].area.zh, F.series[s].area.en)}</text>`;
+    daily.forEach((d, i) => { if (d.low !== null) svg += `<circle tabindex="0" data-s="${s}" data-i="${i}" cx="${x(i)}" cy="${y(d.low)}" r="4.5" fill="${inks[s % 3]}" stroke="#fff"><title>${escapeText(dayText(s, d))}</title></circle>`; });
+    if (all.length > 1) svg += `<text x="${L + 10 + 130 * s}" y="${H - 2}" style="fill:${inks[s % 3]}">${s ? "╌" : "—"} ${t("from")}${local("", " ")}${escapeText(local(F.series[s].area.zh, F.series[s].area.en))}</text>`;
   });
   $("curve").setAttribute("viewBox", `0 0 ${W} ${H}`);
   $("curve").innerHTML = `${svg}<line class="axis" x1="${L}" x2="${W - R}" y1="${H - B}" y2="${H - B}"/>`;
@@ -219,6 +219,6 @@ function listen() {
 }
 if (wish.has("onepage")) document.documentElement.classList.add("onepage");
 if (wish.has("only")) { document.documentElement.classList.add("only"); const wanted = $(wish.get("only")); if (wanted) { wanted.classList.add("wanted"); $("caption").hidden = false; } }
-if (F.shapes.frames[wish.get("frame")]) state.frame = wish.get("frame");
+if (Object.hasOwn(F.shapes.frames, wish.get("frame"))) state.frame = wish.get("frame");
 drawMap(); listen(); setFrame(F.shapes.frames[state.frame]); draw();
 document.documentElement.dataset.ready = "1";
