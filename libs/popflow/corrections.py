@@ -24,7 +24,7 @@ from popflow.release import (
     ONE_DAY,
     audited,
     bits_of,
-    covered_lately,
+    day_end_counties,
     departures,
     input_fingerprint,
     keep_atoms,
@@ -110,12 +110,14 @@ def _protected(lake: Lake, date: dt.date, now: DataFrame, mnos: Sequence[str]) -
     earlier = _earlier(lake, date, now, bits)
     if earlier[-1].changes.empty:
         raise PopflowError(f"{date}: nobody joined or left since release {earlier[-1].release}: nothing to correct")
+    ends = day_end_counties(lake)
     return protect_flows(
         now.groupBy(*CELL).agg(*headcounts(bits)).toPandas(),
         date=date,
         release=earlier[-1].release + 1,
         areas=lake.contracts.areas,
-        covered_counties=covered_lately(lake)(date),
+        covered_counties=ends(date),
+        covered_before=ends(date - ONE_DAY),
         mnos=mnos,
         rules=lake.contracts.disclosure,
         definition=DEFINITION,

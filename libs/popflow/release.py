@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from popflow.audit import Candidate, Verdict, audit_lake
 from popflow.disclosure import OUTFLOW, ProtectedTable, protect_flows, read_exact
 from popflow.errors import PopflowError
-from popflow.geography.cells import covered_counties
+from popflow.geography.cells import county_periods, covered_between
 from popflow.lake import Lake
 from popflow.movement.definition import CARRY_DAYS, DEFINITION
 from popflow.movement.headcounts import MNOs
@@ -67,10 +67,12 @@ def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, re
 
 def protected_outflow(lake: Lake, date: dt.date, mnos: Sequence[str]) -> ProtectedTable:
     """The gate's table of a date's outflow, made of `flows_exact`."""
+    ends = day_end_counties(lake)
     return protect_flows(
         read_exact(lake.read_arrow("flows_exact", date=date)),
         areas=lake.contracts.areas,
-        covered_counties=covered_lately(lake)(date),
+        covered_counties=ends(date),
+        covered_before=ends(date - ONE_DAY),
         date=date,
         release=FIRST,
         mnos=mnos,
@@ -169,17 +171,19 @@ def bits_of(lake: Lake, mnos: Sequence[str]) -> MNOs:
 
 
 def covered_lately(lake: Lake) -> Callable[[dt.date], list[str]]:
-    """Counties that had a cell on a date or on one of the days for which a silent person's day end is carried."""
-    cells = lake.read_pandas("cell_to_county")
+    """Counties from which or to which somebody can have moved on a date."""
+    ends = day_end_counties(lake)
+    return lambda date: sorted({*ends(date - ONE_DAY), *ends(date)})
 
-    @functools.cache
-    def on(date: dt.date) -> frozenset[str]:
-        return frozenset(covered_counties(cells, date))
 
-    def lately(date: dt.date) -> list[str]:
-        return sorted(frozenset.union(*(on(date - ONE_DAY * n) for n in range(CARRY_DAYS + 1))))
+def day_end_counties(lake: Lake) -> Callable[[dt.date], list[str]]:
+    """Counties in which a date can have ended for somebody, by METHODS.md sections 3 to 6.
 
-    return lately
+    A day end is carried for CARRY_DAYS days of silence. It is a county in which the SIM was seen on its own day or, if
+    the run in which the person came across midnight outlasts what was seen after it, on the day before.
+    """
+    periods = county_periods(lake.read_arrow("cell_to_county"))
+    return lambda date: covered_between(periods, date - ONE_DAY * (CARRY_DAYS + 1), date)
 
 
 def input_fingerprint(lake: Lake, date: dt.date) -> str:

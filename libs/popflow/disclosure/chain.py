@@ -5,7 +5,7 @@ A tree is built from the codes of the places alone, so it holds every cell that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,11 +68,11 @@ class Tree:
 
     cells: pd.MultiIndex  # origin and destination code
     steps: list[Nodes]
-    places: tuple[str, ...]  # the covered counties that it was built from
+    places: dict[str, Sequence[str]]  # for origin_code and destination_code the covered counties that can stand there
 
     def refuse_uncovered(self, frame: pd.DataFrame) -> None:
         """Raise PopflowError where a cell lies in none of the places."""
-        refuse_uncovered(frame, ENDS, self.places)
+        refuse_uncovered(frame, self.places)
 
     def counts(self, cells: pd.DataFrame, mnos: Sequence[str]) -> Ints:
         """Counts of all finest cells from those with persons; cells that the tree does not hold are left out."""
@@ -93,15 +93,17 @@ def chains(areas: Mapping[str, Area]) -> dict[str, Area]:
     return {n: a for n, a in areas.items() if a.level == "province" or a.province_code not in provinces}
 
 
-def flow_tree(areas: Mapping[str, Area], places: Iterable[str]) -> Tree:
+def flow_tree(areas: Mapping[str, Area], destinations: Iterable[str], origins: Iterable[str]) -> Tree:
     """The tree of moves from each chain's counties to all, those within a prefecture left out.
 
-    places: codes of the covered counties.
+    destinations, origins: codes of the covered counties in which the date can end for somebody, and the day before.
     """
-    code = np.array(sorted(set(places)))
+    starts, ends = set(origins), set(destinations)
+    code = np.array(sorted(starts | ends))
     above = _above(code)
-    origin, chain = _origins(code, areas)
-    pair = np.repeat(np.arange(origin.size), code.size), np.tile(np.arange(code.size), origin.size)
+    origin, chain = _origins(code, areas, starts)
+    destination = np.flatnonzero(np.isin(code, list(ends)))
+    pair = np.repeat(np.arange(origin.size), destination.size), np.tile(destination, origin.size)
     crosses = above["prefecture"][origin[pair[0]]] != above["prefecture"][pair[1]]
     o, d = origin[pair[0]][crosses], pair[1][crosses]
     of_chain = chain[pair[0]][crosses]
@@ -121,16 +123,16 @@ def flow_tree(areas: Mapping[str, Area], places: Iterable[str]) -> Tree:
     for step in FLOWS:
         nodes.append(_nodes(step, labels, nodes[-1].of_cell if nodes else None))
     cells = pd.MultiIndex.from_arrays([labels["origin_county"], labels["county"]], names=ENDS)
-    return Tree(cells, nodes, tuple(code))
+    return Tree(cells, nodes, dict(zip(ENDS, (sorted(starts), sorted(ends)), strict=True)))
 
 
 def never_alone(tree: Tree, sensitive: Iterable[str]) -> list[Bools]:
     """For each step which nodes show a sensitive county alone: it, or what contains no other covered county."""
-    alone = _only_holding(set(sensitive), tree.places)
+    alone = {end: _only_holding(set(sensitive), places) for end, places in tree.places.items()}
     closed = []
     for nodes in tree.steps:
-        ends = [nodes.codes[f"{end}_level"] + " " + nodes.codes[f"{end}_code"] for end in ("origin", "destination")]
-        closed.append((ends[0].isin(alone) | ends[1].isin(alone)).to_numpy())
+        shows = [(nodes.codes[end.replace("code", "level")] + " " + nodes.codes[end]).isin(alone[end]) for end in ENDS]
+        closed.append((shows[0] | shows[1]).to_numpy())
     return closed
 
 
@@ -151,9 +153,10 @@ def _above(code: Codes) -> dict[str, Codes]:
     }
 
 
-def _origins(code: Codes, areas: Mapping[str, Area]) -> tuple[Ints, Ints]:
-    """Positions of the places inside a chain, and for each the number of its chain."""
-    inside = [np.flatnonzero(np.char.startswith(code, own_digits(area))) for area in chains(areas).values()]
+def _origins(code: Codes, areas: Mapping[str, Area], starts: Collection[str]) -> tuple[Ints, Ints]:
+    """Positions of the origins inside a chain, and for each the number of its chain."""
+    can_be = np.isin(code, list(starts))
+    inside = [np.flatnonzero(np.char.startswith(code, own_digits(area)) & can_be) for area in chains(areas).values()]
     number = np.repeat(np.arange(len(inside)), [len(members) for members in inside])
     return np.concatenate(inside), number
 

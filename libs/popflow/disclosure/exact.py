@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,12 +99,14 @@ def refuse_other_date(exact: pd.DataFrame, date: dt.date) -> None:
         raise PopflowError(f"the exact table holds another date than {date}")
 
 
-def refuse_uncovered(frame: pd.DataFrame, columns: Sequence[str], places: Iterable[str]) -> None:
-    """Raise PopflowError where a cell lies in a place that was not named as covered: its fold would count wrongly."""
-    known = set(places)
-    strange = {code for column in columns for code in frame[column].unique()} - known
+def refuse_uncovered(frame: pd.DataFrame, places: Mapping[str, Iterable[str]]) -> None:
+    """Raise PopflowError where a cell lies in a place that was not named as covered: its fold would count wrongly.
+
+    places: for each column of the frame the codes that may stand in it.
+    """
+    strange = set().union(*(set(frame[column].unique()) - set(known) for column, known in places.items()))
     if strange:
         raise PopflowError(
-            f"covered_counties: {len(strange)} places of the exact table are not among them; name every county that "
-            "had a cell on the date or on one of the 7 days before"
+            f"covered_counties: {len(strange)} places of the exact table are not among them; name every county in "
+            "which the date, or the day before, can have ended for somebody"
         )

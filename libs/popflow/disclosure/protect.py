@@ -57,18 +57,20 @@ def protect_flows(
     mnos: Sequence[str],
     rules: Disclosure,
     definition: str,
+    covered_before: Sequence[str] | None = None,
     earlier: Sequence[EarlierRelease] = (),
 ) -> ProtectedTable:
     """The outflow of one date of every chain of the areas, indicator `outflow`.
 
     exact: contract `flows_exact`, that date's, one row per origin and destination county; stayers and moves within a
-    prefecture may be in it and are left out. covered_counties: every county that had a cell on the date or on one of
-    the 7 days before. mnos: the MNOs of the night. earlier: every release of the date so far, withdrawn ones too.
-    A chain whose root is not publishable has no rows. Raises PopflowError where the exact table does not hold together,
-    and for a correction that may not be.
+    prefecture may be in it and are left out. covered_counties: every county in which the date can have ended for
+    somebody; covered_before: the same of the day before, None where they are the same counties. Exactly these, since
+    what can hold nobody hides nobody. mnos: the MNOs of the night. earlier: every release of the date so far, withdrawn
+    ones too. A chain whose root is not publishable has no rows. Raises PopflowError where the exact table does not hold
+    together, and for a correction that may not be.
     """
     about = Release(date, release, definition, tuple(mnos), rules, earlier)
-    tree = flow_tree(areas, covered_counties)
+    tree = flow_tree(areas, covered_counties, covered_counties if covered_before is None else covered_before)
     moves = moves_out(exact, date, areas)
     tree.refuse_uncovered(moves)
     return protect(about, tree, moves)
