@@ -1,8 +1,20 @@
 """Corrections: what a later release of a date may show beside what earlier ones have shown.
 
 Whoever compares two releases sees, cell by cell, how many more or fewer there are. So the persons who joined a cell and
-those who left it are each nobody or publishable, and a correction shows no cell that an earlier release withheld: else
-a child that comes out of a rest would let its former number be told from the rest's (docs/explanation/disclosure.md).
+those who left it are each nobody or publishable, also for somebody who knows that nobody left, as when files came late.
+A correction shows no cell that an earlier release withheld: else a child that comes out of a rest would let its former
+number be told from the rest's.
+
+Who joined and who left goes by person and places alone. After a reload of the register everybody may have other SIMs;
+whoever stayed all the same changed no figure. Counted as one who left and one who joined, as all of them once were, they
+would only be a crowd in which the few who did leave or join pass every threshold.
+
+A joined or left person counts with the less favourable of what the two editions of the register say: as registered
+where both know the SIM, as without an MNO where neither gives them a SIM of it. An MNO knows its own customers, whichever
+edition is right, and a group that is large enough so counted is large enough by either.
+
+That a parent shows no children any more tells that a group below it changed by 1 to k-1. From k = 3 on that fits several
+numbers (k is at least 20). Every small world of two releases is tried in tests/disclosure/test_corrections_enumerated.py.
 """
 
 from __future__ import annotations
