@@ -18,7 +18,7 @@ from popflow.audit.shape import candidate_findings, part_findings, release_findi
 from popflow.audit.verdict import Finding, Overtime
 from popflow.contracts import Area
 
-Known = Mapping[str, Seen]  # by part, what was found good before
+Good = Mapping[str, Seen]  # by part, what was found good before
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Attack:
         """Count what was looked at."""
         self.counts[name] = self.counts.get(name, 0) + number
 
-    def night(self, night: Night, known: Known) -> tuple[list[Part], list[Finding]]:
+    def night(self, night: Night, good: Good) -> tuple[list[Part], list[Finding]]:
         """The parts of a date, and everything wrong with it; what was found good before is not attacked again."""
         parts: list[Part] = []
         findings = list(candidate_findings(night))
@@ -57,12 +57,12 @@ class Attack:
                 return parts, [*findings, Finding("A6", release.where, (), str(fault))]
             for part in own:
                 # The candidate is attacked whatever was found good before: its rows may be the same, its atoms others.
-                findings += self._looked_at(part, {} if release.key == night.candidate else known)
+                findings += self._looked_at(part, {} if release.key == night.candidate else good)
             parts += own
-        return parts, findings + list(vanished(parts, known, night.date))
+        return parts, findings + list(vanished(parts, good, night.date))
 
-    def _looked_at(self, part: Part, known: Known) -> list[Finding]:
-        before = known.get(part.name)
+    def _looked_at(self, part: Part, good: Good) -> list[Finding]:
+        before = good.get(part.name)
         if part.seen.is_held_by(before):
             self.count("skipped")
             return []
@@ -108,8 +108,8 @@ class Attack:
         yield from correction_findings(new.tree, old.tree, *new.changes[old.key[2]], self.limits, name)
 
 
-def vanished(parts: list[Part], known: Known, date: dt.date) -> Iterator[Finding]:
+def vanished(parts: list[Part], good: Good, date: dt.date) -> Iterator[Finding]:
     """A6 for each part of a date that had rows when it was found good, and is not there any more."""
-    with_rows = {name for name, seen in known.items() if seen.rows != NO_ROWS}
+    with_rows = {name for name, seen in good.items() if seen.rows != NO_ROWS}
     for name in sorted(with_rows - {part.name for part in parts}):
         yield Finding("A6", f"{OUTFLOW} {date} {name}", (), "rows that were audited when they were published are gone")

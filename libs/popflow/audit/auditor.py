@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from popflow import contracts as contracts_module
-from popflow.audit.attack import Attack, Known, vanished
+from popflow.audit.attack import Attack, Good, vanished
 from popflow.audit.counts import Malformed
 from popflow.audit.differences import Limits
 from popflow.audit.digests import audited_digest
-from popflow.audit.history import KEY, Atoms, Candidate, Night, Part, PerNight, Seen, nights
+from popflow.audit.history import KEY, Atoms, Candidate, Known, Night, Part, PerNight, Seen, nights
 from popflow.audit.planted import plant_all
 from popflow.audit.shape import RETIRED, frame_findings, retired_text
 from popflow.audit.verdict import Finding, Overtime, Planted, Verdict
@@ -43,12 +43,13 @@ def audit(
     *,
     covered: PerNight,
     mnos: PerNight,
+    covered_before: PerNight | None = None,
     candidate: Candidate | None = None,
     areas: Mapping[str, Area] | None = None,
     rules: Disclosure | None = None,
     contract: Table | None = None,
     time_limit_s: float = 60,
-    known: Mapping[dt.date, Known] | None = None,
+    known: Mapping[dt.date, Good] | None = None,
     gone: Collection[dt.date] = (),
     history_version: str | int | None = None,
     plant: bool = True,
@@ -58,8 +59,9 @@ def audit(
 
     history: rows of the contract `flows`, of any dates and releases; of a date all releases. atoms: rows of `atoms`,
     or a function from indicator, date and release to them. persons_without may stand as columns without_<mno>.
-    covered: the counties with a cell that night, and mnos, the MNOs of the night: by (indicator, date, release), by
-    date, or the same for all. Counties without persons count as children of the chain; codes in the atoms are added.
+    covered, covered_before: the counties in which the date, and the day before, can have ended for somebody (the same
+    where not given), and mnos, the MNOs of the night: by (indicator, date, release), by date, or the same for all.
+    Counties without persons count as children of the chain; codes in the atoms are added.
     candidate: the release about to be published. areas, rules, contract: as the contracts say where not given.
     known: by date what was found good before by this auditor and these rules; what is the same is not attacked again.
     gone: dates whose atoms are not kept any more, of which the rows alone are looked at.
@@ -80,7 +82,8 @@ def audit(
         attack = Attack(areas or contracts.areas, Limits.of(rules), started + time_limit_s)
         looked.findings += _frames(history[~old], candidate, contract)
         if not looked.findings:
-            dates = nights(history[~old], atoms, covered, mnos, candidate, gone)
+            about = Known(mnos, covered, covered if covered_before is None else covered_before)
+            dates = nights(history[~old], atoms, about, candidate, gone)
             _look(attack, dates, known or {}, looked, plant)
             if plant:
                 _plant(attack, looked, np.random.default_rng(seed))
@@ -109,7 +112,7 @@ def audit(
     )
 
 
-def _look(attack: Attack, dates: Iterator[Night], known: Mapping[dt.date, Known], looked: Looked, plant: bool) -> None:
+def _look(attack: Attack, dates: Iterator[Night], known: Mapping[dt.date, Good], looked: Looked, plant: bool) -> None:
     gone = set(known)
     for night in dates:
         gone.discard(night.date)

@@ -38,8 +38,8 @@ def rows_digest(rows: pd.DataFrame) -> str:
 
     Made of text alone: it is compared for years, and must not hang on how a library keeps a frame.
     """
-    texts = [rows[name].astype(str) for name in [*_ROW_KEY[3:], "persons", "definition"]]
-    lines = sorted(texts[0].str.cat(texts[1:], sep="\x1f")) if len(rows) else []
+    columns = [rows[name].astype(str) for name in [*_ROW_KEY[3:], "persons", "definition"]]
+    lines = sorted("\x1f".join(row) for row in zip(*columns, strict=True))
     return hashlib.sha256("\x1e".join(lines).encode()).hexdigest()
 
 

@@ -307,10 +307,12 @@ def _told(
     for place in np.flatnonzero(exposed(rests, figures)):
         label = grid.label(*divmod(int(hidden.cell[place]), grid.shown.shape[1]))
         text = f"the rules leave {knower} one figure for {label}: {figures.least[place]}"
-        yield Finding(code, where, (label,), f"{_rest_text(before, grid, hidden, rests, rests.rest[place])}; {text}")
+        yield Finding(
+            code, where, (label,), f"{_rest_text(before, grid, hidden, rests, int(rests.rest[place]))}; {text}"
+        )
     for rest in np.flatnonzero(stopped_early(rests, figures)):
         text = f"it holds a child that its size does not need, and no table that the rules allow fits it for {knower}"
-        yield Finding(code, where, (), f"{_rest_text(before, grid, hidden, rests, rest)}; {text}")
+        yield Finding(code, where, (), f"{_rest_text(before, grid, hidden, rests, int(rest))}; {text}")
 
 
 def _rest_text(before: Grid, grid: Grid, hidden: Hidden, rests: Rests, rest: int) -> str:

@@ -28,6 +28,7 @@ Atoms = pd.DataFrame | Load
 PerNight = Mapping[ReleaseKey, Collection[str]] | Mapping[dt.date, Collection[str]] | Collection[str]
 Changes = dict[int, tuple[Counts, Counts]]  # by earlier release, those who joined and those who left since
 KEY = ["indicator", "date", "release"]
+COUNTIES = "counties with a cell"
 PLACE = ["origin_level", "origin_code", "destination_level", "destination_code"]
 
 
@@ -61,6 +62,7 @@ class Seen:
 class Part:
     """One chain of one release, beside the same chain in the earlier releases of its date.
 
+    covered, covered_before: counties in which the date, and the day before it, can have ended for somebody.
     counts: its persons in their finest cells; None where the atoms are gone.
     """
 
@@ -69,6 +71,7 @@ class Part:
     rows: pd.DataFrame
     mnos: tuple[str, ...]
     covered: frozenset[str]
+    covered_before: frozenset[str]
     counts: Counts | None
     changes: Changes
     earlier: tuple[Part, ...]
@@ -86,7 +89,7 @@ class Part:
     @cached_property
     def tree(self) -> Tree:
         """The chain's grids with the rows in place; with the figures of the rows where there are no atoms."""
-        tree = build_tree(self.chain, self.counts, self.covered)
+        tree = build_tree(self.chain, self.counts, self.covered, self.covered_before)
         place_rows(tree, self.rows)
         if self.counts is None:
             take_figures_from_rows(tree)
@@ -100,7 +103,12 @@ class Part:
     @cached_property
     def seen(self) -> Seen:
         """Digests of all that the part is judged by, but the rules."""
-        night = (self.mnos, sorted(self.covered), [one.rows_digest for one in self.earlier])
+        night = (
+            self.mnos,
+            sorted(self.covered),
+            sorted(self.covered_before),
+            [one.rows_digest for one in self.earlier],
+        )
         moved = [(number, joined.digest(), left.digest()) for number, (joined, left) in sorted(self.changes.items())]
         atoms = digest_of((self.counts.digest(), moved)) if self.counts else ""
         return Seen(self.rows_digest, digest_of(night), atoms)
@@ -122,12 +130,13 @@ class Part:
 
 @dataclass
 class Release:
-    """One release with all its chains. load: its atoms, None where they are gone."""
+    """One release with all its chains, its night as of a part. load: its atoms, None where they are gone."""
 
     key: ReleaseKey
     rows: pd.DataFrame
     mnos: tuple[str, ...]
     covered: frozenset[str]
+    covered_before: frozenset[str]
     load: Load | None
 
     @property
@@ -147,6 +156,7 @@ class Release:
                 self.rows[owner == place].reset_index(drop=True),
                 self.mnos,
                 self.covered,
+                self.covered_before,
                 counts[place],
                 changes[place],
                 tuple(part for part in earlier if part.chain == chain),
@@ -186,24 +196,35 @@ class Night:
     candidate: ReleaseKey | None = None
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known about nights: their MNOs, and the counties in which a date and the day before can have ended."""
+
+    mnos: PerNight
+    covered: PerNight
+    covered_before: PerNight
+
+    def release(self, key: ReleaseKey, rows: pd.DataFrame, load: Load | None) -> Release:
+        """A release with what is known about its night. Raises Malformed where that is nothing."""
+        sets = [_known(known, key, what) for known, what in ((self.covered, COUNTIES), (self.covered_before, COUNTIES))]
+        names = tuple(sorted(_known(self.mnos, key, "MNOs")))
+        return Release(key, rows.reset_index(drop=True), names, frozenset(sets[0]), frozenset(sets[1]), load)
+
+
 def nights(
     rows: pd.DataFrame,
     atoms: Atoms,
-    covered: PerNight,
-    mnos: PerNight,
+    known: Known,
     candidate: Candidate | None = None,
     gone: Collection[dt.date] = (),
 ) -> Iterator[Night]:
-    """The dates of some rows and of a candidate, one after another; gone: dates whose atoms are no longer kept.
-
-    covered and mnos: by release, by date, or the same for all. Raises Malformed where they say nothing of a release.
-    """
+    """The dates of some rows and of a candidate, one after another; gone: dates whose atoms are no longer kept."""
     load = atoms if callable(atoms) else _loader(atoms)
     found: dict[dt.date, list[Release]] = {}
     for key, frame in keyed(rows).items():
         of_date = None if key[1] in gone else load
-        found.setdefault(key[1], []).append(_release_of(key, frame, covered, mnos, of_date))
-    new = _candidate_release(candidate, covered, mnos) if candidate is not None else None
+        found.setdefault(key[1], []).append(known.release(key, frame, of_date))
+    new = _candidate_release(candidate, known) if candidate is not None else None
     if new is not None:
         found.setdefault(new.key[1], []).append(new)
     for date, releases in sorted(found.items()):
@@ -211,25 +232,19 @@ def nights(
         yield Night(date, releases, new.key if new is not None and new.key[1] == date else None)
 
 
-def _candidate_release(candidate: Candidate, covered: PerNight, mnos: PerNight) -> Release | None:
+def _candidate_release(candidate: Candidate, known: Known) -> Release | None:
     keys = set(keyed(candidate.rows)) | set(keyed(candidate.atoms))
     if not keys:
         return None
     if len(keys) > 1:
         raise Malformed(f"the candidate holds {len(keys)} releases, and one is published at a time")
-    key = keys.pop()
-    return _release_of(key, candidate.rows, covered, mnos, lambda *_: candidate.atoms)
+    return known.release(keys.pop(), candidate.rows, lambda *_: candidate.atoms)
 
 
 def keyed(frame: pd.DataFrame) -> dict[ReleaseKey, pd.DataFrame]:
     """A frame's rows by indicator, date and release."""
-    groups = frame.groupby(KEY, sort=True)
-    return {(str(i), pd.Timestamp(d).date(), int(str(r))): part for (i, d, r), part in groups}  # type: ignore[misc]
-
-
-def _release_of(key: ReleaseKey, rows: pd.DataFrame, covered: PerNight, mnos: PerNight, load: Load | None) -> Release:
-    names, counties = _known(mnos, key, "MNOs"), _known(covered, key, "counties with a cell")
-    return Release(key, rows.reset_index(drop=True), tuple(sorted(names)), frozenset(counties), load)
+    groups: Iterator[Any] = iter(frame.groupby(KEY, sort=True))
+    return {(str(i), pd.Timestamp(d).date(), int(r)): part for (i, d, r), part in groups}
 
 
 def _known(per_night: PerNight, key: ReleaseKey, what: str) -> Sequence[str]:

@@ -106,13 +106,14 @@ def labelled(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str, str], st
         yield at, cell_text(*at), int(persons)
 
 
-def build_tree(chain: Chain, counts: Counts | None, covered: Collection[str]) -> Tree:
+def build_tree(chain: Chain, counts: Counts | None, covered: Collection[str], covered_before: Collection[str]) -> Tree:
     """The grids of a chain with their sums and without rows yet; counts: None where the atoms are gone, then all 0.
 
-    Children are the counties that have a cell that night, with 0 persons too, and every code that the atoms know.
+    Children are the counties in which somebody can have been, where they went (covered) and where they came from
+    (covered_before), with 0 persons too, and every code that the atoms know.
     """
     counts = nobody() if counts is None else counts
-    mine = {code for code in {*covered, *counts.origins} if chain.holds(code)}
+    mine = {code for code in {*covered_before, *counts.origins} if chain.holds(code)}
     origins, destinations = tuple(sorted(mine)), tuple(sorted({*covered, *counts.destinations}))
     values = counts.on(origins, destinations)
     # The origin's own prefecture is no destination.

@@ -29,6 +29,7 @@ from popflow.geography.cells import covered_counties
 from popflow.intake.storage import files_under, open_address
 from popflow.lake import DataFile, Lake
 
+ONE_DAY = dt.timedelta(days=1)
 Covered = Callable[[dt.date], Collection[str]]
 
 
@@ -45,8 +46,9 @@ def audit_lake(
     """Audit what a lake has published, and a candidate where there is one; stamp each date that is found good.
 
     Looked at are the candidate's date, or else the newest, and every date without a stamp that still holds; with
-    `every` all dates, whatever was stamped. covered: the counties with a cell on a date; where it is not given, those
-    that `cell_to_county` names as the county of a cell on it (the largest share, ties to the smaller code).
+    `every` all dates, whatever was stamped. covered: the counties in which a date can have ended for somebody; where it
+    is not given, those that `cell_to_county` names as the county of a cell on it (largest share, ties to the smaller
+    code).
     time_limit_s: as disclosure.yaml says, for each date that is looked at, where not given. options: as for `audit`.
     Never raises for what it reads: a history that cannot be read is a verdict that is not ok.
     """
@@ -231,13 +233,15 @@ def _given(
     rows = lake.read_pandas("flows", indicator=OUTFLOW, date=there) if there else _nothing(lake, "flows")
     new = _keys(candidate) if candidate else set()
     keys = set(keyed(rows)) | new
-    on = {date: frozenset(covered(date)) for date in {key[1] for key in keys}}
+    eves = {key[1]: key[1] - ONE_DAY for key in keys}
+    on = {date: frozenset(covered(date)) for date in {*eves, *eves.values()}}
     return {
         "history": rows,
         "atoms": lambda indicator, date, release: wide_atoms(
             lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
         ),
         "covered": {key: on[key[1]] for key in keys},
+        "covered_before": {key: on[eves[key[1]]] for key in keys},
         "mnos": _mnos(lake, there) | {key: tuple(candidate_mnos) for key in new},
         "gone": files.gone(there),
     }

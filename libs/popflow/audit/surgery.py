@@ -117,7 +117,7 @@ def lower(counts: Counts, measure: int, cells: np.ndarray, target: int) -> None:
 
 def rebuilt(tree: Tree, counts: Counts, part: Part) -> Tree:
     """The same rows shown, with new figures."""
-    new = build_tree(tree.chain, counts, part.covered)
+    new = build_tree(tree.chain, counts, part.covered, part.covered_before)
     for old_grid, grid in zip(tree.grids, new.grids, strict=True):
         grid.shown, grid.rest = old_grid.shown.copy(), old_grid.rest.copy()
     refresh(new)
