@@ -293,6 +293,7 @@ class Disclosure(Declared):
     rest_children: int = Field(ge=3)
     release_deadline_hours: int = Field(ge=1)
     correction_days: int = Field(ge=1)
+    audit_seconds: int = Field(ge=1)
     figures_rounded_to: int = Field(ge=1000)
     sensitive_counties: list[str] = []
 

@@ -159,7 +159,13 @@ def release(lake: Lake, night: Night) -> Figures:
     if night.eve not in _computed(lake):
         return {"first_night": True, "said": "nothing: the first date of a lake has no origins"}
     released = release_date(lake, night.date, night.mnos, night.run_id, night.reason_of_release)
-    figures: Figures = {"said": released.said, "tables": released.tables}
+    shown = {"audit_seconds": round(released.audit_seconds)}
+    figures: Figures = {
+        "said": released.said,
+        "tables": released.tables,
+        "shown": shown,
+        "warnings": released.warnings,
+    }
     return figures | ({"table": released.tables[OUTFLOW]} if OUTFLOW in released.tables else {})
 
 

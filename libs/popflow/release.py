@@ -8,12 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from popflow.audit import Candidate, Verdict, audit_lake
+from popflow.audit import Candidate, Verdict, audit_lake, stamp_published
 from popflow.disclosure import OUTFLOW, ProtectedTable, protect_flows, read_exact
 from popflow.errors import PopflowError
 from popflow.geography.cells import county_periods, covered_between
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 FIRST = 1
 ONE_DAY = dt.timedelta(days=1)
-AUDIT_SECONDS = 60.0  # for what a night adds; each release that was not audited before has as long
-PASSED = "_audit/passed.json"  # what the last audit found good, by digest: it need not be attacked again
 
 
 @dataclass
@@ -38,6 +35,17 @@ class Released:
 
     tables: dict[str, ProtectedTable] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    audit_seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+    def tell(self, verdict: Verdict) -> None:
+        """Take up how long an audit took, and warn where that is more than half of the time it has."""
+        self.audit_seconds += verdict.seconds
+        if verdict.seconds > verdict.limit_s / 2:
+            self.warnings.append(
+                f"the audit took {verdict.seconds:.0f} s of the {verdict.limit_s:.0f} s that it has; beyond them "
+                "nothing is published (audit_seconds in disclosure.yaml)"
+            )
 
     @property
     def said(self) -> str:
@@ -60,7 +68,7 @@ def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, re
     else:
         table = protected_outflow(lake, date, mnos)
         keep_persons(lake, date, FIRST, departures(lake.read("person_state", as_of=date), lake))
-        released.tables[OUTFLOW] = commit(lake, table, run)
+        released.tables[OUTFLOW] = commit(lake, table, run, released)
     return released
 
 
@@ -80,45 +88,34 @@ def protected_outflow(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Protect
     )
 
 
-def commit(lake: Lake, table: ProtectedTable, run: Run) -> ProtectedTable:
-    """Audit a protected table and publish it. Raises PopflowError, with nothing published, for any finding."""
+def commit(lake: Lake, table: ProtectedTable, run: Run, released: Released | None = None) -> ProtectedTable:
+    """Audit a protected table and publish it. Raises PopflowError, with nothing published, for any finding.
+
+    released: is told what the audit took, and a warning where that was more than half of its time.
+    """
     verdict = audited(lake, table)
+    if released is not None:
+        released.tell(verdict)
     if verdict.ok:
         keep_atoms(lake, table)
     publish(lake, table, verdict, run)
+    stamp_published(lake, verdict, table.date)
     return table
 
 
 def audited(lake: Lake, table: ProtectedTable) -> Verdict:
-    """The auditor's verdict on a table together with all that was ever published."""
+    """The auditor's verdict on a table, with the other releases of its date and all that bears no stamp."""
     candidate = Candidate(table.rows, table.atoms)
-    return _audited(lake, candidate=candidate, candidate_mnos=table.mnos, time_limit_s=AUDIT_SECONDS)
+    return audit_lake(lake, candidate=candidate, candidate_mnos=table.mnos, covered=day_end_counties(lake))
 
 
-def audited_history(lake: Lake) -> Verdict:
-    """The auditor's verdict on all that was ever published; the next night need not attack again what is good."""
-    return _audited(lake, every=True)
-
-
-def _audited(lake: Lake, every: bool = False, **options: Any) -> Verdict:
-    passed = {} if every else _passed(lake)
-    verdict = audit_lake(lake, covered=covered_lately(lake), passed=passed, **options)
-    if verdict.ok:
-        lake.write_text("restricted", PASSED, json.dumps(dict(verdict.passed)))
-    return verdict
-
-
-def _passed(lake: Lake) -> dict[str, str]:
-    """What the last audit found good; nothing where that cannot be read, and then all is attacked again."""
-    try:
-        found = json.loads(lake.read_text("restricted", PASSED) or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def audited_history(lake: Lake, every: bool = True) -> Verdict:
+    """The auditor's verdict on all that was ever published; without every, on what bears no stamp that holds."""
+    return audit_lake(lake, covered=day_end_counties(lake), every=every)
 
 
 def keep_atoms(lake: Lake, table: ProtectedTable) -> None:
-    """Keep the exact cells behind a release, as long as it."""
+    """Keep the exact cells behind a release, as long as their contract says."""
     name = {"indicator": table.indicator, "date": table.date, "release": table.release}
     lake.replace("atoms", lake.frame("atoms", table.atoms), **name)
 
@@ -161,12 +158,6 @@ def bits_of(lake: Lake, mnos: Sequence[str]) -> MNOs:
     """The MNOs of a night with their bit in mno_mask."""
     bits = lake.contracts.mno_bits()
     return {mno: bits[mno] for mno in mnos}
-
-
-def covered_lately(lake: Lake) -> Callable[[dt.date], list[str]]:
-    """Counties from which or to which somebody can have moved on a date."""
-    ends = day_end_counties(lake)
-    return lambda date: sorted({*ends(date - ONE_DAY), *ends(date)})
 
 
 def day_end_counties(lake: Lake) -> Callable[[dt.date], list[str]]:
