@@ -16,7 +16,7 @@ from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.publish.releases import all_releases
 from popflow.release import release_date
-from published_lake import write_table
+from published_lake import publish, write_table
 
 DAY, RELOADED = dt.date(2020, 1, 15), dt.date(2020, 1, 11)
 MNOS = ("mobile", "unicom", "telecom")
@@ -25,8 +25,11 @@ TO_CHANGSHA = {("420102", "430102"): 45}
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory, contracts: Contracts, spark) -> Lake:
-    """A date that is released once."""
+    """A date that is released once, in a lake that an earlier popflow published blocks and stock in."""
     lake = small_lake(tmp_path_factory.mktemp("corrected") / "lake", contracts, spark, DAY)
+    for indicator in ("outflow_block", "stock"):
+        rows = [("area", "hubei", "all", "all", 1800), ("prefecture", "420100", "province", "430000", 700)]
+        publish(Path(lake.root), DAY, rows, indicator=indicator)
     assert list(release_date(lake, DAY, MNOS, "night").tables) == ["outflow"]
     return lake
 
