@@ -50,7 +50,7 @@ STEPS = (
     ),
     Step(
         "release",
-        ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
+        ("person_state", "flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
         ("released_persons", "atoms", "flows", "releases"),
         dt.timedelta(hours=1),
     ),

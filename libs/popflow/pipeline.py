@@ -155,14 +155,17 @@ def find_flows(lake: Lake, night: Night) -> Figures:
 
 
 def release(lake: Lake, night: Night) -> Figures:
-    """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins.
-
-    The last day of a block also releases the block and the stock. What was released before stays.
-    """
+    """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins."""
     if night.eve not in _computed(lake):
         return {"first_night": True, "said": "nothing: the first date of a lake has no origins"}
     released = release_date(lake, night.date, night.mnos, night.run_id, night.reason_of_release)
-    figures: Figures = {"said": released.said, "tables": released.tables}
+    shown = {"audit_seconds": round(released.audit_seconds)}
+    figures: Figures = {
+        "said": released.said,
+        "tables": released.tables,
+        "shown": shown,
+        "warnings": released.warnings,
+    }
     return figures | ({"table": released.tables[OUTFLOW]} if OUTFLOW in released.tables else {})
 
 
@@ -219,7 +222,7 @@ FLOWS = Stage(
 )
 RELEASE = Stage(
     "release",
-    ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
+    ("person_state", "flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
     ("released_persons", "atoms", "flows", "releases"),
     release,
 )

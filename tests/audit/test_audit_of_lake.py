@@ -71,7 +71,7 @@ def test_a_lake_is_audited_with_a_candidate(dry: Lake, three_nights: Toy) -> Non
     candidate = Candidate(rows[rows["date"] == last], atoms[atoms["date"] == last])
     verdict = audit_lake(lake, candidate=candidate, candidate_mnos=toy.MNOS, seed=1, time_limit_s=120)
     assert verdict.ok, verdict.text()
-    assert verdict.counts["releases"] == 3
+    assert verdict.counts["releases"] == 3  # none bears a stamp yet
     off = candidate.rows.assign(persons=candidate.rows["persons"] + (candidate.rows.reset_index().index == 5))
     assert not audit_lake(lake, candidate=Candidate(off, candidate.atoms), candidate_mnos=toy.MNOS, plant=False).ok
     assert not audit_lake(lake, candidate=candidate, plant=False).ok  # the candidate's MNOs are not known

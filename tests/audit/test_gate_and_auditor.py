@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from test_audit_changed_by_hand import COVERED, small_groups
 
 from popflow import contracts, disclosure
-from popflow.audit import Verdict, audit
-from popflow.disclosure import ProtectedTable, ReleasedDay, blocks
+from popflow.audit import Candidate, Verdict, audit
+from popflow.contracts import Area
+from popflow.disclosure import EarlierRelease, ProtectedTable, feasibility
+from popflow.errors import PopflowError
 
 DATE = dt.date(2020, 1, 10)
-END = dt.date(2020, 1, 22)
 PLACE = ["origin_level", "origin_code", "destination_level", "destination_code", "persons"]
 
 
@@ -34,8 +35,8 @@ def exact(atoms: dict) -> pd.DataFrame:
 def protected(atoms: dict, date: dt.date = DATE, **changes) -> ProtectedTable:
     known = contracts.load()
     given = {"areas": known.areas, "rules": known.disclosure, "covered_counties": COVERED, "mnos": toy.MNOS}
-    protect = disclosure.protect_blocks if "days" in changes else disclosure.protect_flows
-    return protect(exact(atoms), date=date, release=1, definition="day-end-1", **(given | changes))
+    given |= {"release": 1, "definition": "day-end-1", "date": date}
+    return disclosure.protect_flows(exact(atoms), **(given | changes))
 
 
 def verdict_on(tables: list[ProtectedTable], rows: pd.DataFrame | None = None, **options) -> Verdict:
@@ -82,104 +83,118 @@ def test_a_value_off_by_one_is_caught(seed: int, scale: float, data: st.DataObje
     assert not verdict_on([table], rows).ok
 
 
-KINDS = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]])  # without each MNO
-
-
-def block(seed: int, size: float) -> tuple[list[dict], dict]:
-    """14 days and their block: atoms of each day, and of those of their departures that were a person's last.
-
-    On the last day all are; before, a share that differs by cell. Some cells have nobody to speak of before the last
-    day, some hardly a repeated departure.
-    """
-    rng = np.random.default_rng(seed)
-    cells = [(o, d) for o in COVERED if o[:2] == "42" for d in COVERED if o[:4] != d[:4]]
-    mean = size * rng.choice([0.05, 1.0, 4.0, 12.0], len(cells)) / len(KINDS)
-    pair = np.unique([o[:4] + d[:4] for o, d in cells], return_inverse=True)[1]
-    late = (rng.random(pair.max() + 1) < 0.3)[pair]
-    share = rng.choice([0.3, 0.7, 0.97, 1.0], pair.max() + 1)[pair][:, None]
-    last: Counter = Counter()
-    days = []
-    for day in range(14):
-        expected = np.where(late, 20 * mean if day == 13 else 0.05, mean)[:, None]
-        persons = rng.poisson(np.broadcast_to(expected, (len(cells), len(KINDS))))
-        days.append(_atoms(cells, persons))
-        of_block = persons if day == 13 else rng.binomial(persons, share)
-        for (o, d), numbers in zip(cells, of_block, strict=True):
-            last[o[:4] + "00", d[:4] + "00"] += numbers
-    return days, _atoms(list(last), np.array(list(last.values())))
-
-
-def _atoms(cells: list[tuple[str, str]], persons: np.ndarray) -> dict:
-    without = persons @ KINDS
-    return {
-        cell: (int(own.sum()), int(own.sum()), *map(int, parts))
-        for cell, own, parts in zip(cells, persons, without, strict=True)
-        if own.sum()
-    }
-
-
-def released(days: list[dict], leave_out: int = 0) -> list[ProtectedTable]:
-    first = END - dt.timedelta(days=13)
-    return [protected(atoms, first + dt.timedelta(days=n)) for n, atoms in enumerate(days) if n >= leave_out]
-
-
-def beside(tables: list[ProtectedTable]) -> list[ReleasedDay]:
-    return [ReleasedDay(table.date, table.rows, table.atoms, COVERED) for table in tables]
-
-
-SLOW = [
-    pytest.param(seed, size, n, marks=pytest.mark.slow) for seed in range(3, 30) for size in (6, 20) for n in (0, 1)
-]
-
-
-@pytest.mark.parametrize(("seed", "size", "leave_out"), [(2, 6.0, 0), (4, 20.0, 1), *SLOW])
-def test_a_block_that_the_gate_passes_beside_its_days_the_auditor_passes(seed, size, leave_out) -> None:
-    days, whole = block(seed, size)
-    tables = released(days, leave_out)
-    tables.append(protected(whole, END, days=beside(tables)))
-    verdict = verdict_on(tables)
+@settings(max_examples=10, deadline=None, derandomize=True)
+@nights
+def test_counties_that_could_be_left_and_not_reached_are_no_children_where_nobody_can_go(
+    seed: int, scale: float, data: st.DataObject
+) -> None:
+    """Somebody was in 430104 the day before, when its cell fell silent: it can be left, and is no destination."""
+    atoms = {cell: values for cell, values in night(seed, scale).items() if cell[1] != "430104"}
+    there = tuple(code for code in COVERED if code != "430104")
+    table = protected(atoms, covered_counties=there, covered_before=COVERED)
+    verdict = verdict_on([table], covered=there, covered_before=COVERED)
     assert verdict.ok, verdict.text()
-    assert verdict.counts["blocks"] == 1
 
 
-TO_HUNAN = ("430102", "430202", "430302", "430402")
-FIVE = ("420102", "420202", *TO_HUNAN)
+def changed(rng: np.random.Generator, atoms: dict, persons: int) -> tuple[dict, dict, dict]:
+    """Atoms after so many persons joined some cells and left some; who joined and who left."""
+    cells = sorted(atoms)
+    joined: Counter = Counter()
+    left: Counter = Counter()
+    for moved, size in ((joined, persons), (left, persons // 2)):
+        for i in rng.choice(len(cells), max(1, len(cells) // 8), replace=False):
+            moved[cells[i]] += toy.persons(size)[0]
+    left = Counter({cell: min(number, atoms[cell][1]) for cell, number in left.items()})
+    joined_atoms = {cell: toy.persons(number) for cell, number in joined.items() if number}
+    left_atoms = {
+        cell: (number, number, *(min(number, part) for part in atoms[cell][2:]))
+        for cell, number in left.items()
+        if number
+    }
+    now = {}
+    for cell in cells:
+        zero = (0,) * 5
+        values = np.array(atoms[cell]) + joined_atoms.get(cell, zero) - np.array(left_atoms.get(cell, zero))
+        registered = max(int(values[1]), 0)
+        now[cell] = (int(values[0]), registered, *(min(max(int(part), 0), registered) for part in values[2:]))
+    return now, joined_atoms, left_atoms
 
 
-def out_of_wuhan(persons: tuple[int, ...], others: int, code=lambda county: county) -> dict:
-    """To four prefectures of Hunan; from Huangshi, so that origins and sides can be told apart."""
-    moves = {(code("420102"), code(d)): toy.persons(n) for d, n in zip(TO_HUNAN, persons, strict=True) if n}
-    more = [("420202", d) for d in TO_HUNAN] + [("420102", "420202"), ("420202", "420102")]
-    return moves | {(code(o), code(d)): toy.persons(others) for o, d in more}
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(st.integers(0, 100_000), st.sampled_from([8.0, 30.0]), st.sampled_from([1, 25, 60]))
+def test_a_correction_that_the_gate_passes_the_auditor_passes(seed: int, scale: float, persons: int) -> None:
+    """Also where it shows less than before, since somebody was withheld then."""
+    rng, atoms = np.random.default_rng(seed), night(seed, scale)
+    first = protected(atoms)
+    now, joined, left = changed(rng, atoms, persons)
+    moved = [
+        toy.atoms_frame(part, DATE, change=change) for part, change in ((joined, "joined"), (left, "left")) if part
+    ]
+    changes = pd.concat(moved, ignore_index=True).drop(columns=["indicator", "date", "release"])
+    try:
+        second = protected(now, release=2, earlier=[EarlierRelease(1, first.rows, changes)])
+    except PopflowError:
+        return
+    verdict = verdict_on([first, second])
+    assert verdict.ok, verdict.text()
 
 
-@pytest.mark.parametrize(("before", "shown"), [(0, True), (19, False), (20, True)])
-def test_those_who_left_before_the_last_day_are_nobody_or_many(monkeypatch, before: int, shown: bool) -> None:
-    """70 go to 430400 on the last day; some went on the second, when they stood in a rest, and never again."""
-    days = [out_of_wuhan((60, 50, 40, 70 if n == 13 else before if n == 1 else 0), 200) for n in range(14)]
-    covered = {"covered_counties": FIVE}
-    tables = [protected(atoms, END - dt.timedelta(days=13 - n), **covered) for n, atoms in enumerate(days)]
-    beside_days = [ReleasedDay(table.date, table.rows, table.atoms, FIVE) for table in tables]
-    whole = out_of_wuhan((420, 220, 200, 70 + before), 1400, lambda county: county[:4] + "00")
-    given = covered | {"days": beside_days}
-    block = protected(whole, END, **given)
-    assert ("430400" in set(block.rows.query("origin_code == '420100'")["destination_code"])) is shown
-    assert verdict_on([*tables, block], covered=FIVE).ok
-
-    nothing_said = lambda block, *_: np.zeros(len(block), dtype=bool)  # noqa: E731
-    monkeypatch.setattr(blocks, "few_before_the_last_day", nothing_said)
-    careless = verdict_on([*tables, protected(whole, END, **given)], covered=FIVE)
-    assert careless.ok is shown
-    assert ("whose last departure was earlier" in careless.text()) is not shown
+HUNAN = Area(level="province", code="430000", name_zh="湖南", name_en="Hunan")
 
 
-def test_the_whole_block_less_any_day_is_a_group_too() -> None:
-    """All but 7 of the block's 307 left on the 4th day, and 30 of these again later: 7 left on other days alone."""
-    many, few = {("420102", "430102"): toy.persons(300)}, 7
-    days = [{} for _ in range(14)]
-    days[3], days[8] = many, {("420102", "430102"): toy.persons(30 + few)}
-    tables = [protected(atoms, END - dt.timedelta(days=13 - n)) for n, atoms in enumerate(days) if atoms]
-    whole = {("420100", "430100"): toy.persons(300 + few)}
-    assert protected(whole, END, days=beside(tables)).status == "empty"
-    bare = protected(whole, END, days=[])
-    assert "= 7 who left on other days alone" in verdict_on([*tables, bare]).text()
+@pytest.fixture(scope="module")
+def two_areas() -> dict[str, Area]:
+    return contracts.load().areas | {"hunan": HUNAN}
+
+
+def two_provinces(seed: int) -> dict:
+    rng = np.random.default_rng(seed)
+    return toy.random_atoms(rng, 8.0) | toy.random_atoms(rng, 8.0, province="43")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_with_two_areas_a_night_passes_and_every_planted_leak_is_caught(two_areas: dict[str, Area], seed: int) -> None:
+    table = protected(two_provinces(seed), areas=two_areas, covered_counties=toy.COVERED)
+    assert {"hubei", "hunan"} <= set(table.rows["origin_code"])
+    nothing = table.rows.iloc[:0]
+    candidate = Candidate(table.rows, table.atoms)
+    options = {"covered": toy.COVERED, "mnos": toy.MNOS, "areas": two_areas}
+    verdict = audit(nothing, table.atoms.iloc[:0], candidate=candidate, seed=seed, **options)
+    assert verdict.ok, verdict.text()
+    assert {leak.outcome for leak in verdict.planted} <= {"caught", "not applicable"}
+    assert sum(leak.outcome == "caught" for leak in verdict.planted) >= 11
+    assert any("hubei" in leak.where for leak in verdict.planted)
+    assert any("hunan" in leak.where for leak in verdict.planted)
+
+
+def test_a_finding_in_any_chain_stops_the_date(two_areas: dict[str, Area]) -> None:
+    table = protected(two_provinces(1), areas=two_areas, covered_counties=toy.COVERED)
+    for origin in ("420100", "430100"):
+        rows = table.rows
+        rows.loc[rows.index[rows["origin_code"] == origin][0], "persons"] += 1
+        verdict = verdict_on([table], rows, areas=two_areas, covered=toy.COVERED)
+        assert not verdict.ok
+        assert not verdict.good
+
+
+def test_a_rest_that_stopped_growing_at_five_is_found_in_a_release(monkeypatch) -> None:
+    """Four 19s and a 20 beside 25 and 60: the gate shows none of the seven; one that asks up to four shows two."""
+    to = ("430102", "430103", "430104", "430105", "430106", "430107", "430108")
+    covered = ("420102", "420202", *to, "440103")
+    atoms = {("420102", d): toy.persons(n) for d, n in zip(to, (19, 19, 19, 19, 20, 25, 60), strict=True)}
+    atoms |= {("420102", "440103"): toy.persons(200), ("420202", "430102"): toy.persons(200)}
+    atoms |= {("420102", "420202"): toy.persons(200), ("420202", "420102"): toy.persons(200)}
+    table = protected(atoms, covered_counties=covered)
+    assert "430108" not in set(table.rows["destination_code"])
+    assert verdict_on([table], covered=covered).ok
+    rule = feasibility.Determined.__call__
+
+    def up_to_four(self, siblings, families, withheld, grown):
+        return rule(self, siblings, families, withheld, grown) & (withheld <= 4)
+
+    monkeypatch.setattr(feasibility.Determined, "__call__", up_to_four)
+    careless = protected(atoms, covered_counties=covered)
+    assert {"430107", "430108"} <= set(careless.rows["destination_code"])
+    verdict = verdict_on([careless], covered=covered)
+    assert "rest_of_430100] = 96 hides 5 children" in verdict.text()
+    assert {finding.code for finding in verdict.findings} == {"A3", "A4"}

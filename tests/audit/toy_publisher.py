@@ -7,6 +7,7 @@ tuple of persons, registered persons and, per MNO in order, those without it.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -22,13 +23,6 @@ FLOW_STEPS = (
     ("prefecture", "prefecture", "county", "county"),
     ("county", "county", "county", "county"),
 )
-STOCK_STEPS = (
-    ("area", "county", "all", "all"),
-    ("area", "county", "province", "province"),
-    ("area", "county", "prefecture", "prefecture"),
-    ("area", "county", "county", "county"),
-)
-STEPS = {"outflow": FLOW_STEPS, "outflow_block": FLOW_STEPS[:4], "stock": STOCK_STEPS}
 HUBEI = "420102 420103 420104 420105 420106 420202 420203 420204 420205 421002 421003 421023 429004 429005 429006"
 ELSEWHERE = (
     "110101 110102 110105 430102 430103 430104 430105 430202 430203 430204 430302 430304 430321 "
@@ -39,7 +33,7 @@ COVERED = tuple((HUBEI + " " + ELSEWHERE).split())
 
 @dataclass
 class Publisher:
-    """k, floor and rest_children of the rules; joins: how many siblings joined because a child was exposed."""
+    """k and floor of the rules, the MNOs of the night, and whether the last rule is kept."""
 
     k: int = 20
     floor: int = 10
@@ -59,42 +53,61 @@ class Publisher:
         if not hidden:
             return list(children), []
         others = sorted((c for c in children if c not in hidden), key=lambda c: (children[c][0], c))
-        while not self._fine(children, hidden, others):
+        grown = False
+        while True:
             if not others or len(children) < 3:
                 return [], list(children)
+            large = len(hidden) >= 3 and self.large(sum(children[code] for code in hidden))
+            if large and not (self.exposure_rule and self._tells(children, hidden, others, grown)):
+                return others, hidden
+            grown = grown or large
             hidden.append(others.pop(0))
-        return (others, hidden) if others else ([], list(children))
 
-    def _fine(self, children: dict[str, np.ndarray], hidden: list[str], others: list[str]) -> bool:
-        total = sum(children[code] for code in hidden)
-        if len(hidden) < 3 or not self.large(total):
-            return False
-        return not self.exposure_rule or len(hidden) > 4 or not others or self._unclear(children, hidden, others)
-
-    def _unclear(self, children: dict[str, np.ndarray], hidden: list[str], others: list[str]) -> bool:
-        """Another table can be made of each small figure by moving one person between two hidden children."""
+    def _tells(self, children: dict[str, np.ndarray], hidden: list[str], others: list[str], grown: bool) -> bool:
+        """Whether a knower can tell a small group of a rest that is large enough: by every table that might be it."""
         first = others[0]
         for knower in range(-1, len(self.mnos) if len(self.mnos) > 1 else 0):
             limit = self.k if knower < 0 else self.floor
-            bounds = {}
-            for code in hidden:
-                persons = int(children[code][0])
-                true = persons if knower < 0 else int(children[code][2 + knower])
-                own = persons - true
-                small = self.k if knower < 0 else max(self.k - own, self.floor)
-                joined = int(children[first][0]) - own - (code > first)
-                joined = joined if len(hidden) == 3 else 0
-                bounds[code] = (true, 0, small - 1) if true < small else (true, small, joined)
-            for code, (true, low, high) in bounds.items():
-                moves = [
-                    (up and true < high and t > lo) or (not up and true > low and t < hi)
-                    for other, (t, lo, hi) in bounds.items()
-                    if other != code
-                    for up in (True, False)
-                ]
-                if 0 < true < limit and not any(moves):
-                    return False
-        return True
+            values = {code: int(children[code][0 if knower < 0 else 2 + knower]) for code in hidden}
+            known = {code: int(children[code][0]) - values[code] for code in hidden}
+            registered = {code: 0 if knower < 0 else int(children[code][1]) - values[code] for code in hidden}
+            small = {c: self.k if knower < 0 else max(self.k - registered[c], self.floor) for c in hidden}
+            first_joins = {c: int(children[first][0]) - known[c] - (c > first) for c in hidden}
+            boxes = [{c: (0, small[c] - 1) for c in hidden}]
+            total = sum(values.values())
+            for joined in _kinds(hidden):
+                box = dict(boxes[0])
+                for code in joined:
+                    least = small[code]
+                    if len(hidden) > 3:  # without it the rest would have been too small
+                        others_know = 0 if knower < 0 else sum(registered.values()) - registered[code]
+                        least = max(least, min(total + others_know - self.k, total - limit) + 1)
+                    box[code] = (least, first_joins[code])
+                boxes.append(box)
+            if _told(boxes, total, limit, grown or len(self.mnos) == 1):
+                return True
+        return False
+
+
+def _kinds(hidden: list[str]) -> list[tuple[str, ...]]:
+    pairs = itertools.combinations(hidden, 2) if len(hidden) == 3 else ()
+    return [*((code,) for code in hidden), *pairs]
+
+
+def _told(boxes: list[dict], total: int, limit: int, one_must_fit: bool) -> bool:
+    """Whether all tables of these boxes that make the total give some child, or what is left, one small figure."""
+    ends: dict[str, tuple[int, int]] = {}
+    for box in boxes:
+        low, high = sum(a for a, _ in box.values()), sum(b for _, b in box.values())
+        if any(a > b for a, b in box.values()) or not low <= total <= high:
+            continue
+        for code, (a, b) in box.items():
+            mine = max(a, total - high + b), min(b, total - low + a)
+            old = ends.get(code, mine)
+            ends[code] = min(old[0], mine[0]), max(old[1], mine[1])
+    one = [a for a, b in ends.values() if a == b]
+    left = total - sum(one) if ends else 0
+    return any(0 < n < limit for n in [*one, left]) or (one_must_fit and not ends)
 
 
 def code_at(kind: str, code: str, chain: str = "hubei", province: str = "420000") -> str:
@@ -109,38 +122,44 @@ def code_at(kind: str, code: str, chain: str = "hubei", province: str = "420000"
     }[kind]
 
 
-def publish(atoms: dict, covered: tuple[str, ...], indicator: str = "outflow", publisher: Publisher | None = None):
+def publish(
+    atoms: dict,
+    covered: tuple[str, ...],
+    publisher: Publisher | None = None,
+    chain: str = "hubei",
+    province: str = "420000",
+) -> list[tuple]:
     """Published rows as (origin_level, origin_code, destination_level, destination_code, persons)."""
     publisher = publisher or Publisher()
     zero = np.zeros(2 + len(publisher.mnos), dtype=np.int64)
-    if indicator == "stock":
-        origins, destinations = sorted({o for o, _ in atoms}), sorted(covered)
-    elif indicator == "outflow":
-        origins, destinations = [c for c in covered if c[:2] == "42"], list(covered)
-    else:
-        destinations = sorted({c[:4] + "00" for c in covered})
-        origins = [c for c in destinations if c[:2] == "42"]
+    origins = [code for code in covered if code[:2] == province[:2]]
     cells = {
-        (o, d): np.array(atoms.get((o, d), zero), dtype=np.int64)
-        for o in origins
-        for d in destinations
-        if indicator == "stock" or o[:4] != d[:4]
+        (o, d): np.array(atoms.get((o, d), zero), dtype=np.int64) for o in origins for d in covered if o[:4] != d[:4]
     }
     root = sum(cells.values())
     rows: list[tuple] = []
     if publisher.large(root):
-        rows.append(("area", "hubei", "all", "all", int(root[0])))
-        _below(publisher, cells, STEPS[indicator], ("hubei", "all"), rows)
+        rows.append(("area", chain, "all", "all", int(root[0])))
+        _below(publisher, cells, FLOW_STEPS, (chain, "all"), rows, chain, province)
     return rows
 
 
-def _below(publisher: Publisher, cells: dict, steps: tuple, parent: tuple[str, str], rows: list[tuple]) -> None:
+def _below(
+    publisher: Publisher,
+    cells: dict,
+    steps: tuple,
+    parent: tuple[str, str],
+    rows: list[tuple],
+    chain: str,
+    province: str,
+) -> None:
     if not steps:
         return
     origin_level, origin_kind, destination_level, destination_kind = steps[0]
     members = defaultdict(dict)
     for (o, d), values in cells.items():
-        members[code_at(origin_kind, o), code_at(destination_kind, d)][o, d] = values
+        cell = code_at(origin_kind, o, chain, province), code_at(destination_kind, d, chain, province)
+        members[cell][o, d] = values
     on_origin = len({d for _, d in members}) == 1 and parent[1] == next(iter(members))[1]
     by_code = {(o if on_origin else d): cell for cell in members for o, d in [cell]}
     shown, hidden = publisher.fold({code: sum(members[cell].values()) for code, cell in by_code.items()})
@@ -152,7 +171,7 @@ def _below(publisher: Publisher, cells: dict, steps: tuple, parent: tuple[str, s
     for code in shown:
         o, d = by_code[code]
         rows.append((origin_level, o, destination_level, d, int(sum(members[o, d].values())[0])))
-        _below(publisher, members[o, d], steps[1:], (o, d), rows)
+        _below(publisher, members[o, d], steps[1:], (o, d), rows, chain, province)
 
 
 def flows_frame(rows: list[tuple], date: dt.date, indicator: str = "outflow", release: int = 1) -> pd.DataFrame:
@@ -189,11 +208,13 @@ def persons(count: int, without: tuple[int, ...] | None = None, unregistered: in
     return (count, registered, *(without if without is not None else [(registered + 1) // 2] * len(MNOS)))
 
 
-def random_atoms(rng: np.random.Generator, scale: float = 8.0, covered: tuple[str, ...] = COVERED) -> dict:
-    """Journeys between all counties of a small nation, with dual SIMs and a few SIMs without an entry."""
+def random_atoms(
+    rng: np.random.Generator, scale: float = 8.0, covered: tuple[str, ...] = COVERED, province: str = "42"
+) -> dict:
+    """Journeys from a province to all counties of a small nation, with dual SIMs and a few SIMs without an entry."""
     size = {code: rng.lognormal(0, 1.2) for code in covered}
     atoms = {}
-    for o in (c for c in covered if c[:2] == "42"):
+    for o in (c for c in covered if c[:2] == province):
         for d in covered:
             if o[:4] == d[:4]:
                 continue

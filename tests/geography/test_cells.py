@@ -16,8 +16,16 @@ import pyarrow as pa
 import pytest
 import shapely
 
+from popflow.contracts import load
 from popflow.errors import PopflowError
-from popflow.geography.cells import cell_to_county, covered_counties, largest_share, locate_cells
+from popflow.geography.cells import (
+    cell_to_county,
+    county_periods,
+    covered_between,
+    covered_counties,
+    largest_share,
+    locate_cells,
+)
 from popflow.geography.counties import shipped_counties
 
 A, B, C = "420102", "420103", "420104"
@@ -232,6 +240,64 @@ def test_covered_are_the_counties_that_records_can_go_to(counties):
     assert covered_counties(found, dt.date(2020, 1, 10)) == [A, C]
     assert covered_counties(found, dt.date(2020, 1, 20)) == [A, C]
     assert covered_counties(found, dt.date(2020, 1, 21)) == [A]
+
+
+def validity(*rows: tuple) -> pa.Table:
+    """cell_to_county from (cell_id, county_code, area_share, valid_from, valid_to); shares below 1 are a border's."""
+    names = ["cell_id", "county_code", "area_share", "valid_from", "valid_to"]
+    frame = pd.DataFrame(rows, columns=names).assign(mno="mobile", is_border=lambda f: f["area_share"] < 1)
+    return pa.Table.from_pandas(frame, load().table("cell_to_county").arrow_schema(), preserve_index=False)
+
+
+def january(first: int, last: int | None = None) -> tuple[dt.date, dt.date | None]:
+    return dt.date(2020, 1, first), dt.date(2020, 1, last) if last else None
+
+
+def test_a_countys_periods_are_made_one_where_they_meet_or_overlap_and_end_where_no_cell_is_left():
+    cells = validity(
+        ("1", A, 1.0, *january(1, 20)), ("2", A, 1.0, *january(3, 5)), ("3", A, 1.0, *january(21, 25)),
+        ("4", A, 1.0, *january(28)), ("5", B, 1.0, *january(10, 10)),
+        ("6", B, 0.4, *january(12)), ("6", C, 0.6, *january(12)),
+    )  # fmt: skip
+    days = county_periods(cells).assign(
+        first=lambda f: f["first"].to_numpy().astype("datetime64[D]").astype(str),
+        last=lambda f: f["last"].to_numpy().astype("datetime64[D]").astype(str),
+    )
+    assert days.to_numpy().tolist() == [
+        [A, "2020-01-01", "2020-01-25"],
+        [A, "2020-01-28", "9999-12-31"],
+        [B, "2020-01-10", "2020-01-10"],
+        [C, "2020-01-12", "9999-12-31"],
+    ]
+
+
+@pytest.mark.parametrize(("first", "last", "covered"), [
+    (1, 9, [A]), (9, 10, [A, B]), (10, 10, [A, B]), (11, 11, [A]), (10, 12, [A, B, C]), (26, 27, [C]), (26, 28, [A, C]),
+])  # fmt: skip
+def test_counties_with_a_cell_on_some_day_of_a_span(first: int, last: int, covered: list[str]):
+    cells = validity(
+        ("1", A, 1.0, *january(1, 25)), ("4", A, 1.0, *january(28)), ("5", B, 1.0, *january(10, 10)),
+        ("6", B, 0.4, *january(12)), ("6", C, 0.6, *january(12)),
+    )  # fmt: skip
+    span = dt.date(2020, 1, first), dt.date(2020, 1, last)
+    assert covered_between(county_periods(cells), *span) == covered
+
+
+def test_no_cells_cover_nothing():
+    assert covered_between(county_periods(validity()), *(dt.date(2020, 1, 1),) * 2) == []
+
+
+def test_any_number_of_cells_comes_to_a_few_periods():
+    """A nation's cells are looked at once; 400 dates of history are then answered from the periods alone."""
+    number = 200_000
+    rows = pd.DataFrame({"cell_id": range(number)}).astype(str).assign(
+        county_code=[A, B] * (number // 2), area_share=1.0, mno="mobile", is_border=False, valid_to=None,
+        valid_from=[dt.date(2020, 1, 1) + dt.timedelta(days=n % 300) for n in range(number)],
+    )  # fmt: skip
+    periods = county_periods(pa.Table.from_pandas(rows, load().table("cell_to_county").arrow_schema()))
+    assert len(periods) == 2
+    dates = [dt.date(2020, 1, 2) + dt.timedelta(days=n) for n in range(400)]
+    assert all(covered_between(periods, date, date) == [A, B] for date in dates)
 
 
 def test_real_cells_in_hubei():

@@ -1,8 +1,9 @@
 """The attacker: tries to learn of a small group from what is published, and shares no code with the gate."""
 
 from popflow.audit.auditor import audit
-from popflow.audit.history import Candidate, audited_digest
-from popflow.audit.of_lake import audit_lake, published_version
+from popflow.audit.digests import audited_digest
+from popflow.audit.history import Candidate
+from popflow.audit.of_lake import audit_lake, published_version, stamp_published
 from popflow.audit.verdict import CODES, Finding, Planted, Verdict
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "audit_lake",
     "audited_digest",
     "published_version",
+    "stamp_published",
 ]

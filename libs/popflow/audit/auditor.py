@@ -1,4 +1,4 @@
-"""The audit: everything ever published and the candidate, attacked together; fails closed.
+"""The audit: dates attacked one after another, the candidate's among them; fails closed.
 
 Nothing here is shared with the code that protects: only the contracts are.
 """
@@ -6,32 +6,35 @@ Nothing here is shared with the code that protects: only the contracts are.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import time
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from popflow import contracts as contracts_module
-from popflow.audit.attack import Attack
+from popflow.audit.attack import Attack, Good, vanished
 from popflow.audit.counts import Malformed
 from popflow.audit.differences import Limits
-from popflow.audit.history import (
-    KEY,
-    Atoms,
-    Candidate,
-    History,
-    PerNight,
-    audited_digest,
-    read_history,
-    release_of,
-)
+from popflow.audit.digests import audited_digest
+from popflow.audit.history import KEY, Atoms, Candidate, Known, Night, Part, PerNight, Seen, nights
 from popflow.audit.planted import plant_all
-from popflow.audit.shape import candidate_findings, frame_findings
+from popflow.audit.shape import RETIRED, frame_findings, retired_text
 from popflow.audit.verdict import Finding, Overtime, Planted, Verdict
 from popflow.contracts import Area, Disclosure, Table
+
+
+@dataclass
+class Looked:
+    """What an audit has found out so far."""
+
+    findings: list[Finding] = field(default_factory=list)
+    good: dict[dt.date, dict[str, Seen]] = field(default_factory=dict)
+    rows_alone: list[dt.date] = field(default_factory=list)
+    planted: tuple[Planted, ...] = ()
+    for_plants: list[Part] = field(default_factory=list)
+    known: list[Finding] = field(default_factory=list)
 
 
 def audit(
@@ -40,85 +43,109 @@ def audit(
     *,
     covered: PerNight,
     mnos: PerNight,
+    covered_before: PerNight | None = None,
     candidate: Candidate | None = None,
     areas: Mapping[str, Area] | None = None,
     rules: Disclosure | None = None,
     contract: Table | None = None,
     time_limit_s: float = 60,
-    passed: Mapping[str, str] | None = None,
+    known: Mapping[dt.date, Good] | None = None,
+    gone: Collection[dt.date] = (),
     history_version: str | int | None = None,
     plant: bool = True,
     seed: int | None = None,
 ) -> Verdict:
-    """Attack everything ever published, with the candidate, and the auditor itself with planted leaks.
+    """Attack some dates that were published, with the candidate, and the auditor itself with planted leaks.
 
-    history: rows of the contract `flows`, of all indicators, dates and releases. atoms: rows of `atoms`, or a
-    function from indicator, date and release to them (then those found good before are not loaded again).
-    persons_without may stand as columns without_<mno>.
-    covered: the counties with a cell that night, and mnos, the MNOs of the night: by (indicator, date, release), by
-    date, or the same for all. Counties without persons count as children of the chain; codes in the atoms are added.
+    history: rows of the contract `flows`, of any dates and releases; of a date all releases. atoms: rows of `atoms`,
+    or a function from indicator, date and release to them. persons_without may stand as columns without_<mno>.
+    covered, covered_before: the counties in which the date, and the day before, can have ended for somebody (the same
+    where not given), and mnos, the MNOs of the night: by (indicator, date, release), by date, or the same for all.
+    Counties without persons count as children of the chain; codes in the atoms are added.
     candidate: the release about to be published. areas, rules, contract: as the contracts say where not given.
-    passed: `Verdict.passed` of an earlier audit with the same rules: what has not changed since is not attacked again,
-    save where a block or a correction links it with something new.
-    history_version: goes into the digest. plant: also plant leaks in a copy, at places drawn with seed.
+    known: by date what was found good before by this auditor and these rules; what is the same is not attacked again.
+    gone: dates whose atoms are not kept any more, of which the rows alone are looked at.
+    history_version: goes into the digest. plant: also plant leaks, at places drawn with seed, in the candidate's date
+    or the last one with atoms.
 
     Never raises for what it audits: what cannot be read, is not known or takes too long is a verdict that is not ok.
     """
     started = time.monotonic()
-    digest = ""
-    counts: dict[str, int] = {}
-    good: dict[str, str] = {}
-    planted: tuple[Planted, ...] = ()
-    findings: list[Finding] = []
-    attack: Attack | None = None
+    digest, attack, looked = "", None, Looked()
+    old = history["indicator"].isin(RETIRED) if "indicator" in history else pd.Series(False, index=history.index)
+    notes = (retired_text(f"{int(old.sum()):,}"),) if old.any() else ()
     try:
-        known = contracts_module.load()
-        areas, rules, contract = areas or known.areas, rules or known.disclosure, contract or known.table("flows")
+        contracts = contracts_module.load()
+        rules, contract = rules or contracts.disclosure, contract or contracts.table("flows")
         of_candidate = candidate or Candidate(history.iloc[:0], _no_atoms())
         digest = audited_digest(of_candidate.rows, of_candidate.atoms, history_version)
-        attack = Attack(areas, Limits.of(rules), started + time_limit_s, _for_rules(passed, rules, areas))
-        findings = list(_frames(history, candidate, contract))
-        if not findings:
-            complete = read_history(history, atoms, covered, mnos)
-            complete, new = _with_candidate(complete, candidate, covered, mnos, findings)
-            # The candidate is attacked whatever was found good before: its rows may be the same and its atoms others.
-            attack.passed = (
-                {n: d for n, d in attack.passed.items() if not n.startswith(tuple(new))} if new else attack.passed
-            )
-            findings += attack.findings(complete)
-            attack.found = frozenset(findings)
-            planted = tuple(plant_all(attack, complete, np.random.default_rng(seed))) if plant else ()
-            findings += [
-                Finding("A7", leak.where, (), f"planted and not caught: {leak.leak}")
-                for leak in planted
-                if leak.outcome == "missed"
-            ]
+        attack = Attack(areas or contracts.areas, Limits.of(rules), started + time_limit_s)
+        looked.findings += _frames(history[~old], candidate, contract)
+        if not looked.findings:
+            about = Known(mnos, covered, covered if covered_before is None else covered_before)
+            dates = nights(history[~old], atoms, about, candidate, gone)
+            _look(attack, dates, known or {}, looked, plant)
+            if plant:
+                _plant(attack, looked, np.random.default_rng(seed))
     except Overtime:
-        findings.append(Finding("A8", "audit", (), f"not done after {time_limit_s:g} s"))
+        looked.findings.append(Finding("A8", "audit", (), f"not done after {time_limit_s:g} s"))
     except Malformed as fault:
-        findings.append(Finding("A6", "audit", (), str(fault)))
+        looked.findings.append(Finding("A6", "audit", (), str(fault)))
     except Exception as fault:  # noqa: BLE001 - whatever it is, without a verdict nothing is published
         # The type alone: a message may hold a count.
-        findings.append(Finding("A8", "audit", (), f"the audit broke off: {type(fault).__name__}{_place(fault)}"))
-    if attack is not None:
-        counts, good = attack.counts, attack.good
+        looked.findings.append(
+            Finding("A8", "audit", (), f"the audit broke off: {type(fault).__name__}{_place(fault)}")
+        )
     seconds = time.monotonic() - started
-    if seconds > time_limit_s and not any(finding.code == "A8" for finding in findings):
-        findings.append(Finding("A8", "audit", (), f"took {seconds:.0f} s of {time_limit_s:g}"))
-    ok = not findings and bool(digest)
-    stamped = good | ({_RULES: _stamp(rules, areas)} if rules else {})
-    return Verdict(ok, tuple(findings), counts, seconds, digest, planted, stamped)
+    if seconds > time_limit_s and not any(finding.code == "A8" for finding in looked.findings):
+        looked.findings.append(Finding("A8", "audit", (), f"took {seconds:.0f} s of {time_limit_s:g}"))
+    return Verdict(
+        ok=not looked.findings and bool(digest),
+        findings=tuple(looked.findings),
+        counts=attack.counts if attack else {},
+        seconds=seconds,
+        digest=digest,
+        planted=looked.planted,
+        good=looked.good,
+        notes=(*notes, *_rows_alone_text(looked.rows_alone)),
+        limit_s=time_limit_s,
+    )
 
 
-_RULES = "rules"
+def _look(attack: Attack, dates: Iterator[Night], known: Mapping[dt.date, Good], looked: Looked, plant: bool) -> None:
+    gone = set(known)
+    for night in dates:
+        gone.discard(night.date)
+        parts, findings = attack.night(night, known.get(night.date, {}))
+        looked.findings += findings
+        if not findings:
+            looked.good[night.date] = {part.name: part.seen for part in parts}
+        if any(part.counts is None for part in parts):
+            looked.rows_alone.append(night.date)
+        elif plant and (night.candidate or any(len(part.rows) for part in parts)):
+            looked.for_plants = parts
+    for date in sorted(gone):
+        findings = list(vanished([], known[date], date))
+        looked.findings += findings
+        if not findings:
+            looked.good[date] = dict(known[date])
 
 
-def _stamp(rules: Disclosure | None, areas: Mapping[str, Area] | None) -> str:
-    return hashlib.sha256(repr((rules, sorted((areas or {}).items()))).encode()).hexdigest()
+def _plant(attack: Attack, looked: Looked, rng: np.random.Generator) -> None:
+    looked.planted = tuple(plant_all(attack, looked.for_plants, frozenset(looked.findings), rng))
+    looked.findings += [
+        Finding("A7", leak.where, (), f"planted and not caught: {leak.leak}")
+        for leak in looked.planted
+        if leak.outcome == "missed"
+    ]
 
 
-def _for_rules(passed: Mapping[str, str] | None, rules: Disclosure, areas: Mapping[str, Area]) -> Mapping[str, str]:
-    return passed if passed and passed.get(_RULES) == _stamp(rules, areas) else {}
+def _rows_alone_text(dates: list[dt.date]) -> Iterator[str]:
+    if dates:
+        yield (
+            f"{len(dates)} dates, {min(dates)} to {max(dates)}, were looked at by their rows alone: their base cells "
+            "(atoms) are not kept any more"
+        )
 
 
 def _place(fault: BaseException) -> str:
@@ -136,27 +163,3 @@ def _frames(history: pd.DataFrame, candidate: Candidate | None, contract: Table)
     yield from frame_findings(history, contract, "history")
     if candidate is not None:
         yield from frame_findings(candidate.rows, contract, "candidate")
-
-
-def _with_candidate(
-    history: History, candidate: Candidate | None, covered: PerNight, mnos: PerNight, findings: list[Finding]
-) -> tuple[History, list[str]]:
-    """The history with the candidate in it, and the candidate's releases in words."""
-    if candidate is None:
-        return history, []
-    keys = {(str(i), pd.Timestamp(d).date(), int(r)) for i, d, r in candidate.rows[KEY].itertuples(index=False)}
-    keys |= {(str(i), pd.Timestamp(d).date(), int(r)) for i, d, r in candidate.atoms[KEY].drop_duplicates().values}
-    names = []
-    for key in sorted(keys):
-        rows = candidate.rows[_is(candidate.rows, key)]
-        parts = candidate.atoms[_is(candidate.atoms, key)]
-        release = release_of(key, rows, covered, mnos, partial(pd.DataFrame, parts))
-        findings.extend(candidate_findings(history, release))
-        history = history.with_(release)
-        names.append(release.where)
-    return history, names
-
-
-def _is(frame: pd.DataFrame, key: tuple[str, dt.date, int]) -> np.ndarray:
-    same_date = pd.to_datetime(frame["date"]) == pd.Timestamp(key[1])
-    return ((frame["indicator"] == key[0]) & same_date & (frame["release"] == key[2])).to_numpy()

@@ -49,6 +49,11 @@ class Counts:
         return moved
 
 
+def nobody() -> Counts:
+    """Counts of no cell and no MNO."""
+    return Counts((), (), (), np.zeros((2, 0, 0), dtype=np.int64))
+
+
 def _positions(codes: Sequence[str], axis: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     place = {code: i for i, code in enumerate(axis)}
     found = np.array([place.get(code, -1) for code in codes], dtype=np.int64)

@@ -149,6 +149,8 @@ def _family_findings(tree: Tree, before: Grid, grid: Grid, limits: Limits, where
     yield from findings("A6", few, "{rest_row} holds {withheld} withheld children, too few")
     untrue = has_rest & (rest != family.left[0])
     yield from findings("A6", untrue, "{rest_row} is published as {rest}; {parent} less its shown children is {left}")
+    uneven = (family.shown > 0) & (family.withheld == 0) & (family.left[0] != 0) & parent_shown
+    yield from findings("A6", uneven, "{parent} is not the sum of its children, all of them shown; {left} are left")
     yield from findings("A6", partly & ~has_rest, "{withheld} children of {parent} are in no row and no rest")
     yield from _rest_findings(tree, before, grid, family, partly | has_rest, limits, where)
 

@@ -1,96 +1,284 @@
-"""A3 and A4: what somebody who knows all rules can say about each child that a rest hides.
+"""A3 and A4: what somebody who knows all rules can say about each child that a rest hides, for rests of every size.
 
 The reader knows the rest's figure, how many children it hides, which, and the figures of the children shown beside it.
 The rules add: a child was withheld because it is small (below k), or because it joined, as the smallest of those that
-were not, a rest that was too small or held too few; so it is not larger than any child shown, and a rest of four or
-more holds at most one that joined. An MNO knows besides how many of each child's persons have a SIM of its own, and
-searches the others. That a child may be withheld for the sake of another MNO would only make more figures possible; it
-is left out, so that no more is called safe than is.
+were not, a rest that was too small or held too few; so it is not larger than any child shown, and a rest of more than
+the least number of children holds one that joined for the size of the rest, or none. An MNO knows besides how many of
+each child's persons have a SIM of its own, and searches the others.
 
-A child is exposed when these rules leave one figure for it, in 1..k-1 (for an MNO 1..floor-1), and hold for the true
-table; where they do not, another MNO having been in the way, who trusts them is wrong. First bounds for all rests of a
-step at once; those that the bounds do not clear are enumerated.
+A child is exposed when these rules leave one figure for it, in 1..k-1 (for an MNO 1..floor-1). Of several together this
+asks nothing more: were what is left beside a child with one figure so small, nobody need have joined. That a child was
+withheld for another MNO's sake, or joined because somebody was exposed, would only make more figures possible, and is
+left out, so that no more is called safe than is.
+
+The last rule is that such a rest grows until some table fits it and exposes nobody. So where a rest holds a child that
+its size does not need, some table must fit for every knower: a rest that none fits is one that these rules never give,
+and whoever knows them sees that it stopped growing too early.
+
+All rests of a step are judged at once: the ways in which one child joined differ in two numbers alone, so the least and
+the greatest figure of a child over all of them follow from the two best of its siblings. The cost is that of sorting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from popflow.audit.differences import Limits
-from popflow.audit.enumerate import Group, feasible_values, follows
+from popflow.audit.differences import Limits, too_small
 from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
 from popflow.audit.verdict import Finding
 
 BEYOND = np.int64(2**40)  # larger than any count: a cell that no rule bounds from above
+NEVER = -BEYOND
+READER = -1
+
+
+@dataclass(frozen=True)
+class Rests:
+    """The rests of one step as one knower sees them; arrays over withheld children, one rest's after another's.
+
+    rest: the child's rest, numbered from 0; small: below it a child is not publishable, BEYOND for one that is never
+    shown alone; joined: the greatest figure with which the child comes before the smallest one shown; own: registered
+    persons of the child whom the knower knows. Arrays over rests: total: what the knower does not know of it;
+    children: how many it hides; grown: whether it holds a child that its size does not need.
+    """
+
+    rest: np.ndarray
+    small: np.ndarray
+    joined: np.ndarray
+    own: np.ndarray
+    total: np.ndarray
+    children: np.ndarray
+    grown: np.ndarray
+    k: int
+    floor: int  # 0 for a reader
+
+    @property
+    def limit(self) -> int:
+        """Figures below it are small groups."""
+        return self.floor or self.k
+
+
+@dataclass(frozen=True)
+class Figures:
+    """For each withheld child the least and the greatest figure that the rules allow; none where least > greatest."""
+
+    least: np.ndarray
+    greatest: np.ndarray
+
+    @property
+    def fits(self) -> np.ndarray:
+        """Whether some table fits."""
+        return self.least <= self.greatest
+
+    @property
+    def one(self) -> np.ndarray:
+        """Whether the rules leave one figure."""
+        return self.least == self.greatest
+
+
+def feasible(rests: Rests, rest_children: int) -> Figures:
+    """The figures that the rules leave possible."""
+    n, least, greatest = len(rests.rest), np.full(len(rests.rest), BEYOND), np.full(len(rests.rest), NEVER)
+    _widen(least, greatest, *_nobody_joined(rests), np.ones(n, dtype=bool))
+    _widen(least, greatest, *_one_joined(rests), rests.children[rests.rest] > rest_children)
+    for low, high, where in _some_joined(rests, rest_children):
+        _widen(least, greatest, low, high, where)
+    return Figures(least, greatest)
+
+
+def exposed(rests: Rests, figures: Figures) -> np.ndarray:
+    """Children whose one figure is a small group."""
+    return figures.one & (figures.least > 0) & (figures.least < rests.limit)
+
+
+def stopped_early(rests: Rests, figures: Figures) -> np.ndarray:
+    """Rests that hold a child which their size does not need, though no table fits them."""
+    return rests.grown & (_sums(rests, figures.fits.astype(np.int64)) == 0)
+
+
+def _widen(least: np.ndarray, greatest: np.ndarray, low: np.ndarray, high: np.ndarray, where: np.ndarray) -> None:
+    where = where & (low <= high)
+    np.minimum(least, low, out=least, where=where)
+    np.maximum(greatest, high, out=greatest, where=where)
+
+
+def _nobody_joined(rests: Rests) -> tuple[np.ndarray, np.ndarray]:
+    """Every child is small."""
+    total, room = rests.total[rests.rest], _sums(rests, rests.small - 1)[rests.rest]
+    low = np.maximum(0, total - (room - (rests.small - 1)))
+    return np.where(total <= room, low, BEYOND), np.minimum(rests.small - 1, total)
+
+
+def _one_joined(rests: Rests) -> tuple[np.ndarray, np.ndarray]:
+    """One child joined what the others made, which was too small a rest; seen from it, and from each of the others."""
+    total, most = rests.total[rests.rest], rests.small - 1
+    room = _sums(rests, most)[rests.rest] - most  # of the others
+    known = _sums(rests, rests.own)[rests.rest] - rests.own
+    too_few = np.maximum(rests.k - 1 - known, rests.floor - 1) if rests.floor else rests.k - 1
+    others_most = np.minimum(np.minimum(room, too_few), total - rests.small)
+    others_least = np.maximum(0, total - np.minimum(rests.joined, total))
+    possible = (others_least <= others_most) & (rests.small < BEYOND)
+    # What the others have together, [least, most], bounds each of them by what the other others can hold.
+    spare = _greatest_of_siblings(rests, np.where(possible, room - others_least, NEVER))
+    upper = _greatest_of_siblings(rests, np.where(possible, others_most, NEVER))
+    mine_low, mine_high = (
+        np.where(possible, total - others_most, BEYOND),
+        np.where(possible, total - others_least, NEVER),
+    )
+    some = spare > NEVER
+    other_low = np.where(some, np.maximum(0, most - spare), BEYOND)
+    other_high = np.where(some, np.minimum(most, upper), NEVER)
+    return np.minimum(mine_low, other_low), np.maximum(mine_high, other_high)
+
+
+def _some_joined(rests: Rests, rest_children: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """A rest of as few children as a rest may hold: any of them joined, but not all."""
+    these = np.flatnonzero(rests.children[rests.rest] == rest_children)
+    where = np.isin(np.arange(len(rests.rest)), these)
+    shape = (-1, rest_children)
+    small, joined = rests.small[these].reshape(shape), rests.joined[these].reshape(shape)
+    total = rests.total[rests.rest[these]].reshape(shape)
+    for kind in itertools.product((False, True), repeat=rest_children):
+        if all(kind) or not any(kind):
+            continue
+        low = np.where(kind, small, 0)
+        high = np.where(kind, np.where(small < BEYOND, joined, NEVER), small - 1)
+        fits = (low <= high).all(axis=1) & (low.sum(axis=1) <= total[:, 0]) & (total[:, 0] <= high.sum(axis=1))
+        least = np.maximum(low, total - (high.sum(axis=1, keepdims=True) - high))
+        greatest = np.minimum(high, total - (low.sum(axis=1, keepdims=True) - low))
+        wide_low, wide_high = np.full(len(where), BEYOND), np.full(len(where), NEVER)
+        wide_low[these] = np.where(fits[:, None], least, BEYOND).ravel()
+        wide_high[these] = np.where(fits[:, None], greatest, NEVER).ravel()
+        yield wide_low, wide_high, where
+
+
+def _greatest_of_siblings(rests: Rests, values: np.ndarray) -> np.ndarray:
+    """For each child the greatest value of the other children of its rest; NEVER where there is none."""
+    order = np.lexsort((-values, rests.rest))
+    start = np.searchsorted(rests.rest[order], np.arange(len(rests.total)))
+    best = order[start]
+    second = np.where(rests.children > 1, values[order[np.minimum(start + 1, len(order) - 1)]], NEVER)
+    is_best = best[rests.rest] == np.arange(len(values))
+    return np.where(is_best, second[rests.rest], values[best][rests.rest])
+
+
+def _sums(rests: Rests, values: np.ndarray) -> np.ndarray:
+    total = np.zeros(len(rests.total), dtype=np.int64)
+    np.add.at(total, rests.rest, values)
+    return total
+
+
+def feasibility_findings(
+    tree: Tree, limits: Limits, where: str, counts: dict[str, int], earlier: Sequence[Tree] = ()
+) -> Iterator[Finding]:
+    """A3 and A4 on every rest of one chain of one release; adds what it counted to counts.
+
+    earlier: the chain in the earlier releases of the date; what these did not show is never shown later. Of a tree
+    without MNOs, which its atoms are gone from, a reader's part alone can be said.
+    """
+    knowers = [READER, *(range(len(tree.mnos)) if len(tree.mnos) > 1 else ())]
+    for place, (before, grid) in enumerate(zip(tree.grids, tree.grids[1:], strict=False), start=1):
+        if not (grid.rest != NOT_SHOWN).any():
+            continue
+        hidden = _hidden(before, grid, never_alone(grid, [one.grids[place] for one in earlier], limits), limits)
+        counts["withheld_cells"] = counts.get("withheld_cells", 0) + len(hidden.cell)
+        for mno in knowers:
+            rests = _as_seen(grid, hidden, mno, bool(tree.mnos), limits)
+            figures = feasible(rests, limits.rest_children)
+            _count_narrow(grid, hidden, mno, rests, figures, counts)
+            yield from _told(tree, before, grid, hidden, mno, rests, figures, where)
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """Withheld children of one step's rests as seen by one knower, one row each, sorted by rest.
+    """Withheld children of one step's rests, sorted by rest, and the flat place of each rest's parent."""
 
-    own: persons of the child whom the knower knows; unknown: the true count of the others; small: below it the child
-    is not publishable; joined: at most so many if it joined the rest, less than `small` where it cannot have.
-    """
-
-    rest: np.ndarray
     cell: np.ndarray
-    own: np.ndarray
-    unknown: np.ndarray
-    small: np.ndarray
-    joined: np.ndarray
+    rest: np.ndarray
+    parent: np.ndarray
+    closed: np.ndarray
+    grown: np.ndarray
 
 
-def feasibility_findings(tree: Tree, limits: Limits, where: str, counts: dict[str, int]) -> Iterator[Finding]:
-    """A3 and A4 on every rest of one chain of one release; adds what it counted to counts."""
-    knowers = [-1, *(range(len(tree.mnos)) if len(tree.mnos) > 1 else ())]
-    for before, grid in zip(tree.grids, tree.grids[1:], strict=False):
-        if not (grid.rest != NOT_SHOWN).any():
-            continue
-        for mno in knowers:
-            limit = limits.k if mno < 0 else limits.floor
-            hidden = _hidden(before, grid, mno, limits)
-            low, high = _bounds(hidden)
-            small = (hidden.unknown > 0) & (hidden.unknown < limit)
-            narrow = small & (high - low + 1 < limits.k / 2)
-            name = "narrow_ranges" if mno < 0 else "narrow_ranges_for_an_mno"
-            counts["withheld_cells"] = counts.get("withheld_cells", 0) + (len(small) if mno < 0 else 0)
-            counts[name] = counts.get(name, 0) + int(narrow.sum())
-            suspect = small & ((high - low < 1) | (low >= hidden.small - 1))
-            for rest in np.unique(hidden.rest[suspect]):
-                yield from _enumerated(tree, before, grid, hidden, int(rest), mno, limits, where)
+def never_alone(grid: Grid, earlier: Sequence[Grid], limits: Limits) -> np.ndarray:
+    """Cells, flat, that no row of their own may show: of sensitive counties, and not shown by an earlier release."""
+    origin = np.array([c in limits.sensitive for c in grid.origins], dtype=bool) & (grid.origin_level == "county")
+    destination = np.array([c in limits.sensitive for c in grid.destinations], dtype=bool)
+    closed = origin[:, None] | (destination & (grid.destination_level == "county"))
+    for old in earlier:
+        rows, columns = ({code: i for i, code in enumerate(axis)} for axis in (old.origins, old.destinations))
+        i = np.array([rows.get(code, -1) for code in grid.origins], dtype=np.int64)
+        j = np.array([columns.get(code, -1) for code in grid.destinations], dtype=np.int64)
+        padded = np.pad(old.shown != NOT_SHOWN, ((0, 1), (0, 1)))  # -1 is a code that it does not have
+        closed = closed | ~padded[np.ix_(i, j)]
+    return closed.ravel()
 
 
-def _hidden(before: Grid, grid: Grid, mno: int, limits: Limits) -> Hidden:
-    parent = grid.parents()
-    has_rest = grid.rest.ravel() != NOT_SHOWN
+def _hidden(before: Grid, grid: Grid, closed: np.ndarray, limits: Limits) -> Hidden:
+    parent, has_rest = grid.parents(), grid.rest.ravel() != NOT_SHOWN
     cells = np.flatnonzero(grid.is_cell.ravel() & (grid.shown.ravel() == NOT_SHOWN) & has_rest[parent])
     cells = cells[np.argsort(parent[cells], kind="stable")]
-    flat = grid.values.reshape(len(grid.values), -1)
-    persons = flat[0, cells]
-    unknown = persons if mno < 0 else flat[2 + mno, cells]
-    own = persons - unknown
-    small = np.full(len(cells), limits.k) if mno < 0 else np.maximum(limits.k - own, limits.floor)
-    small = np.where(_never_alone(grid, limits)[cells], BEYOND, small)
+    parents, rest = np.unique(parent[cells], return_inverse=True)
+    return Hidden(cells, rest, parents, closed[cells], _grown(grid, cells, rest, len(parents), closed[cells], limits))
+
+
+def _grown(
+    grid: Grid, cells: np.ndarray, rest: np.ndarray, rests: int, closed: np.ndarray, limits: Limits
+) -> np.ndarray:
+    """Rests that would be large enough without the last child that joined them."""
+    values = grid.values.reshape(len(grid.values), -1)[:, cells]
+    joined = ~closed & (values[0] > 0) & _large(values, limits)
+    key = np.where(joined, (values[0] << 20) + _code_order(grid)[cells], -1)
+    last = np.full(rests, -1, dtype=np.int64)
+    np.maximum.at(last, rest, key)
+    others = joined & (key == last[rest])
+    without = np.zeros((len(values), rests), dtype=np.int64)
+    for measure, into in zip(values, without, strict=True):
+        np.add.at(into, rest[~others], measure[~others])
+    children = np.bincount(rest, minlength=rests)
+    grown: np.ndarray = (last >= 0) & (children > limits.rest_children) & (without[0] > 0) & _large(without, limits)
+    return grown
+
+
+def _large(values: np.ndarray, limits: Limits) -> np.ndarray:
+    reader, mno = too_small(values, limits)
+    return ~reader & ~mno.any(axis=0)
+
+
+def _as_seen(grid: Grid, hidden: Hidden, mno: int, with_atoms: bool, limits: Limits) -> Rests:
+    flat = grid.values.reshape(len(grid.values), -1)[:, hidden.cell]
+    nothing = np.zeros(len(hidden.cell), dtype=np.int64)
+    known = nothing if mno == READER else flat[0] - flat[2 + mno]
+    own = nothing if mno == READER else flat[1] - flat[2 + mno]
+    total = np.zeros(len(hidden.parent), dtype=np.int64)
+    if mno == READER:
+        total = grid.rest.ravel()[hidden.parent]
+    else:
+        np.add.at(total, hidden.rest, flat[2 + mno])
+    small = np.full(len(own), limits.k) if mno == READER else np.maximum(limits.k - own, limits.floor)
     value, code = _smallest_shown(grid)
-    joined = value[parent[cells]] - own - (_code_order(grid)[cells] > code[parent[cells]])
-    return Hidden(parent[cells], cells, own, unknown, small, joined)
+    at = hidden.parent[hidden.rest]
+    joined = value[at] - known - (_code_order(grid)[hidden.cell] > code[at])
+    return Rests(
+        rest=hidden.rest,
+        small=np.where(hidden.closed, BEYOND, small),
+        joined=joined,
+        own=own,
+        total=total,
+        children=np.bincount(hidden.rest, minlength=len(hidden.parent)),
+        grown=hidden.grown if with_atoms else np.zeros(len(hidden.parent), dtype=bool),
+        k=limits.k,
+        floor=0 if mno == READER else limits.floor,
+    )
 
 
 def _code_order(grid: Grid) -> np.ndarray:
     i, j = np.indices(grid.shown.shape)
     return (i if grid.rest_on == "origin" else j).ravel()
-
-
-def _never_alone(grid: Grid, limits: Limits) -> np.ndarray:
-    codes, level = (
-        (grid.origins, grid.origin_level) if grid.rest_on == "origin" else (grid.destinations, grid.destination_level)
-    )
-    listed = np.array([level == "county" and code in limits.sensitive for code in codes], dtype=bool)
-    shape = grid.shown.shape
-    return np.broadcast_to(listed[:, None] if grid.rest_on == "origin" else listed, shape).ravel()
 
 
 def _smallest_shown(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
@@ -102,56 +290,38 @@ def _smallest_shown(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return smallest >> 20, smallest & ((1 << 20) - 1)
 
 
-def _bounds(hidden: Hidden) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest figure that the rules certainly allow each child; low > high where that is not known.
-
-    Of a rest of three, all figures between the bounds up to the smallest publishable one are possible, whoever joined.
-    Of a larger rest: those where nobody joined, which the enumeration widens.
-    """
-    _, group, size = np.unique(hidden.rest, return_inverse=True, return_counts=True)
-    most = np.where(size[group] == 3, np.maximum(hidden.small - 1, hidden.joined), hidden.small - 1)
-    total, room = _sums(group, hidden.unknown, len(size)), _sums(group, most, len(size))
-    low = np.maximum(total[group] - (room[group] - most), 0)
-    return low, np.minimum(most, total[group])
+def _count_narrow(grid: Grid, hidden: Hidden, mno: int, rests: Rests, figures: Figures, counts: dict[str, int]) -> None:
+    flat = grid.values.reshape(len(grid.values), -1)[:, hidden.cell]
+    unknown = flat[0] if mno == READER else flat[2 + mno]
+    narrow = (unknown > 0) & (unknown < rests.limit) & figures.fits
+    narrow &= figures.greatest - figures.least + 1 < rests.k / 2
+    name = "narrow_ranges" if mno == READER else "narrow_ranges_for_an_mno"
+    counts[name] = counts.get(name, 0) + int(narrow.sum())
 
 
-def _sums(group: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
-    total = np.zeros(size, dtype=np.int64)
-    np.add.at(total, group, values)
-    return total
-
-
-def _enumerated(
-    tree: Tree, before: Grid, grid: Grid, hidden: Hidden, rest: int, mno: int, limits: Limits, where: str
+def _told(
+    tree: Tree, before: Grid, grid: Grid, hidden: Hidden, mno: int, rests: Rests, figures: Figures, where: str
 ) -> Iterator[Finding]:
-    here = np.flatnonzero(hidden.rest == rest)
-    limit = limits.k if mno < 0 else limits.floor
-    group = Group(
-        own=tuple(hidden.own[here].tolist()),
-        small=tuple(hidden.small[here].tolist()),
-        joined=tuple(hidden.joined[here].tolist()),
-        total=int(hidden.unknown[here].sum()),
-        k=limits.k,
-        floor=0 if mno < 0 else limits.floor,
-    )
-    if not follows(group, tuple(hidden.unknown[here].tolist())):
-        return
-    possible = feasible_values(group)
-    i, j = divmod(rest, before.shown.shape[1])
-    for place, values in zip(here, possible, strict=True):
-        true = int(hidden.unknown[place])
-        if values != {true} or not 0 < true < limit:
-            continue
-        a, b = divmod(int(hidden.cell[place]), grid.shown.shape[1])
-        knower = "a reader" if mno < 0 else f"{tree.mnos[mno]}, which knows its own part,"
-        equation = (
-            f"{grid.rest_label(before, i, j)} = {grid.rest[i, j]} hides {len(here)} children; beside it the smallest "
-            f"shown is {_shown_text(grid, rest)}; the rules leave {knower} one figure for {grid.label(a, b)}: {true}"
+    code = "A3" if mno == READER else "A4"
+    knower = "a reader" if mno == READER else f"{tree.mnos[mno]}, which knows its own part,"
+    for place in np.flatnonzero(exposed(rests, figures)):
+        label = grid.label(*divmod(int(hidden.cell[place]), grid.shown.shape[1]))
+        text = f"the rules leave {knower} one figure for {label}: {figures.least[place]}"
+        yield Finding(
+            code, where, (label,), f"{_rest_text(before, grid, hidden, rests, int(rests.rest[place]))}; {text}"
         )
-        yield Finding("A3" if mno < 0 else "A4", where, (grid.label(a, b),), equation)
+    for rest in np.flatnonzero(stopped_early(rests, figures)):
+        text = f"it holds a child that its size does not need, and no table that the rules allow fits it for {knower}"
+        yield Finding(code, where, (), f"{_rest_text(before, grid, hidden, rests, int(rest))}; {text}")
 
 
-def _shown_text(grid: Grid, rest: int) -> str:
+def _rest_text(before: Grid, grid: Grid, hidden: Hidden, rests: Rests, rest: int) -> str:
+    parent = int(hidden.parent[rest])
+    i, j = divmod(parent, before.shown.shape[1])
     value, code = _smallest_shown(grid)
     codes = grid.origins if grid.rest_on == "origin" else grid.destinations
-    return f"{value[rest]} ({codes[code[rest]]})" if value[rest] < BEYOND else "none"
+    beside = f"{value[parent]} ({codes[code[parent]]})" if value[parent] < BEYOND else "none"
+    return (
+        f"{grid.rest_label(before, i, j)} = {grid.rest[i, j]} hides {rests.children[rest]} children; "
+        f"beside it the smallest shown is {beside}"
+    )

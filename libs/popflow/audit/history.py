@@ -1,26 +1,34 @@
-"""Everything ever published and its atoms, release by release; atoms are loaded when something needs them."""
+"""Releases as the auditor looks at them: date by date, and of each release chain by chain.
+
+Chains share no person on a date, and the daily rows of two dates share none that anybody could tell of
+(docs/explanation/auditor.md has the proof). So one chain of one release, beside the earlier releases of its date, is
+all that is ever looked at together.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from popflow.audit.chains import NO_CHAIN, Chain, chains_of, owners, split_counts
 from popflow.audit.counts import Counts, Malformed, counts_of
+from popflow.audit.digests import digest_of, rows_digest
+from popflow.audit.lattice import Tree, build_tree, place_rows, take_figures_from_rows
+from popflow.contracts import Area
 
+OUTFLOW = "outflow"
 ReleaseKey = tuple[str, dt.date, int]  # indicator, date, release
-Atoms = pd.DataFrame | Callable[[str, dt.date, int], pd.DataFrame]
+Load = Callable[[str, dt.date, int], pd.DataFrame]
+Atoms = pd.DataFrame | Load
 PerNight = Mapping[ReleaseKey, Collection[str]] | Mapping[dt.date, Collection[str]] | Collection[str]
-ABSENT = -1  # in a digest: no figure for this MNO
+Changes = dict[int, tuple[Counts, Counts]]  # by earlier release, those who joined and those who left since
 KEY = ["indicator", "date", "release"]
+COUNTIES = "counties with a cell"
 PLACE = ["origin_level", "origin_code", "destination_level", "destination_code"]
 
 
@@ -32,167 +40,227 @@ class Candidate:
     atoms: pd.DataFrame
 
 
-Changes = dict[int, tuple[Counts, Counts]]  # by earlier release, those who joined and those who left since
+@dataclass(frozen=True)
+class Seen:
+    """Digests of what was looked at of one chain of one release: its rows, what is known of its night, its atoms.
+
+    atoms is empty where they were gone.
+    """
+
+    rows: str
+    night: str
+    atoms: str
+
+    def is_held_by(self, earlier: Seen | None) -> bool:
+        """Whether an earlier look saw the same. Atoms that are gone since cannot have changed the rows."""
+        if earlier is None or (self.rows, self.night) != (earlier.rows, earlier.night):
+            return False
+        return self.atoms in ("", earlier.atoms)
 
 
 @dataclass
-class Release:
-    """One release: its rows, its MNOs, the counties with a cell that night, and its atoms behind a function.
+class Part:
+    """One chain of one release, beside the same chain in the earlier releases of its date.
 
-    known: counts and changes of a copy in which a leak is planted, in place of what the atoms say.
+    covered, covered_before: counties in which the date, and the day before it, can have ended for somebody.
+    counts: its persons in their finest cells; None where the atoms are gone.
     """
 
+    chain: Chain
     key: ReleaseKey
     rows: pd.DataFrame
     mnos: tuple[str, ...]
     covered: frozenset[str]
-    load: Callable[[], pd.DataFrame]
-    known: tuple[Counts, Changes] | None = None
+    covered_before: frozenset[str]
+    counts: Counts | None
+    changes: Changes
+    earlier: tuple[Part, ...]
+
+    @property
+    def name(self) -> str:
+        """The part among those of its date."""
+        return f"{self.chain.name} release {self.key[2]}"
 
     @property
     def where(self) -> str:
-        """The release in words."""
-        return f"{self.key[0]} {self.key[1]} release {self.key[2]}"
+        """The part in words."""
+        return f"{self.key[0]} {self.key[1]} {self.name}"
 
     @cached_property
-    def _read(self) -> tuple[Counts, Changes]:
-        if self.known is not None:
-            return self.known
-        atoms = self.load()
-        kinds = set(atoms["change"].unique()) - {"all", "joined", "left"}
-        if kinds:
-            raise Malformed(f"atoms: unknown change {', '.join(sorted(map(str, kinds)))}")
-        against = sorted(set(atoms.loc[atoms["change"] != "all", "against_release"]))
-        changes = {int(n): (self._changed(atoms, "joined", n), self._changed(atoms, "left", n)) for n in against}
-        return counts_of(atoms[atoms["change"] == "all"], self.mnos), changes
-
-    def _changed(self, atoms: pd.DataFrame, change: str, number: int) -> Counts:
-        return counts_of(atoms[(atoms["change"] == change) & (atoms["against_release"] == number)], self.mnos)
-
-    @property
-    def counts(self) -> Counts:
-        """The persons of the release in its finest cells."""
-        return self._read[0]
-
-    @property
-    def changes(self) -> Changes:
-        """By earlier release, those who joined and those who left since."""
-        return self._read[1]
+    def tree(self) -> Tree:
+        """The chain's grids with the rows in place; with the figures of the rows where there are no atoms."""
+        tree = build_tree(self.chain, self.counts, self.covered, self.covered_before)
+        place_rows(tree, self.rows)
+        if self.counts is None:
+            take_figures_from_rows(tree)
+        return tree
 
     @cached_property
     def rows_digest(self) -> str:
-        """SHA-256 of the published rows and of what is known about the night; of planted counts too."""
-        planted = self.known[0].digest() if self.known else ""
-        seen = hashlib.sha256(repr((self.key, self.mnos, sorted(self.covered), planted)).encode())
-        return _hash_frame(self.rows, PLACE, seen).hexdigest()
+        """Digest of the published rows."""
+        return rows_digest(self.rows)
+
+    @cached_property
+    def seen(self) -> Seen:
+        """Digests of all that the part is judged by, but the rules."""
+        night = (
+            self.mnos,
+            sorted(self.covered),
+            sorted(self.covered_before),
+            [one.rows_digest for one in self.earlier],
+        )
+        moved = [(number, joined.digest(), left.digest()) for number, (joined, left) in sorted(self.changes.items())]
+        atoms = digest_of((self.counts.digest(), moved)) if self.counts else ""
+        return Seen(self.rows_digest, digest_of(night), atoms)
 
     def planted(
         self,
         rows: pd.DataFrame,
         counts: Counts | None = None,
         changes: Changes | None = None,
-        key: ReleaseKey | None = None,
-    ) -> Release:
+    ) -> Part:
         """A copy with other rows, counts or changes."""
-        known = (self.counts if counts is None else counts, self.changes if changes is None else changes)
-        return replace(self, key=key or self.key, rows=rows.reset_index(drop=True), known=known)
+        return replace(
+            self,
+            rows=rows.reset_index(drop=True),
+            counts=counts or self.counts,
+            changes=self.changes if changes is None else changes,
+        )
 
 
 @dataclass
-class History:
-    """All releases by key."""
+class Release:
+    """One release with all its chains, its night as of a part. load: its atoms, None where they are gone."""
 
-    releases: dict[ReleaseKey, Release]
+    key: ReleaseKey
+    rows: pd.DataFrame
+    mnos: tuple[str, ...]
+    covered: frozenset[str]
+    covered_before: frozenset[str]
+    load: Load | None
 
-    def of(self, indicator: str, date: dt.date) -> list[Release]:
-        """The releases of a date, the newest last."""
-        found = [release for key, release in self.releases.items() if key[:2] == (indicator, date)]
-        return sorted(found, key=lambda release: release.key[2])
+    @property
+    def where(self) -> str:
+        """The release in words."""
+        return f"{self.key[0]} {self.key[1]} release {self.key[2]}"
 
-    def with_(self, *releases: Release) -> History:
-        """A copy in which these take the place of those with their key, or come to them."""
-        return History(self.releases | {release.key: release for release in releases})
+    def parts(self, areas: Mapping[str, Area], earlier: Sequence[Part]) -> list[Part]:
+        """The release chain by chain; earlier: the parts of all earlier releases of the date."""
+        chains = chains_of(areas)
+        owner = owners(chains, areas, self.rows)
+        counts, changes = self._by_chain(chains)
+        return [
+            Part(
+                chain,
+                self.key,
+                self.rows[owner == place].reset_index(drop=True),
+                self.mnos,
+                self.covered,
+                self.covered_before,
+                counts[place],
+                changes[place],
+                tuple(part for part in earlier if part.chain == chain),
+            )
+            for place, chain in enumerate(chains)
+        ]
+
+    def without_chain(self, areas: Mapping[str, Area]) -> pd.DataFrame:
+        """Rows whose origin belongs to no chain."""
+        return self.rows[owners(chains_of(areas), areas, self.rows) == NO_CHAIN]
+
+    def _by_chain(self, chains: Sequence[Chain]) -> tuple[Sequence[Counts | None], Sequence[Changes]]:
+        if self.load is None:
+            return [None] * len(chains), [{} for _ in chains]
+        atoms = self.load(*self.key)
+        kinds = set(atoms["change"].unique()) - {"all", "joined", "left"}
+        if kinds:
+            raise Malformed(f"atoms: unknown change {', '.join(sorted(map(str, kinds)))}")
+        changes: list[Changes] = [{} for _ in chains]
+        for number in sorted(set(atoms.loc[atoms["change"] != "all", "against_release"])):
+            moved = [self._changed(chains, atoms, change, number) for change in ("joined", "left")]
+            for place, pair in enumerate(zip(*moved, strict=True)):
+                changes[place][int(number)] = pair
+        return split_counts(chains, counts_of(atoms[atoms["change"] == "all"], self.mnos)), changes
+
+    def _changed(self, chains: Sequence[Chain], atoms: pd.DataFrame, change: str, number: int) -> list[Counts]:
+        mine = (atoms["change"] == change) & (atoms["against_release"] == number)
+        return split_counts(chains, counts_of(atoms[mine], self.mnos))
 
 
-def read_history(rows: pd.DataFrame, atoms: Atoms, covered: PerNight, mnos: PerNight) -> History:
-    """History of frames; covered and mnos by release, by date, or the same for all."""
+@dataclass
+class Night:
+    """All releases of one date, the newest last, and which of them is the candidate, if any."""
+
+    date: dt.date
+    releases: list[Release]
+    candidate: ReleaseKey | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about nights: their MNOs, and the counties in which a date and the day before can have ended."""
+
+    mnos: PerNight
+    covered: PerNight
+    covered_before: PerNight
+
+    def release(self, key: ReleaseKey, rows: pd.DataFrame, load: Load | None) -> Release:
+        """A release with what is known about its night. Raises Malformed where that is nothing."""
+        sets = [_known(known, key, what) for known, what in ((self.covered, COUNTIES), (self.covered_before, COUNTIES))]
+        names = tuple(sorted(_known(self.mnos, key, "MNOs")))
+        return Release(key, rows.reset_index(drop=True), names, frozenset(sets[0]), frozenset(sets[1]), load)
+
+
+def nights(
+    rows: pd.DataFrame,
+    atoms: Atoms,
+    known: Known,
+    candidate: Candidate | None = None,
+    gone: Collection[dt.date] = (),
+) -> Iterator[Night]:
+    """The dates of some rows and of a candidate, one after another; gone: dates whose atoms are no longer kept."""
     load = atoms if callable(atoms) else _loader(atoms)
-    return History({release.key: release for release in _releases(rows, load, covered, mnos)})
+    found: dict[dt.date, list[Release]] = {}
+    for key, frame in keyed(rows).items():
+        of_date = None if key[1] in gone else load
+        found.setdefault(key[1], []).append(known.release(key, frame, of_date))
+    new = _candidate_release(candidate, known) if candidate is not None else None
+    if new is not None:
+        found.setdefault(new.key[1], []).append(new)
+    for date, releases in sorted(found.items()):
+        releases.sort(key=lambda one: (one.key[2], one is new))
+        yield Night(date, releases, new.key if new is not None and new.key[1] == date else None)
 
 
-def _releases(
-    rows: pd.DataFrame, load: Callable[[str, dt.date, int], pd.DataFrame], covered: PerNight, mnos: PerNight
-) -> Iterator[Release]:
-    for key, frame in rows.groupby(KEY, sort=True):
-        indicator, date, number = key
-        name = (str(indicator), _date(date), int(str(number)))
-        yield release_of(name, frame, covered, mnos, partial(load, *name))
+def _candidate_release(candidate: Candidate, known: Known) -> Release | None:
+    keys = set(keyed(candidate.rows)) | set(keyed(candidate.atoms))
+    if not keys:
+        return None
+    if len(keys) > 1:
+        raise Malformed(f"the candidate holds {len(keys)} releases, and one is published at a time")
+    return known.release(keys.pop(), candidate.rows, lambda *_: candidate.atoms)
 
 
-def release_of(
-    key: ReleaseKey, rows: pd.DataFrame, covered: PerNight, mnos: PerNight, load: Callable[[], pd.DataFrame]
-) -> Release:
-    """One release with what is known about its night; nothing known is an error."""
-    names, counties = _known(mnos, key, "MNOs"), _known(covered, key, "counties with a cell")
-    return Release(key, rows.reset_index(drop=True), tuple(sorted(names)), frozenset(counties), load)
+def keyed(frame: pd.DataFrame) -> dict[ReleaseKey, pd.DataFrame]:
+    """A frame's rows by indicator, date and release."""
+    groups: Iterator[Any] = iter(frame.groupby(KEY, sort=True))
+    return {(str(i), pd.Timestamp(d).date(), int(r)): part for (i, d, r), part in groups}
 
 
 def _known(per_night: PerNight, key: ReleaseKey, what: str) -> Sequence[str]:
     if not isinstance(per_night, Mapping):
         return list(per_night)
-    found = per_night.get(key, per_night.get(key[1]))  # type: ignore[call-overload]
+    by_any: Mapping[Any, Collection[str]] = per_night
+    found = by_any.get(key, by_any.get(key[1]))
     if not found:
         raise Malformed(f"{key[0]} {key[1]} release {key[2]}: its {what} are not known")
     return list(found)
 
 
-def _loader(atoms: pd.DataFrame) -> Callable[[str, dt.date, int], pd.DataFrame]:
-    parts = {(str(i), _date(d), int(str(r))): part for (i, d, r), part in atoms.groupby(KEY, sort=False)}
+def _loader(atoms: pd.DataFrame) -> Load:
+    parts = keyed(atoms)
 
     def load(indicator: str, date: dt.date, release: int) -> pd.DataFrame:
         return parts.get((indicator, date, release), atoms.iloc[:0])
 
     return load
-
-
-def _date(value: Any) -> dt.date:
-    return pd.Timestamp(value).date()
-
-
-def audited_digest(rows: pd.DataFrame, atoms: pd.DataFrame, history_version: str | int | None = None) -> str:
-    """SHA-256 of a candidate and of the history it was audited with, whatever the order of rows and columns.
-
-    Publishing compares it with the verdict's just before the commit.
-    """
-    seen = hashlib.sha256(repr(("history", history_version)).encode())
-    _hash_frame(rows, [*KEY, *PLACE], seen)
-    if len(atoms) and "persons_without" in atoms:
-        maps = [one if isinstance(one, dict) else dict(one) for one in atoms["persons_without"]]
-        names = sorted({name for one in maps for name in one})
-        wide = {f"without_{name}": [one.get(name, ABSENT) for one in maps] for name in names}
-        atoms = atoms.drop(columns="persons_without").assign(**wide)
-    _hash_frame(atoms, [*KEY, "change", "against_release", "origin_code", "destination_code"], seen)
-    return seen.hexdigest()
-
-
-def _hash_frame(frame: pd.DataFrame, order: Sequence[str], seen: hashlib._Hash) -> hashlib._Hash:
-    """Hash a frame's values in the order of its key; numbers and texts of the same look are the same."""
-    names = sorted(map(str, frame.columns))
-    table = pa.table({name: _plain(frame[name]) for name in names})
-    keys = [(name, "ascending") for name in order if name in names]
-    if keys and len(frame):
-        table = table.take(pc.sort_indices(table, sort_keys=keys))
-    for name in names:
-        seen.update(f"\x1e{name}\x1f{len(frame)}\x1f".encode())
-        for buffer in pa.concat_arrays(table[name].chunks).buffers() if len(frame) else ():
-            seen.update(buffer if buffer is not None else b"-")
-    return seen
-
-
-def _plain(column: pd.Series) -> pa.Array:
-    if pd.api.types.is_integer_dtype(column) and not column.isna().any():
-        return pa.array(column.to_numpy(dtype=np.int64))
-    places, distinct = pd.factorize(column, use_na_sentinel=False)
-    return pa.array(np.array([str(one) for one in distinct], dtype=object), type=pa.large_string()).take(
-        pa.array(places)
-    )

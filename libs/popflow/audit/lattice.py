@@ -7,16 +7,15 @@ are kept apart as strays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from popflow.audit.counts import Counts, Malformed
-from popflow.contracts import Area
+from popflow.audit.chains import REST, Chain, prefecture_of, province_of
+from popflow.audit.counts import Counts, Malformed, nobody
 
-REST = "rest_of_"
 NOT_SHOWN = -1
 Spec = tuple[str, str, str, str | None]  # step, origin level, destination level, what its rest row differs in
 FLOW_SPEC: tuple[Spec, ...] = (
@@ -28,28 +27,7 @@ FLOW_SPEC: tuple[Spec, ...] = (
     ("county", "prefecture", "county", "destination"),
     ("pair", "county", "county", "origin"),
 )
-STOCK_SPEC: tuple[Spec, ...] = (
-    ("root", "chain", "all", None),
-    ("group", "group", "all", "origin"),
-    ("province", "group", "province", "destination"),
-    ("prefecture", "group", "prefecture", "destination"),
-    ("county", "group", "county", "destination"),
-)
-SPECS = {"outflow": FLOW_SPEC, "outflow_block": FLOW_SPEC[:5], "stock": STOCK_SPEC}
-PUBLISHED_LEVEL = {"chain": "area", "group": "area"}
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A chain of published rows: its name, its province, and the prefecture that it is narrowed to, if any."""
-
-    name: str
-    province: str
-    prefecture: str | None = None
-
-    def holds(self, origin: str) -> bool:
-        """Whether an origin county or prefecture belongs to the chain."""
-        return _prefecture(origin) == self.prefecture if self.prefecture else _province(origin) == self.province
+PUBLISHED_LEVEL = {"chain": "area"}
 
 
 @dataclass
@@ -108,7 +86,6 @@ class Tree:
     origins: tuple[str, ...]
     destinations: tuple[str, ...]
     mnos: tuple[str, ...]
-    places: dict[str, tuple[np.ndarray, np.ndarray]]
     used: set[int] = field(default_factory=set)
 
     def grid(self, step: str) -> Grid:
@@ -129,58 +106,24 @@ def labelled(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str, str], st
         yield at, cell_text(*at), int(persons)
 
 
-def chains_of(areas: Mapping[str, Area]) -> list[Chain]:
-    """Chains of areas.yaml: each province, and each prefecture whose province is none."""
-    provinces = {area.code for area in areas.values() if area.level == "province"}
-    chains = [Chain(name, area.code) for name, area in areas.items() if area.level == "province"]
-    alone = {n: a for n, a in areas.items() if a.level == "prefecture" and a.province_code not in provinces}
-    return chains + [Chain(name, area.province_code, area.code) for name, area in alone.items()]
+def build_tree(chain: Chain, counts: Counts | None, covered: Collection[str], covered_before: Collection[str]) -> Tree:
+    """The grids of a chain with their sums and without rows yet; counts: None where the atoms are gone, then all 0.
 
-
-def split_by_chain(
-    chains: Sequence[Chain], areas: Mapping[str, Area], counts: Counts, indicator: str
-) -> dict[str, Counts]:
-    """Each chain's part of the counts: by origin, or for a stock by the area that its group names."""
-
-    def holds(chain: Chain, origin: str) -> bool:
-        if indicator != "stock":
-            return chain.holds(origin)
-        named = [area for name, area in areas.items() if name in origin]
-        return len(chains) == 1 or any(chain.holds(area.code) or chain.province == area.code for area in named)
-
-    parts = {}
-    for chain in chains:
-        keep = [i for i, origin in enumerate(counts.origins) if holds(chain, origin)]
-        mine = tuple(counts.origins[i] for i in keep)
-        parts[chain.name] = Counts(mine, counts.destinations, counts.mnos, counts.values[:, keep])
-    return parts
-
-
-def build_tree(
-    chain: Chain,
-    spec: Sequence[Spec],
-    counts: Counts,
-    covered: Collection[str],
-    *,
-    prefectures_only: bool = False,
-) -> Tree:
-    """The grids of a chain with their sums and without rows yet.
-
-    Children are the counties that have a cell that night, with 0 persons too, and every code that the atoms know.
+    Children are the counties in which somebody can have been, where they went (covered) and where they came from
+    (covered_before), with 0 persons too, and every code that the atoms know.
     """
-    groups = any(origin_level == "group" for _, origin_level, _, _ in spec)
-    known = {_prefecture(code) for code in covered} if prefectures_only else set(covered)
-    mine = set(counts.origins) if groups else {code for code in {*known, *counts.origins} if chain.holds(code)}
-    origins, destinations = tuple(sorted(mine)), tuple(sorted({*known, *counts.destinations}))
+    counts = nobody() if counts is None else counts
+    mine = {code for code in {*covered_before, *counts.origins} if chain.holds(code)}
+    origins, destinations = tuple(sorted(mine)), tuple(sorted({*covered, *counts.destinations}))
     values = counts.on(origins, destinations)
     # The origin's own prefecture is no destination.
     home, away = np.array([o[:4] for o in origins], dtype="U4"), np.array([d[:4] for d in destinations], dtype="U4")
-    is_cell = np.full((len(origins), len(destinations)), True) if groups else home[:, None] != away
+    is_cell = home[:, None] != away
     if values[0][~is_cell].any():
         raise Malformed("atoms: moves within a prefecture, which are never published")
-    tree = Tree(chain, [], values, origins, destinations, counts.mnos, {})
+    tree = Tree(chain, [], values, origins, destinations, counts.mnos)
     before: tuple[np.ndarray, np.ndarray] | None = None
-    for one in spec:
+    for one in FLOW_SPEC:
         before = _add_grid(tree, one, is_cell, before)
     return tree
 
@@ -214,7 +157,6 @@ def _add_grid(
             np.full(parent_shape, NOT_SHOWN, dtype=np.int64),
         )
     )
-    tree.places[step] = (rows, columns)
     return rows, columns
 
 
@@ -235,26 +177,17 @@ def _axis(codes: list[str]) -> tuple[list[str], np.ndarray]:
 
 def _at(level: str, chain: Chain) -> Callable[[str], str]:
     def side(code: str) -> str:
-        return f"{'inside' if _province(code) == chain.province else 'outside'}_{chain.province}"
+        return f"{'inside' if province_of(code) == chain.province else 'outside'}_{chain.province}"
 
     levels: dict[str, Callable[[str], str]] = {
         "chain": lambda _: chain.name,
         "all": lambda _: "all",
-        "group": lambda code: code,
         "county": lambda code: code,
         "border": side,
-        "prefecture": _prefecture,
-        "province": _province,
+        "prefecture": prefecture_of,
+        "province": province_of,
     }
     return levels[level]
-
-
-def _prefecture(code: str) -> str:
-    return code[:4] + "00"
-
-
-def _province(code: str) -> str:
-    return code[:2] + "0000"
 
 
 @dataclass(frozen=True)
@@ -305,3 +238,9 @@ def _place(
     at = at[is_cell[origin[at], column[at]]]
     target[origin[at], column[at]] = persons[at]
     tree.used.update(at.tolist())
+
+
+def take_figures_from_rows(tree: Tree) -> None:
+    """Let every cell that is shown hold the persons that its row says, all of them registered, and others nobody."""
+    for grid in tree.grids:
+        grid.values = np.stack([np.where(grid.shown == NOT_SHOWN, 0, grid.shown)] * 2)

@@ -7,7 +7,6 @@ bounded by the rows from below and above. A class with one possible figure is kn
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,8 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
+from popflow.audit.chains import REST
 from popflow.audit.differences import Limits, too_small
-from popflow.audit.lattice import REST, Tree, labelled
+from popflow.audit.lattice import Tree, labelled
 from popflow.audit.leaves import NOWHERE, finest, leaf_label, leaves
 from popflow.audit.verdict import Finding
 from popflow.contracts import Area
@@ -79,11 +79,9 @@ def _within(level: str, wanted: str, code: str, tree: Tree, areas: Mapping[str, 
 def _in_area(wanted: str, code: str, tree: Tree, areas: Mapping[str, Area]) -> bool:
     if wanted == tree.chain.name or code == wanted:
         return True
-    area = areas.get(re.sub(r"^stayed_in_", "", wanted))
+    area = areas.get(wanted)
     if area is None:
         return False
-    if not code.isdigit():  # a group of a stock
-        return area.level == "province" or code.endswith(wanted)
     return code[:4] + "00" == area.code or (area.level == "province" and code[:2] == area.code[:2])
 
 

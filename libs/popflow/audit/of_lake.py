@@ -1,21 +1,35 @@
-"""The audit of a lake as it stands: `popflow audit --lake DIR`. Reads by delta-rs, without Java."""
+"""The audit of a lake: which dates are to be looked at, what is read for it, and what is stamped afterwards.
+
+Of a date that bears a stamp nothing is read, as long as its files are those that the stamp saw. Reads by delta-rs,
+without Java.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from popflow.audit.auditor import audit
-from popflow.audit.blocks import days_of
+from popflow.audit.chains import chains_of, owners
 from popflow.audit.counts import wide_atoms
-from popflow.audit.history import Candidate, ReleaseKey
+from popflow.audit.differences import Limits
+from popflow.audit.digests import auditors_version, digest_of, rows_digest
+from popflow.audit.history import KEY, OUTFLOW, Candidate, ReleaseKey, Seen, keyed
+from popflow.audit.shape import RETIRED, indicator_findings, retired_text
+from popflow.audit.stamps import Stamp, month_of, read_stamps, stamps_key, write_stamps
 from popflow.audit.verdict import Finding, Verdict
+from popflow.errors import PopflowError
 from popflow.geography.cells import covered_counties
-from popflow.lake import Lake
+from popflow.intake.storage import files_under, open_address
+from popflow.lake import DataFile, Lake
 
+ONE_DAY = dt.timedelta(days=1)
 Covered = Callable[[dt.date], Collection[str]]
 
 
@@ -25,42 +39,70 @@ def audit_lake(
     candidate: Candidate | None = None,
     candidate_mnos: Collection[str] = (),
     covered: Covered | None = None,
+    every: bool = False,
     time_limit_s: float | None = None,
     **options: Any,
 ) -> Verdict:
-    """Audit everything that a lake has published, and a candidate where there is one.
+    """Audit what a lake has published, and a candidate where there is one; stamp each date that is found good.
 
-    covered: the counties with a cell on a date; where it is not given, those that `cell_to_county` names as the county
-    of a cell on it (the largest share, ties to the smaller code). A block has those of all its dates. time_limit_s:
-    60 s a release where not given.
-    options: as for `audit`. Never raises for what it reads: a history that cannot be read is a verdict that is not ok.
+    Looked at are the candidate's date, or else the newest, and every date without a stamp that still holds; with
+    `every` all dates, whatever was stamped. covered: the counties in which a date can have ended for somebody; where it
+    is not given, those that `cell_to_county` names as the county of a cell on it (largest share, ties to the smaller
+    code).
+    time_limit_s: as disclosure.yaml says, for each date that is looked at, where not given. options: as for `audit`.
+    Never raises for what it reads: a history that cannot be read is a verdict that is not ok.
     """
     try:
-        version = published_version(lake)
-        rows = lake.read_pandas("flows") if lake.exists("flows") else _nothing(lake, "flows")
-        keys = _keys(rows) | (_keys(candidate.rows) | _keys(candidate.atoms) if candidate else set())
-        night: dict[str, Any] = {
-            "covered": _covered_by_release(keys, covered or _covered(lake)),
-            "mnos": _mnos(lake) | {key: tuple(candidate_mnos) for key in (_keys(candidate.atoms) if candidate else ())},
-        }
+        files = Files(lake)
+        stamped = _Stamped(lake, files)
+        mine = {key[1] for key in _keys(candidate)} if candidate else set(sorted(files.dates)[-1:])
+        dates = files.dates | set(stamped.stamps) if every else {*mine, *stamped.unsure()}
+        given = _given(lake, files, sorted(dates), candidate, candidate_mnos, covered or _covered(lake))
+    except PopflowError as fault:
+        return _unreadable(str(fault))
     except Exception as fault:  # noqa: BLE001 - whatever it is, without a verdict nothing is published
-        finding = Finding("A8", "audit", (), f"the history cannot be read: {type(fault).__name__}")
-        return Verdict(False, (finding,), {}, 0.0, "")
-    limit = time_limit_s if time_limit_s is not None else 60.0 * max(len(keys), 1)
-    return audit(
-        rows,
-        lambda indicator, date, release: wide_atoms(
-            lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
-        ),
+        return _unreadable(type(fault).__name__)
+    limit = lake.contracts.disclosure.audit_seconds * max(len(dates), 1) if time_limit_s is None else time_limit_s
+    verdict = audit(
         candidate=candidate,
         areas=lake.contracts.areas,
         rules=lake.contracts.disclosure,
         contract=lake.contracts.table("flows"),
         time_limit_s=limit,
-        history_version=version,
-        **night,
+        known=stamped.known(dates, attack_all=every),
+        history_version=files.version,
+        **given,
         **options,
     )
+    strange = tuple(indicator_findings(files.indicators, "history"))
+    verdict = replace(
+        verdict,
+        ok=verdict.ok and not strange,
+        findings=(*strange, *verdict.findings),
+        notes=(*files.retired, *verdict.notes),
+    )
+    if not any(finding.code in ("A7", "A8") for finding in verdict.findings):
+        stamped.write({date: seen for date, seen in verdict.good.items() if not (candidate and date in mine)})
+    return verdict
+
+
+def stamp_published(lake: Lake, verdict: Verdict, date: dt.date) -> bool:
+    """Stamp a date whose candidate was published since; False where what stands there is not what the verdict saw."""
+    good, files = verdict.good.get(date), Files(lake)
+    if good is None or not verdict.ok:
+        return False
+    rows = lake.read_pandas("flows", indicator=OUTFLOW, date=date) if date in files.dates else pd.DataFrame()
+    areas = lake.contracts.areas
+    chains = chains_of(areas)
+    stands = {}
+    for key, frame in (keyed(rows) if len(rows) else {}).items():
+        owner = owners(chains, areas, frame)
+        for place, chain in enumerate(chains):
+            stands[f"{chain.name} release {key[2]}"] = rows_digest(frame[owner == place])
+    if any(seen.rows != stands.get(name, rows_digest(rows.iloc[:0])) for name, seen in good.items()):
+        return False
+    _Stamped(lake, files).write({date: good})
+    return True
 
 
 def published_version(lake: Lake) -> int:
@@ -68,30 +110,164 @@ def published_version(lake: Lake) -> int:
     return len(lake.history("flows"))
 
 
+class Files:
+    """The data files of `flows` and `atoms` by date, told by the tables' logs and by the storage; none is opened."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.version = published_version(lake)
+        self._lake = lake
+        self._flows, self._atoms = _data_files(lake, "flows"), _data_files(lake, "atoms")
+
+    @cached_property
+    def rows(self) -> dict[dt.date, str]:
+        """By date, a digest of the files of its outflow: paths, sizes and times, in the log and in the storage."""
+        return self._by_date("flows", self._flows)
+
+    @cached_property
+    def atoms(self) -> dict[dt.date, str]:
+        """By date, the same for its atoms."""
+        return self._by_date("atoms", self._atoms)
+
+    @property
+    def dates(self) -> set[dt.date]:
+        """Dates of which rows are published."""
+        return set(self.rows)
+
+    @property
+    def indicators(self) -> set[str]:
+        """Indicators of which rows are published."""
+        return {str(file.partition["indicator"]) for file in self._flows}
+
+    @property
+    def retired(self) -> tuple[str, ...]:
+        """What there is to say of rows published under earlier rules; nothing where there are none."""
+        old = [file for file in self._flows if file.partition["indicator"] in RETIRED]
+        return (retired_text(self._row_count(old)),) if old else ()
+
+    def gone(self, dates: Collection[dt.date]) -> list[dt.date]:
+        """Of some dates those whose atoms are there no more, and need not be: they are older than is kept."""
+        days = self._lake.contracts.table("atoms").retention_days
+        newest = max([*self.dates, *dates], default=dt.date.min)
+        old = [date for date in dates if days is not None and (newest - date).days > days]
+        return [date for date in old if date not in self.atoms]
+
+    def _by_date(self, table: str, files: list[DataFile]) -> dict[dt.date, str]:
+        root = open_address(self._lake.path(table))[1] if files else ""
+        stored = {
+            info.path.removeprefix(f"{root}/"): info for info in (files_under(self._lake.path(table)) if files else ())
+        }
+        facts: dict[dt.date, list[tuple]] = {}
+        for file in files:
+            if file.partition["indicator"] != OUTFLOW:
+                continue
+            there = stored.get(file.path)
+            storage = (there.size, there.mtime_ns) if there is not None else None
+            date = pd.Timestamp(file.partition["date"]).date()
+            facts.setdefault(date, []).append((file.path, file.size, storage))
+        return {date: digest_of(sorted(of_date)) for date, of_date in facts.items()}
+
+    def _row_count(self, files: list[DataFile]) -> str:
+        try:
+            footers = (pq.read_metadata(self._lake.open_file("flows", file.path)) for file in files)
+            return f"{sum(footer.num_rows for footer in footers):,}"
+        except OSError:
+            return "an unknown number of"
+
+
+def _data_files(lake: Lake, table: str) -> list[DataFile]:
+    return lake.snapshot(table).files if lake.exists(table) else []
+
+
+class _Stamped:
+    """The stamps of a lake beside the files that it has now."""
+
+    def __init__(self, lake: Lake, files: Files) -> None:
+        self._lake, self._files, self._key = lake, files, stamps_key(lake)
+        self._rules = digest_of((Limits.of(lake.contracts.disclosure), sorted(lake.contracts.areas.items())))
+        self.stamps = read_stamps(lake, self._key, {month_of(date) for date in files.dates})
+
+    def unsure(self) -> set[dt.date]:
+        """Dates without a stamp that holds: for these rules, this auditor and these files."""
+        return {date for date in self._files.dates | set(self.stamps) if not self._holds(date)}
+
+    def known(self, dates: Collection[dt.date], *, attack_all: bool) -> dict[dt.date, dict[str, Seen]]:
+        """What was found good of some dates; of another auditor, of other rules, or for attack_all, the rows alone."""
+        return {
+            date: {
+                name: Seen(seen.rows, "", "") if attack_all or not self._is_ours(self.stamps[date]) else seen
+                for name, seen in self.stamps[date].seen.items()
+            }
+            for date in dates
+            if date in self.stamps
+        }
+
+    def write(self, good: Mapping[dt.date, dict[str, Seen]]) -> None:
+        """Stamp dates as found good now."""
+        rows, atoms = self._files.rows, self._files.atoms
+        stamps = [
+            Stamp(date, rows.get(date, ""), atoms.get(date, ""), self._rules, auditors_version(), dict(seen))
+            for date, seen in good.items()
+        ]
+        write_stamps(self._lake, self._key, [one for one in stamps if self.stamps.get(one.date) != one])
+
+    def _holds(self, date: dt.date) -> bool:
+        stamp = self.stamps.get(date)
+        if stamp is None or not self._is_ours(stamp) or stamp.files != self._files.rows.get(date, ""):
+            return False
+        return self._files.atoms.get(date, "") == stamp.atom_files or bool(self._files.gone([date]))
+
+    def _is_ours(self, stamp: Stamp) -> bool:
+        return (stamp.rules, stamp.auditor) == (self._rules, auditors_version())
+
+
+def _given(
+    lake: Lake,
+    files: Files,
+    dates: list[dt.date],
+    candidate: Candidate | None,
+    candidate_mnos: Collection[str],
+    covered: Covered,
+) -> dict[str, Any]:
+    """What is read of some dates, as `audit` takes it."""
+    there = [date for date in dates if date in files.dates]
+    rows = lake.read_pandas("flows", indicator=OUTFLOW, date=there) if there else _nothing(lake, "flows")
+    new = _keys(candidate) if candidate else set()
+    keys = set(keyed(rows)) | new
+    eves = {key[1]: key[1] - ONE_DAY for key in keys}
+    on = {date: frozenset(covered(date)) for date in {*eves, *eves.values()}}
+    return {
+        "history": rows,
+        "atoms": lambda indicator, date, release: wide_atoms(
+            lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
+        ),
+        "covered": {key: on[key[1]] for key in keys},
+        "covered_before": {key: on[eves[key[1]]] for key in keys},
+        "mnos": _mnos(lake, there) | {key: tuple(candidate_mnos) for key in new},
+        "gone": files.gone(there),
+    }
+
+
+def _keys(candidate: Candidate) -> set[ReleaseKey]:
+    return set(keyed(candidate.rows)) | set(keyed(candidate.atoms[KEY]))
+
+
+def _unreadable(why: str) -> Verdict:
+    return Verdict(False, (Finding("A8", "audit", (), f"the history cannot be read: {why}"),), {}, 0.0, "")
+
+
 def _nothing(lake: Lake, name: str) -> pd.DataFrame:
     return lake.contracts.table(name).arrow_schema().empty_table().to_pandas()
 
 
-def _keys(frame: pd.DataFrame) -> set[ReleaseKey]:
-    distinct = frame[["indicator", "date", "release"]].drop_duplicates()
-    return {(str(i), pd.Timestamp(d).date(), int(r)) for i, d, r in distinct.itertuples(index=False)}
-
-
-def _mnos(lake: Lake) -> dict[ReleaseKey, tuple[str, ...]]:
-    if not lake.exists("releases"):
+def _mnos(lake: Lake, dates: list[dt.date]) -> dict[ReleaseKey, tuple[str, ...]]:
+    if not dates or not lake.exists("releases"):
         return {}
-    releases = lake.read_pandas("releases")
+    releases = lake.read_pandas("releases", ["indicator", "date", "release", "mnos", "status"], date=dates)
     released = releases[releases["status"] != "withdrawn"]
     return {
         (str(i), pd.Timestamp(d).date(), int(r)): tuple(mnos)
         for i, d, r, mnos in zip(*(released[c] for c in ("indicator", "date", "release", "mnos")), strict=True)
     }
-
-
-def _covered_by_release(keys: set[ReleaseKey], covered: Covered) -> Mapping[ReleaseKey, Collection[str]]:
-    dates = {key: days_of(key[1]) if key[0] == "outflow_block" else [key[1]] for key in keys}
-    on = {date: frozenset(covered(date)) for date in {date for of_key in dates.values() for date in of_key}}
-    return {key: frozenset().union(*(on[date] for date in of_key)) for key, of_key in dates.items()}
 
 
 def _covered(lake: Lake) -> Covered:

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from popflow.audit.history import History, Release
+from popflow.audit.history import Part
 from popflow.audit.lattice import NOT_SHOWN, Tree
-from popflow.audit.plants_links import rebuilt
-from popflow.audit.plants_rows import Result, Trees, any_release
-from popflow.audit.surgery import copied, counts_on_tree, lower, rows_of
-
-Stray = tuple[str, str, str, str, int]
+from popflow.audit.plants_rows import Result
+from popflow.audit.surgery import Stray, copied, counts_on_tree, lower, rebuilt, rows_of
 
 
-def linear_program_only(history: History, trees: Trees, rng: np.random.Generator, k: int, floor: int) -> Result:
+def linear_program_only(part: Part, rng: np.random.Generator, k: int, floor: int) -> Result:
     """A margin of another grouping, from one county to a prefecture, beside that prefecture, its county and the pair.
 
     The others' journeys to the other counties remain: a small group as the history has it, or made one.
     """
-    release = any_release(history, rng, "outflow")
-    if release is None:
-        return "no outflow is published"
-    mine = trees(release)
     for wanted, made in ((k, False), (2**40, True)):
-        found = [(tree, i, j) for tree in mine for i, j in _corners(tree, k, wanted)]
-        if found:
-            return _planted(history, release, mine, found[int(rng.integers(len(found)))], rng, k, made)
+        found = _corners(part.tree, k, wanted)
+        if len(found):
+            i, j = found[int(rng.integers(len(found)))]
+            return _planted(part, int(i), int(j), rng, k, made)
     return "no row between counties lies in a prefecture with others"
 
 
@@ -41,12 +35,11 @@ def _corners(tree: Tree, k: int, limit: int) -> np.ndarray:
     return np.argwhere(pair.is_cell & shown & large & (left > 0) & (left < limit))
 
 
-def _without_pairs(mine: list[Tree], origins: np.ndarray, destinations: np.ndarray) -> list[Tree]:
+def _without_pairs(tree: Tree, origins: np.ndarray, destinations: np.ndarray) -> None:
     """Nothing shown from county to county there: else the others' journeys would stand in rows of their own."""
-    grid = mine[0].grid("pair")
+    grid = tree.grid("pair")
     grid.shown[np.ix_(origins, destinations)] = NOT_SHOWN
     grid.rest[np.ix_(np.unique(grid.up_origin[origins]), destinations)] = NOT_SHOWN
-    return mine
 
 
 def _onto_prefectures(tree: Tree) -> np.ndarray:
@@ -57,16 +50,8 @@ def _onto_prefectures(tree: Tree) -> np.ndarray:
     return margin.T
 
 
-def _planted(
-    history: History,
-    release: Release,
-    mine: list[Tree],
-    corner: tuple[Tree, int, int],
-    rng: np.random.Generator,
-    k: int,
-    made: bool,
-) -> Result:
-    tree, i, j = corner
+def _planted(part: Part, i: int, j: int, rng: np.random.Generator, k: int, made: bool) -> Result:
+    tree = copied(part.tree)
     pair, county = tree.grid("pair"), tree.grid("county")
     y = county.up_destination[pair.up_destination]
     counts = counts_on_tree(tree)
@@ -77,14 +62,11 @@ def _planted(
         target = int(rng.integers(1, k))
         for measure in (0, 1):
             lower(counts, measure, cells, target)
-        if len(mine) > 1:
-            return "more than one chain"
-        mine = _without_pairs(copied(mine), pair.up_origin == pair.up_origin[i], elsewhere)
-    again = rebuilt(mine, counts, release) if made else copied(mine)
-    home = tree.grid("prefecture").destinations[y[j]]
+        _without_pairs(tree, pair.up_origin == pair.up_origin[i], elsewhere)
+        tree = rebuilt(tree, counts, part)
+    pair, home = tree.grid("pair"), tree.grid("prefecture").destinations[y[j]]
     strays: list[Stray] = [("county", pair.origins[i], "prefecture", home, int(pair.values[0, i, y == y[j]].sum()))]
     if pair.shown[i, j] == NOT_SHOWN:
         label = ("county", pair.origins[i], "county", pair.destinations[j])
         strays.append((*label, int(pair.values[0, i, j])))
-    rows = rows_of(release, again, strays)
-    return history.with_(release.planted(rows, counts if made else None)), f"{release.where} pair"
+    return part.planted(rows_of(part, tree, strays), counts if made else None), f"{part.where} pair"

@@ -23,8 +23,8 @@ def correction_findings(
     """All that a release gives away beside an earlier one of the same date."""
     axes = sorted({*new.origins, *old.origins}), sorted({*new.destinations, *old.destinations})
     came, went = joined.on(*axes), left.on(*axes)
-    measures = 2 if new.mnos != old.mnos else len(came)
-    change = _on(new, axes)[:measures] - _on(old, axes)[:measures] - came[:measures] + went[:measures]
+    # In persons alone: the register may say of those who stayed that they have other SIMs now.
+    change = _on(new, axes)[:1] - _on(old, axes)[:1] - came[:1] + went[:1]
     if change.any():
         raise Malformed(f"{where}: joined and left do not make one release's atoms into the other's")
     rows = _spread(leaves(new, finest(new).step), new, axes)

@@ -1,19 +1,18 @@
-"""A6 on the frame itself: columns, types, nulls, levels, doubles, unknown indicators, dates that have no product."""
+"""A6 on the frame itself: columns, types, nulls, levels, doubles, indicators that are not published."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
-from popflow.audit.blocks import is_block_end
-from popflow.audit.history import KEY, PLACE, History, Release
-from popflow.audit.lattice import SPECS, labelled
+from popflow.audit.history import KEY, OUTFLOW, PLACE, Night, Part, Release
+from popflow.audit.lattice import labelled
 from popflow.audit.verdict import Finding
-from popflow.contracts import Table
+from popflow.contracts import Area, Table
 
-ON_BLOCK_ENDS = ("outflow_block", "stock")
+RETIRED = ("outflow_block", "stock")  # published under earlier rules: not attacked, and never published again
 SOME = 5
 
 
@@ -38,31 +37,50 @@ def frame_findings(rows: pd.DataFrame, contract: Table, where: str) -> Iterator[
     dates = rows["date"]
     if not pd.api.types.is_datetime64_any_dtype(dates) and not all(isinstance(d, dt.date) for d in dates.unique()):
         yield Finding("A6", where, (), "column date is not of dates")
-    for name in sorted(set(map(str, rows["indicator"].unique())) - set(SPECS)):
+    yield from indicator_findings(rows["indicator"].unique(), where)
+
+
+def indicator_findings(indicators: Iterable[object], where: str) -> Iterator[Finding]:
+    """A6 for every indicator that is unknown."""
+    for name in sorted(set(map(str, indicators)) - {OUTFLOW, *RETIRED}):
         yield Finding("A6", where, (), f"indicator '{name}' is unknown, and nothing that is unknown is published")
 
 
-def release_findings(release: Release, k: int) -> Iterator[Finding]:
-    """What is wrong with the rows of one release, whatever they count."""
-    indicator, date, _ = release.key
+def retired_text(rows: int | str) -> str:
+    """What a verdict says of rows that are not attacked."""
+    return (
+        f"{rows} rows of {' and '.join(RETIRED)} are not attacked: published under earlier rules, known to be open to "
+        "subtraction (docs/explanation/disclosure.md)"
+    )
+
+
+def release_findings(release: Release, areas: Mapping[str, Area]) -> Iterator[Finding]:
+    """What is wrong with the rows of one release as a whole."""
     rows = release.rows
-    if indicator in ON_BLOCK_ENDS and not is_block_end(date):
-        text = f"{indicator} exists on the ends of blocks alone, and {date} is none"
-        yield Finding("A6", release.where, (), f"{text}: of two windows that overlap, one less the other is a day")
-    for _, label, _ in labelled(rows[rows.duplicated([*KEY, *PLACE], keep=False)].head(SOME)):
-        yield Finding("A6", release.where, (label,), f"{label} stands more than once")
-    for _, label, persons in labelled(rows[rows["persons"] <= 0].head(SOME)):
-        yield Finding("A6", release.where, (label,), f"{label} = {persons}: zeros are never published")
     if rows["definition"].nunique() > 1:
         yield Finding("A6", release.where, (), "more than one definition in a release")
+    for _, label, _ in labelled(release.without_chain(areas)):
+        yield Finding("A6", release.where, (label,), f"{label} is no cell of the chain that night, nor of any chain")
+
+
+def part_findings(part: Part, k: int) -> Iterator[Finding]:
+    """What is wrong with the rows of one chain of a release, whatever they count."""
+    rows = part.rows
+    for _, label, _ in labelled(rows[rows.duplicated([*KEY, *PLACE], keep=False)].head(SOME)):
+        yield Finding("A6", part.where, (label,), f"{label} stands more than once")
+    for _, label, persons in labelled(rows[rows["persons"] <= 0].head(SOME)):
+        yield Finding("A6", part.where, (label,), f"{label} = {persons}: zeros are never published")
     for _, label, persons in labelled(rows[(rows["persons"] > 0) & (rows["persons"] < k)].head(SOME)):
-        yield Finding("A1", release.where, (label,), f"{label} = {persons} persons, below {k}")
+        yield Finding("A1", part.where, (label,), f"{label} = {persons} persons, below {k}")
 
 
-def candidate_findings(history: History, release: Release) -> Iterator[Finding]:
+def candidate_findings(night: Night) -> Iterator[Finding]:
     """First write wins: a candidate is the next release of its date, never one that was published."""
-    earlier = [other.key[2] for other in history.of(*release.key[:2]) if other.key != release.key]
-    if release.key in history.releases:
-        yield Finding("A6", release.where, (), "this release was published before; first write wins")
-    if any(number > release.key[2] for number in earlier):
-        yield Finding("A6", release.where, (), "a later release of the date was published before")
+    if night.candidate is None:
+        return
+    newest = night.releases[-1]
+    candidate = next(release for release in reversed(night.releases) if release.key == night.candidate)
+    if any(release.key == night.candidate for release in night.releases if release is not candidate):
+        yield Finding("A6", candidate.where, (), "this release was published before; first write wins")
+    if newest is not candidate:
+        yield Finding("A6", candidate.where, (), "a later release of the date was published before")

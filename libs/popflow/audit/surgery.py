@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from popflow.audit.chains import REST
 from popflow.audit.counts import Counts
 from popflow.audit.differences import family_of
-from popflow.audit.history import PLACE, Release
-from popflow.audit.lattice import NOT_SHOWN, REST, Grid, Tree
+from popflow.audit.history import PLACE, Part
+from popflow.audit.lattice import NOT_SHOWN, Grid, Tree, build_tree
 from popflow.audit.leaves import NOWHERE, finest, leaves
 
-Family = tuple[Tree, int, int]  # a tree, the place of a grid on it, a flat place on the grid before
+Stray = tuple[str, str, str, str, int]  # a row's place and its persons
 
 
-def copied(trees: list[Tree]) -> list[Tree]:
-    """Trees whose rows can be changed."""
-    return [replace(tree, grids=[_copied(grid) for grid in tree.grids]) for tree in trees]
+def copied(tree: Tree) -> Tree:
+    """A tree whose rows can be changed."""
+    return replace(tree, grids=[_copied(grid) for grid in tree.grids])
 
 
 def _copied(grid: Grid) -> Grid:
     return replace(grid, shown=grid.shown.copy(), rest=grid.rest.copy())
 
 
-def rows_of(
-    release: Release, trees: list[Tree], strays: list[tuple[str, str, str, str, int]] | None = None
-) -> pd.DataFrame:
-    """All that trees show, and rows that they have no place for, as rows of the release."""
-    frames = [frame for tree in trees for frame in _frames(tree)]
-    frames += [pd.DataFrame([stray], columns=[*PLACE, "persons"]) for stray in strays or []]
-    indicator, date, number = release.key
+def rows_of(part: Part, tree: Tree, strays: Sequence[Stray] = ()) -> pd.DataFrame:
+    """All that a tree shows, and rows that it has no place for, as rows of the part."""
+    frames = [*_frames(tree), *(pd.DataFrame([stray], columns=[*PLACE, "persons"]) for stray in strays)]
+    indicator, date, number = part.key
     rows = pd.concat(frames, ignore_index=True)
-    definition = release.rows["definition"].iloc[0] if len(release.rows) else "planted"
+    definition = part.rows["definition"].iloc[0] if len(part.rows) else "planted"
     return rows.assign(indicator=indicator, date=date, release=number, definition=definition)
 
 
@@ -81,13 +79,12 @@ def refresh(tree: Tree) -> None:
         before = grid
 
 
-def families(trees: list[Tree]) -> Iterator[tuple[Tree, int, np.ndarray]]:
-    """Each grid with the flat places of the rests that it shows."""
-    for tree in trees:
-        for at in range(1, len(tree.grids)):
-            rests = np.flatnonzero(tree.grids[at].rest.ravel() != NOT_SHOWN)
-            if len(rests):
-                yield tree, at, rests
+def families(tree: Tree) -> Iterator[tuple[int, np.ndarray]]:
+    """Places of the grids that show rests, with the flat places of these."""
+    for at in range(1, len(tree.grids)):
+        rests = np.flatnonzero(tree.grids[at].rest.ravel() != NOT_SHOWN)
+        if len(rests):
+            yield at, rests
 
 
 def children(grid: Grid, place: int) -> np.ndarray:
@@ -116,3 +113,12 @@ def lower(counts: Counts, measure: int, cells: np.ndarray, target: int) -> None:
         counts.values[measure, i, j] = keep
         for part in range(measure + 1, len(counts.values)) if measure < 2 else ():
             counts.values[part, i, j] = min(int(counts.values[part, i, j]), keep)
+
+
+def rebuilt(tree: Tree, counts: Counts, part: Part) -> Tree:
+    """The same rows shown, with new figures."""
+    new = build_tree(tree.chain, counts, part.covered, part.covered_before)
+    for old_grid, grid in zip(tree.grids, new.grids, strict=True):
+        grid.shown, grid.rest = old_grid.shown.copy(), old_grid.rest.copy()
+    refresh(new)
+    return new

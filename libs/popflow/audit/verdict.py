@@ -5,15 +5,20 @@ Findings show the small groups that they found. A verdict belongs to the restric
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from popflow.audit.history import Seen
 
 CODES = {
     "A1": "a difference of nested published cells is a small group",
     "A2": "the same without the persons of an MNO",
     "A3": "a withheld cell has a single feasible value",
     "A4": "the same for an MNO that knows its own part",
-    "A5": "a small group over days, blocks, stock or releases",
+    "A5": "a small group over releases of one date, or over rows of another grouping",
     "A6": "something outside the contract, or rows that do not agree with the atoms",
     "A7": "a planted leak was not caught",
     "A8": "the audit did not come to its end in its time",
@@ -51,8 +56,10 @@ class Verdict:
 
     ok: nothing was found, every planted leak that this history can hold was caught, all in time.
     counts: what was looked at and how much of it, by name.
-    digest: SHA-256 of exactly what was audited (`fingerprint`); publishing refuses a verdict with another.
-    passed: by release or block, the digest of what was found good; handed to the next audit it saves the work.
+    digest: SHA-256 of exactly what was audited (`audited_digest`); publishing refuses a verdict with another.
+    good: by date, digests of what was found good of each chain and release; `stamps` keeps them.
+    limit_s: seconds that the audit had.
+    notes: what was not attacked, or not fully, in a sentence each, without a figure of any cell.
     """
 
     ok: bool
@@ -61,7 +68,9 @@ class Verdict:
     seconds: float
     digest: str
     planted: tuple[Planted, ...] = ()
-    passed: dict[str, str] = field(default_factory=dict, repr=False)
+    good: dict[dt.date, dict[str, Seen]] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+    limit_s: float = 0.0
 
     def summary(self) -> str:
         """How many findings of which code, without a figure of any cell: fit for a log or a message."""
@@ -83,6 +92,7 @@ class Verdict:
             for plant in self.planted
             if plant.outcome == "not applicable"
         ]
+        lines += [f"  {note}" for note in self.notes]
         lines += [f"  {finding.text()}" for finding in self.findings[:SHOWN_FINDINGS]]
         if len(self.findings) > SHOWN_FINDINGS:
             lines.append(f"  ... and {len(self.findings) - SHOWN_FINDINGS} more findings")

@@ -123,15 +123,18 @@ def deliveries(date: Annotated[str, typer.Option(help=DATE_HELP)], lake: Annotat
     show(delivery_report(opened(lake), day(date)), f"Deliveries of {date}")
 
 
-def audit(lake: Annotated[str, LAKE]) -> None:
-    """Attack everything ever published, together; exit code 1 for any finding.
+def audit(
+    lake: Annotated[str, LAKE],
+    every: Annotated[bool, typer.Option("--all", help="All dates, whatever was stamped as good before.")] = False,
+) -> None:
+    """Attack the newest date and all that bears no stamp of the auditor; exit code 1 for any finding.
 
-    Example: popflow audit --lake lake
+    Example: popflow audit --all --lake lake
     """
     from popflow.release import audited_history
 
     with progress("auditing"):
-        verdict = audited_history(opened(lake))
+        verdict = audited_history(opened(lake), every)
     for line in verdict.text().splitlines():
         say(line)
     if not verdict.ok:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from popflow.disclosure.rules import WITHOUT, Ints, summed
+from popflow.disclosure.rules import Ints
 from popflow.errors import PopflowError
 
 ENDS = ["origin_code", "destination_code"]
@@ -30,16 +30,6 @@ def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def cells_between(frame: pd.DataFrame, question: Callable[[str], str], mnos: Sequence[str]) -> pd.DataFrame:
-    """The same between coarser places: those that a function of the codes names."""
-    figures = _figures(frame, mnos)
-    numbers, names = zip(*(_numbered(frame[end], question) for end in ENDS), strict=True)
-    cell, known = pd.factorize(numbers[0] * len(names[1]) + numbers[1])
-    ends = {end: places[of] for end, places, of in zip(ENDS, names, divmod(known, len(names[1]) or 1), strict=True)}
-    sums = summed(figures.to_numpy(dtype=np.int64), cell, len(known))
-    return _held_together(pd.DataFrame(sums, columns=figures.columns).assign(**ends), mnos)
-
-
 def _held_together(cells: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     """The cells with persons. Raises PopflowError where a part is larger than its whole."""
     parts = cells[["persons_registered", *mnos]]
@@ -48,13 +38,6 @@ def _held_together(cells: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     if parts.gt(cells["persons_registered"], axis=0).any(axis=None):
         raise PopflowError("a cell has fewer registered persons than registered ones without an MNO")
     return cells[cells["persons"] > 0]
-
-
-def _numbered(codes: pd.Series, question: Callable[[str], str]) -> tuple[Ints, np.ndarray]:
-    """A number for what a function says of every code, and what it says, by number."""
-    position, unique = pd.factorize(codes)
-    number, answers = pd.factorize(np.array([question(code) for code in unique], dtype=object))
-    return number[position] if len(unique) else position, answers
 
 
 def read_exact(table: pa.Table) -> pd.DataFrame:
@@ -97,11 +80,6 @@ def counts_of(cells: pd.DataFrame, mnos: Sequence[str]) -> Ints:
     return cells[columns].to_numpy(dtype=np.int64)
 
 
-def counts_width(mnos: Sequence[str]) -> int:
-    """Columns of counts."""
-    return WITHOUT + (len(mnos) if len(mnos) > 1 else 0)
-
-
 def of_codes(codes: pd.Series, question: Callable[[str], Any]) -> np.ndarray:
     """A function of every code of a column, asked once for each code."""
     position, unique = pd.factorize(codes)
@@ -121,12 +99,14 @@ def refuse_other_date(exact: pd.DataFrame, date: dt.date) -> None:
         raise PopflowError(f"the exact table holds another date than {date}")
 
 
-def refuse_uncovered(frame: pd.DataFrame, columns: Sequence[str], places: Iterable[str]) -> None:
-    """Raise PopflowError where a cell lies in a place that was not named as covered: its fold would count wrongly."""
-    known = set(places)
-    strange = {code for column in columns for code in frame[column].unique()} - known
+def refuse_uncovered(frame: pd.DataFrame, places: Mapping[str, Iterable[str]]) -> None:
+    """Raise PopflowError where a cell lies in a place that was not named as covered: its fold would count wrongly.
+
+    places: for each column of the frame the codes that may stand in it.
+    """
+    strange = set().union(*(set(frame[column].unique()) - set(known) for column, known in places.items()))
     if strange:
         raise PopflowError(
-            f"covered_counties: {len(strange)} places of the exact table are not among them; name every county that "
-            "had a cell on the date or on one of the 7 days before"
+            f"covered_counties: {len(strange)} places of the exact table are not among them; name every county in "
+            "which the date, or the day before, can have ended for somebody"
         )

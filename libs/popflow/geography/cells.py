@@ -12,16 +12,20 @@ from queue import SimpleQueue
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from popflow import contracts
 from popflow.errors import PopflowError
 from popflow.geography.counties import WGS84
 from popflow.geography.service_area import NOWHERE, CountyIndex, Shares, codes_in_order, joined
-from popflow.geography.validity import refuse_overlaps, valid_on
+from popflow.geography.validity import period, refuse_overlaps
 
 SITES_AT_ONCE = 20_000  # bounds the memory: about 40 MB of circles and pairs a core
 SHARE_DIGITS = 6
 CELL = ["mno", "cell_id", "valid_from"]
 COLUMNS = ["mno", "cell_id", "county_code", "area_share", "is_border", "valid_from", "valid_to"]
+PERIOD = ["county_code", "valid_from", "valid_to"]
 
 Progress = Callable[[int, int], None]
 
@@ -75,8 +79,38 @@ def covered_counties(cell_to_county: pd.DataFrame, date: dt.date) -> list[str]:
     A cell counts for the county that its records go to, that with the largest share: a county that only lends a strip
     to its neighbours' cells can hold nobody.
     """
-    cells = largest_share(cell_to_county[valid_on(cell_to_county, date)])
-    return sorted(cells["county_code"].unique())
+    schema = contracts.load().table("cell_to_county").arrow_schema()
+    return covered_between(
+        county_periods(pa.Table.from_pandas(cell_to_county, schema, preserve_index=False)), date, date
+    )
+
+
+def county_periods(cell_to_county: pa.Table) -> pd.DataFrame:
+    """Periods in which each county has a cell (see `covered_counties`), those that meet or overlap made one.
+
+    Looks at every cell once; what remains is a few periods a county, from which `covered_between` answers for any date.
+    In: contract `cell_to_county`. Out: county_code, first, last (both included, in days since 1970-01-01).
+    """
+    is_shared = cell_to_county["is_border"]
+    of_one = cell_to_county.filter(pc.invert(is_shared)).select(PERIOD).group_by(PERIOD).aggregate([])
+    of_many = largest_share(cell_to_county.filter(is_shared).to_pandas(date_as_object=True))
+    rows = pd.concat([of_one.to_pandas(date_as_object=True), of_many[PERIOD]], ignore_index=True)
+    first, last = (days.astype("int64") for days in period(rows))
+    days = rows[["county_code"]].assign(first=first, last=last).sort_values(["county_code", "first"])
+    reached = days.groupby("county_code")["last"].cummax().shift()
+    goes_on = (days["county_code"] == days["county_code"].shift()) & (days["first"] <= reached + 1)
+    one = days.groupby((~goes_on).cumsum())
+    return one.agg({"county_code": "first", "first": "min", "last": "max"}).reset_index(drop=True)
+
+
+def covered_between(periods: pd.DataFrame, first: dt.date, last: dt.date) -> list[str]:
+    """Codes of the counties that have a cell on some day from first to last, both included, in order.
+
+    In: what `county_periods` gives.
+    """
+    since, until = (int(np.datetime64(date, "D").astype("int64")) for date in (first, last))
+    holds = (periods["first"] <= until) & (periods["last"] >= since)
+    return sorted(periods.loc[holds, "county_code"].unique())
 
 
 def _refuse_what_has_no_answer(cells: pd.DataFrame, counties: gpd.GeoDataFrame) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -18,13 +16,6 @@ def period(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     first = _days(frame["valid_from"])
     last = _days(frame["valid_to"])
     return first, np.where(np.isnat(last), FOR_EVER, last)
-
-
-def valid_on(frame: pd.DataFrame, date: dt.date) -> pd.Series:
-    """Which rows hold on a date."""
-    first, last = period(frame)
-    day = np.datetime64(date)
-    return pd.Series((first <= day) & (day <= last), index=frame.index)
 
 
 def refuse_overlaps(cells: pd.DataFrame, where: str) -> None:

@@ -1,0 +1,72 @@
+"""The chains that areas.yaml names, and which of them each row and each cell belongs to: no row and no cell to two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from popflow.audit.counts import Counts, Malformed
+from popflow.contracts import Area
+
+REST = "rest_of_"
+NO_CHAIN = -1
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain of published rows: its name, its province, and the prefecture that it is narrowed to, if any."""
+
+    name: str
+    province: str
+    prefecture: str | None = None
+
+    def holds(self, origin: str) -> bool:
+        """Whether an origin county or prefecture belongs to the chain."""
+        return prefecture_of(origin) == self.prefecture if self.prefecture else province_of(origin) == self.province
+
+
+def chains_of(areas: Mapping[str, Area]) -> list[Chain]:
+    """Chains of areas.yaml: each province, and each prefecture whose province is none."""
+    provinces = {area.code for area in areas.values() if area.level == "province"}
+    chains = [Chain(name, area.code) for name, area in areas.items() if area.level == "province"]
+    alone = {n: a for n, a in areas.items() if a.level == "prefecture" and a.province_code not in provinces}
+    return chains + [Chain(name, area.province_code, area.code) for name, area in alone.items()]
+
+
+def split_counts(chains: Sequence[Chain], counts: Counts) -> list[Counts]:
+    """Each chain's part of the counts, by origin. Raises Malformed for persons of an origin in no chain, or in two."""
+    parts = []
+    for chain in chains:
+        keep = [i for i, origin in enumerate(counts.origins) if chain.holds(origin)]
+        mine = tuple(counts.origins[i] for i in keep)
+        parts.append(Counts(mine, counts.destinations, counts.mnos, counts.values[:, keep]))
+    if sum(int(part.values[0].sum()) for part in parts) != int(counts.values[0].sum()):
+        raise Malformed("atoms: persons whose origin belongs to no chain, or to two")
+    return parts
+
+
+def owners(chains: Sequence[Chain], areas: Mapping[str, Area], rows: pd.DataFrame) -> np.ndarray:
+    """For each row the place of the chain that its origin names, NO_CHAIN where it names none."""
+    places, distinct = pd.factorize(rows["origin_code"])
+    found = np.array([_owner(chains, areas, str(code).removeprefix(REST)) for code in distinct], dtype=np.int64)
+    return found[places] if len(found) else places.astype(np.int64)
+
+
+def _owner(chains: Sequence[Chain], areas: Mapping[str, Area], code: str) -> int:
+    code = areas[code].code if code in areas else code
+    if len(code) != 6 or not code.isdigit():
+        return NO_CHAIN
+    return next((place for place, chain in enumerate(chains) if chain.holds(code)), NO_CHAIN)
+
+
+def prefecture_of(code: str) -> str:
+    """Code of the prefecture that a county or prefecture lies in."""
+    return code[:4] + "00"
+
+
+def province_of(code: str) -> str:
+    """Code of the province that a code lies in."""
+    return code[:2] + "0000"

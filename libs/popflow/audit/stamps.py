@@ -1,0 +1,98 @@
+"""What was found good is stamped, date by date, and not looked at again while nothing of it has changed.
+
+A stamp says of one date what was seen of each chain of each release, which files held it, by which rules it was judged
+and by which auditor. It is keyed, so that one that was written by hand is not believed: whatever does not verify is no
+stamp, and its date is looked at again. Stamps stand in the restricted zone in one file a month, `_audit/<month>.json`,
+some 3 KB a date with 31 chains (0.2 KB with one): a night reads all of them (1.3 MB after 400 nights) and writes its
+own month's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from popflow.audit.history import Seen
+from popflow.intake.keys import key_file, read_secret
+from popflow.lake import Lake
+
+FOLDER = "_audit"
+PURPOSE = b"popflow: stamps of the auditor"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """One date that was found good. files, atom_files: digests of the data files that held its rows and its atoms."""
+
+    date: dt.date
+    files: str
+    atom_files: str
+    rules: str
+    auditor: str
+    seen: dict[str, Seen]
+
+
+def stamps_key(lake: Lake) -> bytes:
+    """The key of the stamps, derived from that of the restricted zone. Raises PopflowError where that cannot be had."""
+    return hmac.digest(read_secret(key_file(lake)), PURPOSE, "sha256")
+
+
+def read_stamps(lake: Lake, key: bytes, months: Collection[str]) -> dict[dt.date, Stamp]:
+    """Every stamp of some months (2020-01) that can be believed, by date."""
+    found = (stamp for month in sorted(months) for stamp in _month(lake, key, month))
+    return {stamp.date: stamp for stamp in found}
+
+
+def write_stamps(lake: Lake, key: bytes, stamps: Iterable[Stamp]) -> None:
+    """Keep stamps, each in place of an earlier one of its date."""
+    by_month: dict[str, dict[dt.date, Stamp]] = {}
+    for stamp in stamps:
+        by_month.setdefault(month_of(stamp.date), {})[stamp.date] = stamp
+    for month, new in by_month.items():
+        kept = {stamp.date: stamp for stamp in _month(lake, key, month)} | new
+        lines = [json.dumps(_keyed(kept[date], key), sort_keys=True) for date in sorted(kept)]
+        lake.write_text("restricted", f"{FOLDER}/{month}.json", "\n".join(lines) + "\n")
+
+
+def month_of(date: dt.date) -> str:
+    """The file in which a date's stamp stands."""
+    return date.isoformat()[:7]
+
+
+def _month(lake: Lake, key: bytes, month: str) -> list[Stamp]:
+    lines = (lake.read_text("restricted", f"{FOLDER}/{month}.json") or "").splitlines()
+    found = [_believed(line, key) for line in lines]
+    return [stamp for stamp in found if stamp is not None and month_of(stamp.date) == month]
+
+
+def _keyed(stamp: Stamp, key: bytes) -> dict[str, Any]:
+    record = {
+        "date": str(stamp.date),
+        "files": stamp.files,
+        "atom_files": stamp.atom_files,
+        "rules": stamp.rules,
+        "auditor": stamp.auditor,
+        "seen": {name: list(astuple(seen)) for name, seen in stamp.seen.items()},
+    }
+    return record | {"mac": _mac(record, key)}
+
+
+def _mac(record: dict[str, Any], key: bytes) -> str:
+    return hmac.digest(key, json.dumps(record, sort_keys=True).encode(), "sha256").hex()
+
+
+def _believed(line: str, key: bytes) -> Stamp | None:
+    """The stamp on a line; None where it is none, or another hand's."""
+    try:
+        record = json.loads(line)
+        mac = record.pop("mac")
+        if not hmac.compare_digest(mac, _mac(record, key)):
+            return None
+        seen = {name: Seen(*digests) for name, digests in record.pop("seen").items()}
+        return Stamp(date=dt.date.fromisoformat(record.pop("date")), seen=seen, **record)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
