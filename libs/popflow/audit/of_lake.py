@@ -170,7 +170,7 @@ class Files:
         try:
             footers = (pq.read_metadata(self._lake.open_file("flows", file.path)) for file in files)
             return f"{sum(footer.num_rows for footer in footers):,}"
-        except OSError:
+        except (OSError, ValueError):  # ArrowInvalid is one
             return "an unknown number of"
 
 
