@@ -1,16 +1,15 @@
 """Daily rows of trees are never linked across days: why the auditor looks at daily flows date by date.
 
 Shown on all life courses of three nights in a small nation, with what the real gate publishes of each night (k = 2).
-A life course is where a person ends each day; it adds one to one cell a night, or to none. For every night and cell some
-life course adds to this cell and to nothing else. So whatever tables the nights have, there are people who lived so;
-which tables one night can have does not hang on those of the others, and neither does what anybody can conclude.
+A life course is where a person ends each day; it adds one to one cell a night, or to none. For every night and cell
+some life course adds to this cell and to nothing else. So whatever tables the nights have, there are people who lived
+so; which tables one night can have does not hang on those of the others, and neither does what anybody can conclude.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -44,7 +43,7 @@ ADDED = np.array([rows_added(course) for course in LIFE_COURSES])  # life course
 @pytest.fixture(
     scope="module", params=["one chain", "connected chains", pytest.param("four cells", marks=pytest.mark.slow)]
 )
-def world(request) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
+def world(request) -> tuple[list[int], np.ndarray, np.ndarray]:
     """The moves that persons make; all tables of one night; and for each which class of equal publications it is in."""
     cells, areas = WORLDS[request.param]
     tables = np.array(list(itertools.product(range(MOST + 1), repeat=len(cells))))
@@ -52,7 +51,7 @@ def world(request) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
         patch.setattr(gate_rules, "K_MINIMUM", K)
         published = [_published(cells, table, areas) for table in tables.tolist()]
     numbers = {one: number for number, one in enumerate(dict.fromkeys(published))}
-    yield [MOVES.index(cell) for cell in cells], tables, np.array([numbers[one] for one in published])
+    return [MOVES.index(cell) for cell in cells], tables, np.array([numbers[one] for one in published])
 
 
 def _published(cells: list[tuple[str, str]], table: list[int], areas: dict[str, Area]) -> tuple:
