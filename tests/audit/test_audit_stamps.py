@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import toy_publisher as toy
 from test_audit_differences import ATOMS
-from toy_lake import Reading, candidate, date_of, publish, references, released, rows_of, written
+from toy_lake import Reading, candidate, date_of, publish, references, rows_of, written
 
-from popflow.audit import audit_lake, of_lake, stamp_published
+from popflow.audit import Verdict, audit_lake, of_lake, stamp_published
 from popflow.contracts import Contracts
 from popflow.lake import Lake
 
@@ -221,4 +221,31 @@ def test_without_the_key_of_the_zone_there_is_no_verdict(stamped: Lake) -> None:
     verdict = audit_lake(stamped, plant=False)
     assert not verdict.ok
     assert "chmod 600" in verdict.text()
-    assert released(date_of(1))["release"] == 1
+
+
+def test_an_audit_of_a_lake_that_is_not_there_makes_nothing(tmp_path: Path, contracts: Contracts) -> None:
+    verdict = audit_lake(Lake(tmp_path / "no lake", contracts))
+    assert [finding.code for finding in verdict.findings] == ["A8"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_program_attacks_what_bears_no_stamp_and_with_all_everything(stamped: Lake) -> None:
+    from typer.testing import CliRunner
+
+    from popflow.cli import app
+
+    for options, dates in ([], 1), (["--all"], 5):
+        said = CliRunner().invoke(app, ["audit", *options, "--lake", stamped.root])
+        assert said.exit_code == 0, said.output
+        assert f"dates: {dates}" in said.output
+
+
+def test_the_night_is_told_how_long_the_audit_took_and_warned_at_half() -> None:
+    from popflow.release import Released
+
+    told = Released()
+    told.tell(Verdict(True, (), {}, 29.0, "", limit_s=60))
+    assert (told.audit_seconds, told.warnings) == (29.0, [])
+    told.tell(Verdict(True, (), {}, 31.0, "", limit_s=60))
+    assert told.audit_seconds == 60.0
+    assert "31 s of the 60 s" in told.warnings[0]

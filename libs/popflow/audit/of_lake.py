@@ -204,9 +204,14 @@ class _Stamped:
     """The stamps of a lake beside the files that it has now."""
 
     def __init__(self, lake: Lake, files: Files) -> None:
-        self._lake, self._files, self._key = lake, files, stamps_key(lake)
+        self._lake, self._files = lake, files
         self._rules = digest_of((Limits.of(lake.contracts.disclosure), sorted(lake.contracts.areas.items())))
-        self.stamps = read_stamps(lake, self._key, files.months)
+        self.stamps = read_stamps(lake, self._key, files.months) if files.months else {}
+
+    @cached_property
+    def _key(self) -> bytes:
+        """Asked for where there is something to stamp: an audit of nothing makes no key."""
+        return stamps_key(self._lake)
 
     def unsure(self) -> set[dt.date]:
         """Dates without a stamp that holds: for these rules, this auditor and these files."""
@@ -230,7 +235,8 @@ class _Stamped:
             Stamp(date, rows.get(date, ""), atoms.get(date, ""), self._rules, auditors_version(), dict(seen))
             for date, seen in good.items()
         ]
-        write_stamps(self._lake, self._key, [one for one in stamps if self.stamps.get(one.date) != one])
+        if new := [one for one in stamps if self.stamps.get(one.date) != one]:
+            write_stamps(self._lake, self._key, new)
 
     def _holds(self, date: dt.date) -> bool:
         stamp = self.stamps.get(date)
