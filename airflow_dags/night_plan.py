@@ -45,12 +45,12 @@ STEPS = (
     Step(
         "flows",
         ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
-        ("flows_exact", "population_exact", "stock_exact"),
+        ("flows_exact", "population_exact"),
         dt.timedelta(hours=1),
     ),
     Step(
         "release",
-        ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
+        ("person_state", "flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
         ("released_persons", "atoms", "flows", "releases"),
         dt.timedelta(hours=1),
     ),

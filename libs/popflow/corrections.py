@@ -157,7 +157,7 @@ def _computed_anew(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Persons:
         return Persons(lake.read("person_state", as_of=date))
     yesterday = lake.read("person_state", as_of=date - ONE_DAY)
     days = days_of(lake, date, mnos, yesterday).persist()
-    return Persons(person_states(yesterday, days, date, lake.contracts.areas).persist(), days)
+    return Persons(person_states(yesterday, days, date).persist(), days)
 
 
 def _presence_is_whole(lake: Lake, date: dt.date) -> bool:

@@ -14,7 +14,6 @@ from popflow.movement.headcounts import MNOs
 from popflow.movement.person_days import person_days
 from popflow.movement.population import population
 from popflow.movement.sims import sim_days
-from popflow.movement.stock import stock
 from popflow.reference import register_on
 
 if TYPE_CHECKING:
@@ -32,10 +31,9 @@ def days_of(lake: Lake, date: dt.date, mnos: Sequence[str], yesterday: DataFrame
 
 
 def keep_aggregates(lake: Lake, date: dt.date, days: DataFrame, states: DataFrame, mnos: MNOs) -> None:
-    """Put flows_exact, population_exact and stock_exact in the place of a date's.
+    """Put flows_exact and population_exact in the place of a date's.
 
     In: person_day and person_state of the date; the MNOs of the night with their bits.
     """
     lake.replace("flows_exact", daily_flows(states, mnos).toArrow(), date=date)
     lake.replace("population_exact", population(days, mnos).toArrow(), date=date)
-    lake.replace("stock_exact", stock(states, lake.contracts.areas, mnos).toArrow(), date=date)

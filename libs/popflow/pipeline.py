@@ -139,7 +139,7 @@ def find_persons(lake: Lake, night: Night) -> Figures:
     yesterday = None if is_first(lake, night) else lake.read("person_state", as_of=night.eve)
     lake.replace("person_day", days_of(lake, night.date, night.mnos, yesterday), event_date=night.date)
     today = lake.read("person_day", event_date=night.date)
-    states = person_states(yesterday, today, night.date, lake.contracts.areas)
+    states = person_states(yesterday, today, night.date)
     lake.replace("person_state", states, as_of=night.date)
     persons = lake.read("person_state", as_of=night.date).count()
     shown = _national(lake, persons)
@@ -147,7 +147,7 @@ def find_persons(lake: Lake, night: Night) -> Figures:
 
 
 def find_flows(lake: Lake, night: Night) -> Figures:
-    """person_day and person_state -> flows_exact, population_exact, stock_exact of the date, and their gates."""
+    """person_day and person_state -> flows_exact and population_exact of the date, and their gates."""
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
     keep_aggregates(lake, night.date, days, states, bits_of(lake, night.mnos))
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
@@ -157,7 +157,7 @@ def find_flows(lake: Lake, night: Night) -> Figures:
 def release(lake: Lake, night: Night) -> Figures:
     """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins.
 
-    The last day of a block also releases the block and the stock. What was released before stays.
+    What was released before stays.
     """
     if night.eve not in _computed(lake):
         return {"first_night": True, "said": "nothing: the first date of a lake has no origins"}
@@ -214,12 +214,12 @@ PERSONS = Stage(
 FLOWS = Stage(
     "flows",
     ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
-    ("flows_exact", "population_exact", "stock_exact"),
+    ("flows_exact", "population_exact"),
     find_flows,
 )
 RELEASE = Stage(
     "release",
-    ("person_state", "flows_exact", "stock_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
+    ("person_state", "flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
     ("released_persons", "atoms", "flows", "releases"),
     release,
 )
