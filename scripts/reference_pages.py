@@ -26,14 +26,11 @@ COPIED = {
 }
 API = {
     "Reading": [("popflow.read", popflow.read)]
-    + [(f"Reader.{name}", getattr(Reader, name)) for name in ("outflow", "blocks", "stock", "dates", "polygons")],
+    + [(f"Reader.{name}", getattr(Reader, name)) for name in ("outflow", "dates", "polygons")],
     "Pages for people": [("popflow.report.briefing", report.briefing), ("popflow.report.packages", report.packages)],
     "Contracts and lake": [("popflow.contracts.load", contracts.load)]
     + [(f"Lake.{name}", getattr(lake.Lake, name)) for name in ("read", "read_pandas", "exists", "history", "snapshot")],
-    "The gate": [
-        (f"popflow.disclosure.{name}", getattr(disclosure, name))
-        for name in ("protect_flows", "protect_blocks", "protect_stock")
-    ],
+    "The gate": [("popflow.disclosure.protect_flows", disclosure.protect_flows)],
     "Synthetic nation": [(f"popflow.synthetic.{name}", getattr(synthetic, name)) for name in ("simulate", "counts")],
 }
 

@@ -285,17 +285,6 @@ class Area(Declared):
         return self.code[:2] + "0000"
 
 
-Mechanism = Literal["laplace", "gaussian"]
-
-
-class Noise(Declared):
-    """What an indicator with noise may cost: epsilon of laplace, rho of gaussian."""
-
-    mechanism: Mechanism
-    a_day: float = Field(gt=0)
-    in_total: float = Field(gt=0)
-
-
 class Disclosure(Declared):
     """Every parameter of the disclosure rules (docs/design, section 6)."""
 
@@ -306,7 +295,6 @@ class Disclosure(Declared):
     correction_days: int = Field(ge=1)
     figures_rounded_to: int = Field(ge=1000)
     sensitive_counties: list[str] = []
-    noise: Noise
 
 
 class Contracts(Declared):

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
-from popflow.disclosure.blocks import refuse_closed
 from popflow.errors import PopflowError
 from popflow.exact import days_of, keep_aggregates
 from popflow.lake import Lake
@@ -30,7 +29,6 @@ from popflow.release import (
     input_fingerprint,
     keep_atoms,
     keep_persons,
-    released_blocks,
     releases_of,
     rows_and_atoms,
 )
@@ -66,7 +64,6 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
     if not reason.strip() or not signed_by.strip():
         raise PopflowError("a correction needs --reason and --signed-by: both stand in its release, for good")
     record_releases(lake)
-    refuse_closed(date, released_blocks(lake))
     numbers = [int(row["release"]) for row in releases_of(lake, OUTFLOW, date)]
     _refuse_unless_kept(lake, date, numbers)
     mnos = _mnos_of(lake, date)
@@ -123,7 +120,6 @@ def _protected(lake: Lake, date: dt.date, now: DataFrame, mnos: Sequence[str]) -
         rules=lake.contracts.disclosure,
         definition=DEFINITION,
         earlier=earlier,
-        released_blocks=released_blocks(lake),
     )
 
 

@@ -155,10 +155,7 @@ def find_flows(lake: Lake, night: Night) -> Figures:
 
 
 def release(lake: Lake, night: Night) -> Figures:
-    """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins.
-
-    What was released before stays.
-    """
+    """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins."""
     if night.eve not in _computed(lake):
         return {"first_night": True, "said": "nothing: the first date of a lake has no origins"}
     released = release_date(lake, night.date, night.mnos, night.run_id, night.reason_of_release)

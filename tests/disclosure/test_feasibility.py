@@ -25,9 +25,9 @@ def folded(counts: np.ndarray, rules: Rules, last_rule: bool) -> np.ndarray:
     """For tables (table, child, column) which children are shown."""
     tables, children = counts.shape[:2]
     parent, flat = np.repeat(np.arange(tables), children), counts.reshape(tables * children, -1)
-    objections = [Determined(rules)] if last_rule else []
+    objection = Determined(rules) if last_rule else None
     closed, open_parent = np.zeros(len(flat), dtype=bool), np.ones(tables, dtype=bool)
-    return fold(parent, flat, closed, open_parent, rules, objections).shown.reshape(tables, children)
+    return fold(parent, flat, closed, open_parent, rules, objection).shown.reshape(tables, children)
 
 
 def known(shown: np.ndarray, persons: np.ndarray, unknown: np.ndarray, knows: np.ndarray, threshold: int) -> list[int]:

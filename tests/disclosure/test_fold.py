@@ -21,7 +21,7 @@ def counts(persons: list[int], registered: list[int] | None = None, without: lis
 def folded(children: np.ndarray, closed: tuple[int, ...] = (), rules: Rules = RULES) -> Folded:
     size = len(children)
     shut = np.isin(np.arange(size), closed)
-    return fold(np.zeros(size, dtype=int), children, shut, np.array([True]), rules, [Determined(rules)])
+    return fold(np.zeros(size, dtype=int), children, shut, np.array([True]), rules, Determined(rules))
 
 
 def shown(children: np.ndarray, closed: tuple[int, ...] = ()) -> list[int]:
@@ -146,7 +146,7 @@ def test_every_fold_adds_up_to_publishable_parts(families: list[list[tuple[int, 
     children, parents = np.array(rows), np.array(parent)
     totals = np.array([children[parents == p].sum(axis=0) for p in range(len(families))])
     open_parent = publishable(totals, RULES)
-    result = fold(parents, children, np.zeros(len(rows), dtype=bool), open_parent, RULES, [Determined(RULES)])
+    result = fold(parents, children, np.zeros(len(rows), dtype=bool), open_parent, RULES, Determined(RULES))
     for family in range(len(families)):
         own = parents == family
         in_rest, alone = own & result.in_rest, own & result.shown

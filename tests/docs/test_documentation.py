@@ -157,7 +157,7 @@ def test_the_site_asks_nothing_of_the_network(site: Path):
 
 def test_the_made_pages_hold_every_command_and_docstring(site: Path):
     commands_page = (site / "reference/commands.html").read_text(encoding="utf-8")
-    for name in ("popflow pull stock", "popflow share serve", "popflow doctor"):
+    for name in ("popflow pull outflow", "popflow share serve", "popflow doctor"):
         assert f">{name}<" in commands_page
     assert "person-trips" in (site / "reference/python.html").read_text(encoding="utf-8")
     assert "day-end-1" in (site / "explanation/methods.html").read_text(encoding="utf-8")

@@ -10,7 +10,6 @@ import pandas as pd
 
 from popflow.contracts import Contracts
 from popflow.lake import Lake
-from popflow.movement.definition import block_start
 from published_lake import write_table
 
 MNOS = ("mobile", "unicom", "telecom")
@@ -102,14 +101,4 @@ def small_lake(root: Path, contracts: Contracts, spark, date: dt.date, moves: Mo
     write_table(root, "person_state", state(date, persons(moves)))
     write_table(root, "flows_exact", exact(date, moves))
     write_table(root, "deliveries", deliveries(date))
-    stocks = [stock(block_start(date) + dt.timedelta(days=n)) for n in range((date - block_start(date)).days + 1)]
-    write_table(root, "stock_exact", pd.concat(stocks))
     return Lake(root, contracts, spark)
-
-
-def stock(date: dt.date) -> pd.DataFrame:
-    """stock_exact of a date: both groups in every county."""
-    groups = ("stayed_in_wuhan", "stayed_in_hubei_without_wuhan", "roaming_wuhan")
-    rows = [(date, g, c, 600, 600, [(mno, 400) for mno in MNOS]) for g in groups for c in COUNTIES]
-    names = ["date", "group", "county_code", "persons", "persons_registered", "persons_without"]
-    return pd.DataFrame(rows, columns=names)

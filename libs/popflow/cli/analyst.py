@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from popflow.cli.screen import LAKE, say, show_table
+from popflow.errors import PopflowError
 
 pull = typer.Typer(help="Read published tables; needs no Java.", no_args_is_help=True)
 
@@ -20,6 +21,7 @@ Destination = Annotated[str | None, typer.Option(help="Only what went there: cod
 Daily = Annotated[bool, typer.Option("--daily", help="One row for each date.")]
 AsOf = Annotated[str | None, typer.Option(help="What was served at that moment, as 2020-02-01T12:00.")]
 Out = Annotated[Path | None, typer.Option(help="File .csv, .parquet, .xlsx or .geojson.")]
+WHATEVER = {"allow_extra_args": True, "ignore_unknown_options": True}  # a refusal comes first, whatever is asked
 Form = Annotated[str | None, typer.Option("--format", help="table, csv, parquet, xlsx or geojson.")]
 
 
@@ -48,64 +50,12 @@ def outflow(
 
     Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --level county --out wuhan.xlsx --lake lake
     """
-    asked = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-    _answer("outflow", lake, out, form, area, date_from, date_to, level, destination, as_of, **asked)
-
-
-@pull.command()
-def blocks(
-    area: Area,
-    lake: Annotated[str, LAKE],
-    date_from: From = None,
-    date_to: To = None,
-    days: Days = None,
-    before: Before = None,
-    level: Annotated[str, typer.Option(help="province or prefecture.")] = "prefecture",
-    destination: Destination = None,
-    by_origin: Annotated[bool, typer.Option("--by-origin", help="One row for each origin prefecture.")] = False,
-    daily: Annotated[bool, typer.Option("--daily", help="One row for each block, by its last day.")] = False,
-    as_of: AsOf = None,
-    out: Out = None,
-    form: Form = None,
-) -> None:
-    """Who left an area in a block of 14 days, each person once; blocks end on 2020-01-22 and every 14 days from there.
-
-    Example: popflow pull blocks --area wuhan --days 14 --before 2020-01-23 --out wuhan-block.xlsx --lake lake
-    """
-    asked = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-    _answer("blocks", lake, out, form, area, date_from, date_to, level, destination, as_of, **asked)
-
-
-@pull.command()
-def stock(
-    area: Area,
-    lake: Annotated[str, LAKE],
-    date_from: From = None,
-    date_to: To = None,
-    days: Days = None,
-    before: Before = None,
-    level: Annotated[str, typer.Option(help="province, prefecture or county.")] = "county",
-    destination: Annotated[str | None, typer.Option(help="Only those who are there: code or name.")] = None,
-    by_origin: Annotated[bool, typer.Option("--by-origin", help="One row for each group of persons.")] = False,
-    daily: Daily = False,
-    as_of: AsOf = None,
-    out: Out = None,
-    form: Form = None,
-) -> None:
-    """Where those who stayed in an area in the last 14 days are now; of 2020-01-22 and every 14 days from there.
-
-    Example: popflow pull stock --area wuhan --days 14 --before 2020-01-23 --out wuhan-stock.xlsx --lake lake
-    """
-    asked = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-    _answer("stock", lake, out, form, area, date_from, date_to, level, destination, as_of, **asked)
-
-
-def _answer(indicator: str, lake: str, out: Path | None, form: str | None, *asked: Any, **given: Any) -> None:
     from popflow.publish.reader import Reader
     from popflow.publish.tables_out import as_text, format_of, save, screen_table
 
     kind = format_of(out, form)
-    frame = getattr(Reader(lake), indicator)(*asked, kind == "geojson", **given)
+    asked: dict[str, Any] = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
+    frame = Reader(lake).outflow(area, date_from, date_to, level, destination, as_of, kind == "geojson", **asked)
     if out:
         save(frame, out, form)
         say(f"{len(frame):,} rows written to {out}")
@@ -116,3 +66,15 @@ def _answer(indicator: str, lake: str, out: Path | None, form: str | None, *aske
     if kind == "table" or out:
         for notice in frame.attrs["notices"]:
             say(f"- {notice['en']}")
+
+
+@pull.command("blocks", context_settings=WHATEVER)
+@pull.command("stock", context_settings=WHATEVER)
+def not_published() -> None:
+    """No longer published: says why, and what to ask instead.
+
+    Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --lake lake
+    """
+    from popflow.publish.reader import NOT_PUBLISHED
+
+    raise PopflowError(NOT_PUBLISHED)

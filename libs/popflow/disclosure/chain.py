@@ -1,4 +1,4 @@
-"""The chains of published rows as trees: for each step its nodes, their parents and their codes.
+"""The chain of the outflow as a tree: for each step its nodes, their parents and their codes.
 
 A tree is built from the codes of the places alone, so it holds every cell that could have persons, those with 0 too.
 """
@@ -45,14 +45,6 @@ FLOWS = (
     Step("county", ("prefecture", "origin_prefecture"), ("county", "county"), "destination_code", "prefecture"),
     Step("pair", ("county", "origin_county"), ("county", "county"), "origin_code", "origin_prefecture"),
 )
-BLOCKS = FLOWS[:5]
-STOCK = (
-    Step("stock_root", ("area", "chain"), ("all", "all")),
-    Step("stock_group", ("area", "group"), ("all", "all"), "origin_code", "chain"),
-    Step("stock_province", ("area", "group"), ("province", "province"), "destination_code", "all"),
-    Step("stock_prefecture", ("area", "group"), ("prefecture", "prefecture"), "destination_code", "province"),
-    Step("stock_county", ("area", "group"), ("county", "county"), "destination_code", "prefecture"),
-)
 
 
 @dataclass(frozen=True)
@@ -72,16 +64,15 @@ class Nodes:
 
 @dataclass(frozen=True)
 class Tree:
-    """The finest cells of a table and the steps above them."""
+    """The finest cells of a date and the steps above them."""
 
     cells: pd.MultiIndex  # origin and destination code
     steps: list[Nodes]
-    places: tuple[str, ...]  # what it was built from: covered counties, or their prefectures
-    ends: tuple[str, ...]  # which of origin_code and destination_code are places
+    places: tuple[str, ...]  # the covered counties that it was built from
 
     def refuse_uncovered(self, frame: pd.DataFrame) -> None:
         """Raise PopflowError where a cell lies in none of the places."""
-        refuse_uncovered(frame, self.ends, self.places)
+        refuse_uncovered(frame, ENDS, self.places)
 
     def counts(self, cells: pd.DataFrame, mnos: Sequence[str]) -> Ints:
         """Counts of all finest cells from those with persons; cells that the tree does not hold are left out."""
@@ -102,10 +93,10 @@ def chains(areas: Mapping[str, Area]) -> dict[str, Area]:
     return {n: a for n, a in areas.items() if a.level == "province" or a.province_code not in provinces}
 
 
-def flow_tree(areas: Mapping[str, Area], places: Iterable[str], steps: Sequence[Step]) -> Tree:
-    """The tree of moves from each chain's places to all places, those within a prefecture left out.
+def flow_tree(areas: Mapping[str, Area], places: Iterable[str]) -> Tree:
+    """The tree of moves from each chain's counties to all, those within a prefecture left out.
 
-    places: codes of the covered counties, or for blocks of their prefectures.
+    places: codes of the covered counties.
     """
     code = np.array(sorted(set(places)))
     above = _above(code)
@@ -126,24 +117,11 @@ def flow_tree(areas: Mapping[str, Area], places: Iterable[str], steps: Sequence[
         "prefecture": _labelled(d, above["prefecture"]),
         "province": _labelled(d, above["province"]),
     }
-    return _tree(labels, ("origin_county", "county"), steps, code, ENDS)
-
-
-def stock_tree(groups: Mapping[str, Sequence[str]], places: Iterable[str]) -> Tree:
-    """The tree of the persons of each chain's groups by county; groups: the disjoint groups of each chain."""
-    code = np.array(sorted(set(places)))
-    above = _above(code)
-    names = [(chain, group) for chain, members in groups.items() for group in members]
-    g, d = np.repeat(np.arange(len(names)), code.size), np.tile(np.arange(code.size), len(names))
-    labels = {
-        "all": _labelled(np.zeros(g.size, dtype=int), np.array(["all"])),
-        "chain": _labelled(g, np.array([chain for chain, _ in names])),
-        "group": _labelled(g, np.array([group for _, group in names])),
-        "county": _labelled(d, code),
-        "prefecture": _labelled(d, above["prefecture"]),
-        "province": _labelled(d, above["province"]),
-    }
-    return _tree(labels, ("group", "county"), STOCK, code, ENDS[1:])
+    nodes: list[Nodes] = []
+    for step in FLOWS:
+        nodes.append(_nodes(step, labels, nodes[-1].of_cell if nodes else None))
+    cells = pd.MultiIndex.from_arrays([labels["origin_county"], labels["county"]], names=ENDS)
+    return Tree(cells, nodes, tuple(code))
 
 
 def never_alone(tree: Tree, sensitive: Iterable[str]) -> list[Bools]:
@@ -188,14 +166,6 @@ def own_digits(area: Area) -> str:
 def _labelled(index: Ints, names: Codes) -> pd.Categorical:
     unique, position = np.unique(names, return_inverse=True)
     return pd.Categorical.from_codes(position[index], categories=pd.Index(unique))
-
-
-def _tree(labels: Labels, finest: tuple[str, str], steps: Sequence[Step], places: Codes, ends: Sequence[str]) -> Tree:
-    nodes: list[Nodes] = []
-    for step in steps:
-        nodes.append(_nodes(step, labels, nodes[-1].of_cell if nodes else None))
-    cells = pd.MultiIndex.from_arrays([labels[end] for end in finest], names=ENDS)
-    return Tree(cells, nodes, tuple(places), tuple(ends))
 
 
 def _nodes(step: Step, labels: Labels, above: Ints | None) -> Nodes:

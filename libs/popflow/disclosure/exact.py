@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from popflow.disclosure.rules import WITHOUT, Ints, summed
+from popflow.disclosure.rules import Ints
 from popflow.errors import PopflowError
 
 ENDS = ["origin_code", "destination_code"]
@@ -30,16 +30,6 @@ def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def cells_between(frame: pd.DataFrame, question: Callable[[str], str], mnos: Sequence[str]) -> pd.DataFrame:
-    """The same between coarser places: those that a function of the codes names."""
-    figures = _figures(frame, mnos)
-    numbers, names = zip(*(_numbered(frame[end], question) for end in ENDS), strict=True)
-    cell, known = pd.factorize(numbers[0] * len(names[1]) + numbers[1])
-    ends = {end: places[of] for end, places, of in zip(ENDS, names, divmod(known, len(names[1]) or 1), strict=True)}
-    sums = summed(figures.to_numpy(dtype=np.int64), cell, len(known))
-    return _held_together(pd.DataFrame(sums, columns=figures.columns).assign(**ends), mnos)
-
-
 def _held_together(cells: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     """The cells with persons. Raises PopflowError where a part is larger than its whole."""
     parts = cells[["persons_registered", *mnos]]
@@ -48,13 +38,6 @@ def _held_together(cells: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     if parts.gt(cells["persons_registered"], axis=0).any(axis=None):
         raise PopflowError("a cell has fewer registered persons than registered ones without an MNO")
     return cells[cells["persons"] > 0]
-
-
-def _numbered(codes: pd.Series, question: Callable[[str], str]) -> tuple[Ints, np.ndarray]:
-    """A number for what a function says of every code, and what it says, by number."""
-    position, unique = pd.factorize(codes)
-    number, answers = pd.factorize(np.array([question(code) for code in unique], dtype=object))
-    return number[position] if len(unique) else position, answers
 
 
 def read_exact(table: pa.Table) -> pd.DataFrame:
@@ -95,11 +78,6 @@ def counts_of(cells: pd.DataFrame, mnos: Sequence[str]) -> Ints:
     """Counts of finest cells. With a single MNO nobody is without it, and whoever is that MNO knows everybody."""
     columns = ["persons", "persons_registered", *(mnos if len(mnos) > 1 else ())]
     return cells[columns].to_numpy(dtype=np.int64)
-
-
-def counts_width(mnos: Sequence[str]) -> int:
-    """Columns of counts."""
-    return WITHOUT + (len(mnos) if len(mnos) > 1 else 0)
 
 
 def of_codes(codes: pd.Series, question: Callable[[str], Any]) -> np.ndarray:

@@ -8,7 +8,6 @@ so a fold is one number per parent: how many of its children are withheld.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,24 +55,21 @@ class Folded:
 
 
 def fold(
-    parent: Ints, counts: Ints, closed: Bools, open_parent: Bools, rules: Rules, objections: Sequence[Objection] = ()
+    parent: Ints, counts: Ints, closed: Bools, open_parent: Bools, rules: Rules, objection: Objection | None = None
 ) -> Folded:
     """Fold every shown parent's children.
 
     Children that are not publishable are withheld together; the rest must be publishable and hold enough children; if
-    not, or if an objection is raised, the smallest publishable sibling joins it. Where that takes every child, or where
-    one of fewer than `rest_children` is unfit, the parent shows none and needs no rest.
+    not, or if the objection is raised, the smallest publishable sibling joins it. Where that takes every child, or
+    where one of fewer than `rest_children` is unfit, the parent shows none and needs no rest.
     """
     siblings = _sorted(parent, counts, closed, open_parent, rules)
     withheld = _first_fit(siblings, rules)
     pending = np.flatnonzero((withheld > 0) & (withheld < siblings.size))
     for grown in itertools.chain([False], itertools.repeat(True)):
-        if not pending.size:
+        if objection is None or not pending.size:
             break
-        bad = np.zeros(pending.size, dtype=bool)
-        for objection in objections:
-            bad |= objection(siblings, pending, withheld[pending], grown)
-        pending = pending[bad]
+        pending = pending[objection(siblings, pending, withheld[pending], grown)]
         withheld[pending] += 1
         pending = pending[withheld[pending] < siblings.size[pending]]
     return _by_node(siblings, withheld, len(parent))

@@ -1,22 +1,21 @@
 """The gate: the only code that makes a ProtectedTable.
 
-Each table is a tree of cells, and one walk from its root downwards decides what is shown. A child is shown only under a
-shown parent; what is not shown stands in its parent's rest, so that all rows of a parent add up, and every difference
-of published rows is a sum of published rows again.
+A date's outflow is a tree of cells, and one walk from its root downwards decides what is shown. A child is shown only
+under a shown parent; what is not shown stands in its parent's rest, so that all rows of a parent add up, and every
+difference of published rows is a sum of published rows again.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from popflow.contracts import Area, Disclosure
-from popflow.disclosure import blocks
-from popflow.disclosure.chain import BLOCKS, FLOWS, Tree, chains, flow_tree, never_alone, own_digits, stock_tree
+from popflow.disclosure.chain import Tree, chains, flow_tree, never_alone, own_digits
 from popflow.disclosure.correction import (
     Changes,
     EarlierRelease,
@@ -26,29 +25,26 @@ from popflow.disclosure.correction import (
 )
 from popflow.disclosure.exact import ENDS, finest_cells, of_codes, refuse_other_date, refuse_repeated
 from popflow.disclosure.feasibility import Determined
-from popflow.disclosure.fold import Folded, Objection, fold
+from popflow.disclosure.fold import Folded, fold
 from popflow.disclosure.rows import Walked, atoms_table, rows_table, shares_of
 from popflow.disclosure.rules import Bools, Ints, Rules, publishable
 from popflow.disclosure.table import _SEAL, ProtectedTable
 from popflow.errors import PopflowError
 from popflow.geography.codes import prefecture_of
 
-OUTFLOW, OUTFLOW_BLOCK, STOCK = "outflow", "outflow_block", "stock"
-Veto = Callable[[int, Folded], Bools]
+OUTFLOW = "outflow"  # the one indicator that is published
 
 
 @dataclass(frozen=True)
 class Release:
     """Which release of which date a table is, and by which definition and rules it is made."""
 
-    indicator: str
     date: dt.date
     release: int
     definition: str
     mnos: tuple[str, ...]
     rules: Disclosure
     earlier: Sequence[EarlierRelease] = ()
-    days: Sequence[blocks.ReleasedDay] | None = None
 
 
 def protect_flows(
@@ -62,79 +58,20 @@ def protect_flows(
     rules: Disclosure,
     definition: str,
     earlier: Sequence[EarlierRelease] = (),
-    released_blocks: Sequence[dt.date] = (),
 ) -> ProtectedTable:
     """The outflow of one date of every chain of the areas, indicator `outflow`.
 
     exact: contract `flows_exact`, that date's, one row per origin and destination county; stayers and moves within a
     prefecture may be in it and are left out. covered_counties: every county that had a cell on the date or on one of
     the 7 days before. mnos: the MNOs of the night. earlier: every release of the date so far, withdrawn ones too.
-    released_blocks: last days of the blocks that are released; their dates are closed, for filling in and correcting.
     A chain whose root is not publishable has no rows. Raises PopflowError where the exact table does not hold together,
     and for a correction that may not be.
     """
-    blocks.refuse_closed(date, released_blocks)
-    about = Release(OUTFLOW, date, release, definition, tuple(mnos), rules, earlier)
-    tree = flow_tree(areas, covered_counties, FLOWS)
+    about = Release(date, release, definition, tuple(mnos), rules, earlier)
+    tree = flow_tree(areas, covered_counties)
     moves = moves_out(exact, date, areas)
     tree.refuse_uncovered(moves)
     return protect(about, tree, moves)
-
-
-def protect_blocks(
-    exact: pd.DataFrame,
-    *,
-    date: dt.date,
-    release: int,
-    areas: Mapping[str, Area],
-    covered_counties: Sequence[str],
-    mnos: Sequence[str],
-    rules: Disclosure,
-    definition: str,
-    days: Sequence[blocks.ReleasedDay],
-    earlier: Sequence[EarlierRelease] = (),
-) -> ProtectedTable:
-    """The outflow of the block of 14 days that ends on the date, down to prefectures, indicator `outflow_block`.
-
-    exact: as for `protect_flows`, each person once, in the cell of the last departure in the block. covered_counties:
-    every county that had a cell in the block or on one of the 7 days before. days: every release of the block's dates
-    that anybody may have read, withdrawn ones too; once the block is published its dates are closed.
-    """
-    blocks.refuse_other_days(date, days)
-    about = Release(OUTFLOW_BLOCK, date, release, definition, tuple(mnos), rules, earlier, days)
-    tree = flow_tree(areas, {prefecture_of(county) for county in covered_counties}, BLOCKS)
-    moves = moves_out(exact, date, areas)
-    moves = moves.assign(**{end: of_codes(moves[end], prefecture_of) for end in ENDS})
-    tree.refuse_uncovered(moves)
-    return protect(about, tree, moves)
-
-
-def protect_stock(
-    exact: pd.DataFrame,
-    *,
-    date: dt.date,
-    release: int,
-    groups: Mapping[str, Sequence[str]],
-    covered_counties: Sequence[str],
-    mnos: Sequence[str],
-    rules: Disclosure,
-    definition: str,
-    earlier: Sequence[EarlierRelease] = (),
-) -> ProtectedTable:
-    """The persons of disjoint groups by county of day end at a block's end, indicator `stock`.
-
-    exact: contract `stock_exact`, that date's. groups: for each chain its groups, which share no person, such as
-    {"hubei": ["stayed_in_wuhan", "stayed_in_hubei_without_wuhan"]}; rows of other groups are left out.
-    """
-    blocks.refuse_other_days(date, ())
-    about = Release(STOCK, date, release, definition, tuple(mnos), rules, earlier)
-    tree = stock_tree(groups, covered_counties)
-    refuse_other_date(exact, date)
-    wanted = exact[exact["group"].isin({group for members in groups.values() for group in members})]
-    refuse_repeated(wanted, ["group", "county_code"])
-    cells = wanted.rename(columns={"group": "origin_code", "county_code": "destination_code"})
-    tree.refuse_uncovered(cells)
-    return protect(about, tree, cells)
 
 
 def protect(about: Release, tree: Tree, exact: pd.DataFrame) -> ProtectedTable:
@@ -146,14 +83,14 @@ def protect(about: Release, tree: Tree, exact: pd.DataFrame) -> ProtectedTable:
     cells = finest_cells(exact, about.mnos)
     finest = tree.counts(cells, about.mnos)
     counts = [nodes.counts(finest) for nodes in tree.steps]
-    walked = _walk(tree, counts, rules, _limits(about, tree, counts, rules))
+    walked = _walk(tree, counts, rules, _limits(about, tree, rules))
     _refuse_unsafe(tree, walked, rules)
-    rows = rows_table(about.indicator, about.date, about.release, about.definition, tree, walked)
-    atoms = atoms_table(about.indicator, about.date, about.release, about.mnos, cells, about.earlier)
+    rows = rows_table(OUTFLOW, about.date, about.release, about.definition, tree, walked)
+    atoms = atoms_table(OUTFLOW, about.date, about.release, about.mnos, cells, about.earlier)
     root_persons, shares, numbers = shares_of(tree, walked)
     return ProtectedTable(
         _SEAL,
-        indicator=about.indicator,
+        indicator=OUTFLOW,
         date=about.date,
         release=about.release,
         definition=about.definition,
@@ -171,8 +108,7 @@ class Limits:
     """What stands in the way of a cell beside its size, step by step."""
 
     closed: list[Bools]  # nodes that are never shown alone
-    objections: list[list[Objection]]  # to a rest, which then grows
-    vetoes: list[Veto]  # on a parent's children, of which then none are shown
+    changes: Changes | None  # since earlier releases: its veto is on a parent's children, of which then none are shown
 
 
 def _walk(tree: Tree, counts: list[Ints], rules: Rules, limits: Limits) -> list[Walked]:
@@ -180,34 +116,22 @@ def _walk(tree: Tree, counts: list[Ints], rules: Rules, limits: Limits) -> list[
     walked = [Walked(counts[0], Folded(root, np.zeros_like(root)))]
     for number, nodes in list(enumerate(tree.steps))[1:]:
         above, own = walked[-1].folded.shown, counts[number]
-        folded = fold(nodes.parent, own, limits.closed[number], above, rules, limits.objections[number])
-        for veto in limits.vetoes:
-            folded = folded.without(veto(number, folded)[nodes.parent])
+        folded = fold(nodes.parent, own, limits.closed[number], above, rules, Determined(rules))
+        if limits.changes:
+            folded = folded.without(limits.changes(number, folded)[nodes.parent])
         walked.append(Walked(own, folded))
     return walked
 
 
-def _limits(about: Release, tree: Tree, counts: list[Ints], rules: Rules) -> Limits:
+def _limits(about: Release, tree: Tree, rules: Rules) -> Limits:
     sensitive, before = never_alone(tree, about.rules.sensitive_counties), withheld_before(tree, about.earlier)
     closed = [alone | hidden for alone, hidden in zip(sensitive, before, strict=True)]
-    limits = Limits(closed, [[Determined(rules)] for _ in tree.steps], [])
-    if about.earlier:
-        refuse_other_mnos(about.earlier, about.mnos)
-        changes = Changes.since(about.earlier, tree, about.mnos, rules)
-        changes.refuse_at_root()
-        limits.vetoes.append(changes)
-    for days in blocks.choices(about.days):
-        _stand_beside(limits, blocks.days_of(tree, days, about.mnos, about.date), tree, counts, rules)
-    return limits
-
-
-def _stand_beside(limits: Limits, seen: list[blocks.Days], tree: Tree, counts: list[Ints], rules: Rules) -> None:
-    """Add what a block's cells must be beside one choice of releases of its days."""
-    limits.closed[0] |= blocks.unsafe_root(counts[0], seen[0], rules)
-    for number, (own, block) in enumerate(zip(seen, counts, strict=True)):
-        limits.closed[number] |= ~blocks.consistent(block, own, rules)
-        limits.objections[number].append(blocks.RestBesideDays(block, own, seen[number - 1], rules))
-    limits.vetoes.append(blocks.UnionsBesideDays(tree, counts, seen, rules))
+    if not about.earlier:
+        return Limits(closed, None)
+    refuse_other_mnos(about.earlier, about.mnos)
+    changes = Changes.since(about.earlier, tree, about.mnos, rules)
+    changes.refuse_at_root()
+    return Limits(closed, changes)
 
 
 def _refuse_unsafe(tree: Tree, walked: Sequence[Walked], rules: Rules) -> None:

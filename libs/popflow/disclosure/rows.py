@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from popflow import contracts
-from popflow.disclosure.chain import FLOWS, Nodes, Tree
+from popflow.disclosure.chain import Nodes, Tree
 from popflow.disclosure.correction import EarlierRelease
 from popflow.disclosure.exact import finest_cells
 from popflow.disclosure.fold import Folded
@@ -83,8 +83,7 @@ def _as_contract(name: str, frame: pd.DataFrame, without: pa.MapArray | None = N
 def shares_of(tree: Tree, walked: Sequence[Walked]) -> tuple[int, dict[str, float], dict[str, tuple[int, int]]]:
     """Persons of the shown roots; for each step the share of them that it shows, and cells shown and with persons."""
     persons = [own.counts[own.folded.shown, PERSONS].sum() for own in walked]
-    names = [nodes.step.name.removeprefix("stock_") for nodes in tree.steps]
-    shares = dict.fromkeys((step.name for step in FLOWS), 0.0)
-    shares |= {name: float(part / persons[0]) if persons[0] else 0.0 for name, part in zip(names, persons, strict=True)}
+    names = [nodes.step.name for nodes in tree.steps]
+    shares = {name: float(part / persons[0]) if persons[0] else 0.0 for name, part in zip(names, persons, strict=True)}
     numbers = [(int(own.folded.shown.sum()), int((own.counts[:, PERSONS] > 0).sum())) for own in walked]
     return int(persons[0]), shares, dict(zip(names, numbers, strict=True))

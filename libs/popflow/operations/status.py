@@ -49,7 +49,7 @@ def _landed(lake: Lake) -> dict[str, list[str]]:
 def _released(lake: Lake) -> dict[str, dict[str, Any]]:
     if not lake.exists("releases"):
         return {}
-    frame = lake.read_pandas("releases").sort_values(["date", "release", "released_at_utc"])
+    frame = lake.read_pandas("releases", indicator="outflow").sort_values(["date", "release", "released_at_utc"])
     rows: list[dict[str, Any]] = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
     return {str(row["date"]): row for row in rows}  # the last one of each date stands
 

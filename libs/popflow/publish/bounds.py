@@ -40,29 +40,20 @@ SHARED = {  # a row shares with the row that it stands under this column, and th
     COUNTY: "prefecture",
     PAIR: "county",
 }
-EVERYWHERE = "all"  # the one side that the destinations of a stock have
 
 
 @dataclass(frozen=True)
 class View:
-    """Whose outflow is looked at, over which sides of the border; by_origin: each origin prefecture for itself.
-
-    of_stock: whose stock. Its groups of persons stand where an outflow has its origin prefectures: in `prefecture`
-    (None for the whole chain) and in the column `origin`; groups: how the names of the chain's begin.
-    """
+    """Whose outflow is looked at, over which sides of the border; by_origin: each origin prefecture for itself."""
 
     chain: str
     province: str
     prefecture: str | None
     by_origin: bool = False
-    of_stock: bool = False
-    groups: tuple[str, ...] = ()
 
     @property
     def sides(self) -> tuple[str, ...]:
         """A province's outflow crosses its border; a prefecture's may also stay within the province."""
-        if self.of_stock:
-            return (EVERYWHERE,)
         outside = f"outside_{self.province}"
         return (outside,) if self.prefecture is None else (f"inside_{self.province}", outside)
 
@@ -71,21 +62,13 @@ class View:
         """Whether figures are of one origin prefecture each, not of the whole chain."""
         return self.by_origin or self.prefecture is not None
 
-    def codes_of(self, level: str, code: str) -> tuple[str, str, str, str]:
-        """(side, province, prefecture, county) of a destination, '' where it does not fix one."""
-        side, *places = destination_codes(level, code, self.province)
-        return (EVERYWHERE if self.of_stock else side, places[0], places[1], places[2])
-
     def origin_of(self, level: str, code: str) -> tuple[bool, str, str, bool]:
         """Whether a row is of the chain, its origin ('' above the origins, 'rest'), its origin county, if it is a rest.
 
         Other chains stand in the same table.
         """
         rest, bare = code.startswith(REST), code.removeprefix(REST)
-        in_chain = bare.split("_without_")[0] in (self.chain, *self.groups)
-        if self.of_stock:
-            return in_chain, "rest" if rest else "" if code == self.chain else code, "", rest
-        in_chain |= level != "area" and bare[:2] == self.province[:2]
+        in_chain = bare == self.chain or (level != "area" and bare[:2] == self.province[:2])
         if level == "area":
             return in_chain, "", "", rest
         if level == "county":
@@ -99,14 +82,18 @@ def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
     In: rows of the contract `flows`, one release a date. Out: date, persons, step, is_rest, origin (prefecture),
     origin_county, side, province, prefecture, county; a code that the row does not fix is ''.
     """
+
+    def of_destination(level: str, code: str) -> tuple[str, str, str, str, bool]:
+        return (*destination_codes(level, code, view.province), code.startswith(REST))
+
     frame = flows[["date", "persons"]].copy()
     for end, of_end, columns in (
         ("origin", view.origin_of, ("in_chain", "origin", "origin_county", "rest_origin")),
-        ("destination", lambda level, code: (*view.codes_of(level, code), code.startswith(REST)), (*PLACES, "rest")),
+        ("destination", of_destination, (*PLACES, "rest")),
     ):
         for column, values in zip(columns, _by_code(flows, end, of_end), strict=True):
             frame[column] = values
-    frame["step"] = _steps(flows, view)
+    frame["step"] = [STEPS[kind] for kind in zip(flows["origin_level"], flows["destination_level"], strict=True)]
     frame["is_rest"] = frame["rest_origin"] | frame["rest"]
     of_view = frame["in_chain"] & frame["side"].isin(("", *view.sides))
     if view.prefecture is not None:
@@ -228,17 +215,6 @@ def _looked_up(units: pd.DataFrame, figures: pd.DataFrame, keys: list[str]) -> p
     sums = figures.groupby(keys, as_index=False)["persons"].sum()
     found = units[keys].merge(sums, on=keys, how="left")["persons"]
     return found.fillna(0).astype("int64").set_axis(units.index)
-
-
-def _steps(flows: pd.DataFrame, view: View) -> list[int]:
-    kinds = zip(flows["origin_level"], flows["destination_level"], strict=True)
-    if not view.of_stock:
-        return [STEPS[kind] for kind in kinds]
-    root = flows["origin_code"] == view.chain
-    return [
-        TOP_OF.get(level, 1 if is_root else ORIGIN)
-        for level, is_root in zip(flows["destination_level"], root, strict=True)
-    ]
 
 
 def destination_codes(level: str, code: str, chain_province: str) -> tuple[str, str, str, str]:

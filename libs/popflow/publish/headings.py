@@ -71,9 +71,8 @@ HEADINGS = {
     "unit": Heading(
         "单位",
         "Unit",
-        "persons：人；person-trips：人次（各日之和，同一人可计多次）；person-blocks：各期之和，每期每人一次",
-        "persons; person-trips: the sum of each date's persons, one person may count several times; person-blocks: the "
-        "sum over blocks of 14 days, each person once in each",
+        "persons：人；person-trips：人次（各日之和，同一人可计多次）",
+        "persons; person-trips: the sum of each date's persons, one person may count several times",
         13,
     ),
     "share_percent": Heading(

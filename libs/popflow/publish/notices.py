@@ -6,7 +6,6 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from popflow.publish.indicators import BLOCKS, STOCK, block_of
 from popflow.publish.served import spans
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ Notice = dict[str, str]
 
 def notices(summary: dict[str, Any], question: Question) -> list[Notice]:
     """The notices of an answer, the most important first; each has 'en' and 'zh'."""
-    found = [_about(summary, question), _missing(summary), _incomplete(summary, question), _level(summary, question)]
+    found = [_missing(summary), _incomplete(summary, question), _level(summary, question)]
     found += [_rest(summary, question), _trips(summary), _definitions(summary)]
     return [notice for notice in found if notice]
 
@@ -29,26 +28,6 @@ def release_text(releases: dict[dt.date, int]) -> str:
     usual = Counter(releases.values()).most_common(1)[0][0]
     others = [f"{date}: {number}" for date, number in sorted(releases.items()) if number != usual]
     return "; ".join([*others, f"others: {usual}"]) if others else str(usual)
-
-
-def _about(summary: dict[str, Any], question: Question) -> Notice | None:
-    """What persons a figure counts, where it is not the movers of dates."""
-    area = question.area
-    if question.indicator == STOCK:
-        return {
-            "en": f"Persons with a stay in {area.name_en} in the 14 days up to {_dates(summary['dates'])}, by the "
-            "place where that day ended for them; those who are still there are among them.",
-            "zh": f"截至 {_dates(summary['dates'])} 的 14 天内曾在{area.name_zh}停留的人，按当日结束时所在地；"
-            "仍在当地的人也包括在内。",
-        }
-    if question.indicator == BLOCKS:
-        blocks = [" to ".join(map(str, block_of(dt.date.fromisoformat(date)))) for date in summary["dates"]]
-        named = "; ".join(blocks)
-        return {
-            "en": f"Each person once in the block of 14 days ({named}), by the destination of the last departure.",
-            "zh": f"14 天一期（{named.replace(' to ', ' 至 ')}），每期每人只计一次，按最后一次离开的目的地。",
-        }
-    return None
 
 
 def _level(summary: dict[str, Any], question: Question) -> Notice | None:
@@ -114,11 +93,6 @@ def _rest(summary: dict[str, Any], question: Question) -> Notice | None:
 def _trips(summary: dict[str, Any]) -> Notice | None:
     if summary["unit"] == "persons":
         return None
-    if summary["unit"] == BLOCKS.unit_of_sums:
-        return {
-            "en": "Figures are sums over blocks: who left in two blocks counts twice.",
-            "zh": "数字为各期之和：在两期离开的人计两次。",
-        }
     return {
         "en": "Figures are person-trips: the sum of each date's persons. Who left on two dates counts twice.",
         "zh": "数字为人次：各日人数之和。在两天离开的人计两次。",

@@ -11,21 +11,28 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from popflow import contracts as contracts_module
 from popflow.errors import NoTable, PopflowError
 from popflow.lake import Lake
 from popflow.publish import bounds as tree
 from popflow.publish import rows
-from popflow.publish.indicators import BLOCKS, LEVELS, OUTFLOW, STOCK, Indicator, Level, dates_between
 from popflow.publish.names import AskedArea, Place, Places, did_you_mean, find_area
-from popflow.publish.served import Served, date_range, moment, nothing_served, served, standing
+from popflow.publish.served import Served, date_range, dates_between, moment, nothing_served, served, standing
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+Level = Literal["province", "prefecture", "county", "pair"]
+LEVELS: tuple[Level, ...] = ("province", "prefecture", "county", "pair")
+OUTFLOW = "outflow"  # the one indicator of the contract `flows`
+NOT_PUBLISHED = (
+    "blocks and stock are no longer published: figures beside the days could be subtracted from them, down to single "
+    "persons. Stock will come back rounded to hundreds. Ask for the days instead: popflow pull outflow --area wuhan "
+    "--days 14 --before 2020-01-23"
+)
 FLOW_COLUMNS = [
     "date",
     "release",
@@ -41,9 +48,6 @@ NAME_COLUMNS = [
 ]
 
 
-STAYED = "stayed_in_"  # how the groups of a stock are called: stayed_in_wuhan, stayed_in_hubei_without_wuhan
-
-
 @dataclass(frozen=True)
 class Question:
     """What is asked of the published flows, with every name resolved."""
@@ -56,17 +60,13 @@ class Question:
     as_of: dt.datetime | None = None
     by_origin: bool = False
     daily: bool = False
-    indicator: Indicator = OUTFLOW
-    groups: tuple[str, ...] = ()  # of a stock: how the names of the groups of its chain begin
 
     @property
     def view(self) -> tree.View:
         """Whose rows of the chain are looked at."""
-        area, of_stock = self.area, self.indicator == STOCK
-        own = f"{STAYED}{area.name}" if of_stock else area.code
-        inner = own if area.level == "prefecture" else None
+        inner = self.area.code if self.area.level == "prefecture" else None
         by_origin = self.by_origin or self.level == "pair"
-        return tree.View(area.chain, area.province_code, inner, by_origin, of_stock, self.groups)
+        return tree.View(self.area.chain, self.area.province_code, inner, by_origin)
 
 
 def read(lake: str | Path | Lake) -> Reader:
@@ -124,16 +124,12 @@ class Reader:
         before: dt.date | str | None = None,
         by_origin: bool = False,
         daily: bool = False,
-        indicator: Indicator = OUTFLOW,
     ) -> Question:
         """Resolve names and dates. Raises PopflowError for what does not exist, with the nearest that does."""
         asked = find_area(area, self.lake.contracts.areas, self.places)
         place = self.places.find(destination) if destination else None
         first, last = date_range(date_from, date_to, days, before)
-        dates_between(indicator, first, last)
-        known = _level(level, place, indicator)
-        groups = self._groups(asked) if indicator == STOCK else ()
-        return Question(asked, place, first, last, known, moment(as_of), by_origin, daily, indicator, groups)
+        return Question(asked, place, first, last, _level(level, place), moment(as_of), by_origin, daily)
 
     def outflow(
         self,
@@ -159,61 +155,18 @@ class Reader:
         `attrs` of the frame hold the question's figures (`summary`) and what to know about it (`notices`).
         Raises PopflowError, in one line, for what does not exist or is not shown.
         """
-        given = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-        return self._ask(OUTFLOW, geometry, area, date_from, date_to, level, destination, as_of, **given)
-
-    def blocks(
-        self,
-        area: str,
-        date_from: dt.date | str | None = None,
-        date_to: dt.date | str | None = None,
-        level: str = "prefecture",
-        destination: str | None = None,
-        as_of: str | dt.datetime | None = None,
-        geometry: bool = False,
-        *,
-        days: int | None = None,
-        before: dt.date | str | None = None,
-        by_origin: bool = False,
-        daily: bool = False,
-    ) -> pd.DataFrame | gpd.GeoDataFrame:
-        """Persons who left an area in a block of 14 days, each once, by the destination of their last departure.
-
-        Grain and columns as `outflow`; levels province and prefecture. A block belongs to the dates asked for if it
-        ends on one of them (2020-01-22 and every 14 days from there). Unit: persons of one block; person-blocks, the
-        sum of each block's persons, of several. Raises PopflowError, in one line, as `outflow` does.
-        """
-        given = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-        return self._ask(BLOCKS, geometry, area, date_from, date_to, level, destination, as_of, **given)
-
-    def stock(
-        self,
-        area: str,
-        date_from: dt.date | str | None = None,
-        date_to: dt.date | str | None = None,
-        level: str = "county",
-        destination: str | None = None,
-        as_of: str | dt.datetime | None = None,
-        geometry: bool = False,
-        *,
-        days: int | None = None,
-        before: dt.date | str | None = None,
-        by_origin: bool = False,
-        daily: bool = False,
-    ) -> pd.DataFrame | gpd.GeoDataFrame:
-        """Persons with a stay in an area in the last 14 days, by the place where the date ended for them.
-
-        Grain and columns as `outflow`; levels province, prefecture and county; those who are still in the area are
-        among them. Of block ends alone (2020-01-22 and every 14 days from there), one of them unless daily. by_origin:
-        one row for each group of persons. Unit: persons. Raises PopflowError, in one line, as `outflow` does.
-        """
-        given = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-        return self._ask(STOCK, geometry, area, date_from, date_to, level, destination, as_of, **given)
-
-    def _ask(self, indicator: Indicator, geometry: bool, *asked: Any, **given: Any) -> pd.DataFrame | gpd.GeoDataFrame:
-        question = self.question(*asked, **given, indicator=indicator)
+        given: dict[str, Any] = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
+        question = self.question(area, date_from, date_to, level, destination, as_of, **given)
         frame = self.answer(question)
         return self._with_geometry(frame, question) if geometry else frame
+
+    def blocks(self, *asked: Any, **given: Any) -> NoReturn:
+        """Refusal: persons of 14 days, each once, are no longer published. Raises PopflowError, which says why."""
+        raise PopflowError(NOT_PUBLISHED)
+
+    def stock(self, *asked: Any, **given: Any) -> NoReturn:
+        """Refusal: where those are who stayed in an area is no longer published. Raises PopflowError, with the why."""
+        raise PopflowError(NOT_PUBLISHED)
 
     def answer(self, question: Question) -> pd.DataFrame:
         """The answer to a resolved question; see `outflow`."""
@@ -225,8 +178,8 @@ class Reader:
 
         Raises PopflowError where none of its dates has a release, naming the dates that there are.
         """
-        dates = dates_between(question.indicator, question.first, question.last)
-        asked = (question.indicator.name, dates, question.as_of)
+        dates = dates_between(question.first, question.last)
+        asked = (OUTFLOW, dates, question.as_of)
         found = served(self.releases_of(dates), *asked)
         if not found.releases and not found.empty:
             raise PopflowError(nothing_served(self.releases, *asked))
@@ -236,7 +189,7 @@ class Reader:
         """The published rows (contract `flows`) that a question needs, of the releases that are served."""
         if not serving.releases:
             raise PopflowError(f"on {question.first} to {question.last} nothing could be shown: every release is empty")
-        equals: dict[str, Any] = {"date": list(serving.releases), "indicator": question.indicator.name}
+        equals: dict[str, Any] = {"date": list(serving.releases), "indicator": OUTFLOW}
         filters = _filters(question, self.places) | equals
         found = self.lake.read_pandas("flows", FLOW_COLUMNS, **filters)
         found = found[found["release"] == found["date"].map(serving.releases)]
@@ -246,9 +199,9 @@ class Reader:
             )
         return found
 
-    def dates(self, indicator: Indicator = OUTFLOW) -> list[dt.date]:
+    def dates(self) -> list[dt.date]:
         """The dates of which a release with figures is served, in order."""
-        known = self.releases[self.releases["indicator"] == indicator.name]
+        known = self.releases[self.releases["indicator"] == OUTFLOW]
         return sorted(date for date, (_, status) in standing(known).items() if status == "released")
 
     def polygons(self, level: str) -> gpd.GeoDataFrame:
@@ -265,39 +218,21 @@ class Reader:
             return from_contract(_newest_edition(self.lake.read_pandas("counties")))
         return shipped_counties()
 
-    def _groups(self, asked: AskedArea) -> tuple[str, ...]:
-        """The groups of persons that the stock of an area's chain is published by."""
-        areas = self.lake.contracts.areas
-        if asked.name not in areas:
-            raise PopflowError(f"the stock of {asked.name_en} is not published; the areas are {', '.join(areas)}")
-        chain = [name for name in areas if find_area(name, areas, self.places).chain == asked.chain]
-        inner = [name for name in chain if areas[name].level == "prefecture"]
-        if asked.level == "prefecture" and asked.name != inner[0]:
-            raise PopflowError(
-                f"the stock of {asked.name_en} is published without those who also stayed in {inner[0]}; "
-                f"ask for --area {asked.chain} --by-origin"
-            )
-        return tuple(f"{STAYED}{name}" for name in chain)
-
     def _with_geometry(self, frame: pd.DataFrame, question: Question) -> gpd.GeoDataFrame:
         from popflow.publish.shapes import joined
 
         return joined(frame, self.polygons("county" if question.level == "pair" else question.level))
 
 
-def _level(level: str, destination: Place | None, indicator: Indicator) -> Level:
+def _level(level: str, destination: Place | None) -> Level:
     for known in LEVELS:
         if known == level:
-            if known not in indicator.levels:
-                raise PopflowError(
-                    f"--level {level} is not published of {indicator.called}; ask for --level {indicator.levels[-1]}"
-                )
             if destination and LEVELS.index(known) < LEVELS.index(destination.level):
                 raise PopflowError(
                     f"--level {level} is coarser than {destination}; ask for --level {destination.level}"
                 )
             return known
-    raise PopflowError(f"no level '{level}'{did_you_mean(level, LEVELS)}; the levels are {', '.join(indicator.levels)}")
+    raise PopflowError(f"no level '{level}'{did_you_mean(level, LEVELS)}; the levels are {', '.join(LEVELS)}")
 
 
 def _newest_edition(counties: pd.DataFrame) -> pd.DataFrame:
@@ -306,8 +241,6 @@ def _newest_edition(counties: pd.DataFrame) -> pd.DataFrame:
 
 def _filters(question: Question, places: Places) -> dict[str, list[str]]:
     """What narrows the reading of `flows` down: only the steps to the level, only the origins of the view."""
-    if question.indicator == STOCK:
-        return {}
     top = tree.TOP_OF[question.level]
     kinds = [kind for kind, step in tree.STEPS.items() if step <= top]
     levels = {"origin_level": sorted({o for o, _ in kinds}), "destination_level": sorted({d for _, d in kinds})}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError
 from popflow.publish import bounds as tree
-from popflow.publish.indicators import STOCK, unit
 from popflow.publish.names import LEVELS, Place, Places
 from popflow.publish.notices import notices, release_text
 
@@ -63,7 +62,6 @@ def answer(question: Question, flows: pd.DataFrame, serving: Served, places: Pla
     import pandas as pd
 
     refuse_inner(question)
-    _refuse_sum_of_stocks(question, serving)
     top, view = tree.TOP_OF[question.level], question.view
     rows = tree.placed(flows, view)
     leaf = tree.leaves(rows, top)
@@ -138,7 +136,7 @@ def _may_hold(question: Question, place: Place) -> bool:
         and tree.destination_codes(place.level, place.code, "")[1:][LEVELS.index(wanted.level)] != wanted.code
     ):
         return False
-    return question.indicator == STOCK or not is_inner(question, place)
+    return not is_inner(question, place)
 
 
 def _shown(question: Question, rows: pd.DataFrame, leaf: pd.DataFrame, top: int) -> pd.DataFrame:
@@ -194,21 +192,15 @@ def _of_destination(rows: pd.DataFrame, question: Question) -> pd.DataFrame:
 
 
 def _codes_of(place: Place, view: tree.View) -> dict[str, str]:
-    side, province, prefecture, county = view.codes_of(place.level, place.code)
+    side, province, prefecture, county = tree.destination_codes(place.level, place.code, view.province)
     return {"side": side, "province": province, "prefecture": prefecture, "county": county}
 
 
 def refuse_inner(question: Question) -> None:
     """Refuse a destination within the area itself: an outflow leaves it."""
     place, area = question.destination, question.area
-    if question.indicator != STOCK and place is not None and is_inner(question, place):
+    if place is not None and is_inner(question, place):
         raise PopflowError(f"{place} lies in {area.name_en}: an outflow leaves its area, so no row can hold it")
-
-
-def _refuse_sum_of_stocks(question: Question, serving: Served) -> None:
-    if question.indicator == STOCK and len(serving.dates) > 1 and not question.daily:
-        dates = " and ".join(str(date) for date in serving.dates[:3])
-        raise PopflowError(f"stock is of one date and is not added up; ask for one of {dates}, or for --daily")
 
 
 def is_inner(question: Question, place: Place) -> bool:
@@ -256,8 +248,6 @@ def _labels(row: dict[str, Any], question: Question, places: Places) -> dict[str
 def _origin(row: dict[str, Any], question: Question, places: Places) -> dict[str, str]:
     area = question.area
     level, code, zh, en = area.level, area.code, area.name_zh, area.name_en
-    if question.indicator == STOCK:
-        return _group_label(row, question)
     if row.get("origin") == "rest" or row["hides"] == tree.ORIGIN:
         level, code = "prefecture", f"rest_of_{area.chain}"
         zh, en = f"{zh}：未按地级市公布的起点", f"{en}: origins not shown singly"
@@ -272,18 +262,6 @@ def _origin(row: dict[str, Any], question: Question, places: Places) -> dict[str
     return {"origin_level": level, "origin_code": code, "origin_name": zh, "origin_name_en": en}
 
 
-def _group_label(row: dict[str, Any], question: Question) -> dict[str, str]:
-    """The persons that a row of a stock counts: those of the area, or of one of its groups."""
-    area = question.area
-    level, code, zh, en = area.level, area.code, area.name_zh, area.name_en
-    if row["hides"] == tree.ORIGIN:
-        level, code = "area", f"rest_of_{area.chain}"
-        zh, en = f"{zh}：未按组公布", f"{en}: not shown by group"
-    elif row.get("origin"):
-        level, code, zh, en = "area", row["origin"], row["origin"], row["origin"].replace("_", " ")
-    return {"origin_level": level, "origin_code": code, "origin_name": zh, "origin_name_en": en}
-
-
 def _rest_label(row: dict[str, Any], places: Places, question: Question) -> tuple[str, str, str, str]:
     """Level, code, Chinese and English name of what is not shown below a parent."""
     if row["kind"] == "possible":
@@ -292,7 +270,7 @@ def _rest_label(row: dict[str, Any], places: Places, question: Question) -> tupl
         return place.level, place.code, f"{place.name_zh}：可能含在未公布部分", f"{place.name_en}: possibly in rests"
     side_zh, side_en = _side(row["side"], places)
     if row["hides"] == tree.ORIGIN:
-        return "all" if question.indicator == STOCK else "border", row["side"], side_zh, side_en
+        return "border", row["side"], side_zh, side_en
     if row["hides"] == tree.PROVINCE:
         return "province", f"rest_of_{row['side']}", f"{side_zh}：未按省公布", f"{side_en}: not shown by province"
     level, child_zh, child_en = ("province", "地级市", "prefecture")
@@ -303,8 +281,6 @@ def _rest_label(row: dict[str, Any], places: Places, question: Question) -> tupl
 
 
 def _side(side: str, places: Places) -> tuple[str, str]:
-    if side == tree.EVERYWHERE:
-        return "全部目的地", "all places"
     where, _, code = side.partition("_")
     zh, en = _name(places, "province", code)
     return f"{zh}{'省内' if where == 'inside' else '省外'}".replace("省省", "省"), f"{where} {en}"
@@ -320,7 +296,7 @@ def _with_figures(
 ) -> pd.DataFrame:
     frame = frame.assign(
         area=question.area.name,
-        unit=unit(question.indicator, 1 if question.daily else len(serving.dates)),
+        unit=unit_of(1 if question.daily else len(serving.dates)),
         share_percent=(100 * frame["persons_at_least"] / max(whole, 1)).round(2),
         dates_released=1 if question.daily else len(serving.releases),
         date_from=question.first,
@@ -334,6 +310,11 @@ def _with_figures(
     ascending = [key != "persons_at_least" for key in keys]
     columns = [c for c in COLUMNS if c != "date" or question.daily]
     return frame.loc[order.sort_values(keys, ascending=ascending).index, columns].reset_index(drop=True)
+
+
+def unit_of(dates: int) -> str:
+    """Unit of figures that are sums over so many dates."""
+    return "persons" if dates == 1 else "person-trips"
 
 
 def not_served(serving: Served) -> str:
@@ -353,7 +334,7 @@ def _summary(frame: pd.DataFrame, question: Question, serving: Served, at_least:
         "persons_shown": shown,
         "persons_in_rests": rest,
         "rest_share_percent": round(100 * rest / at_least, 1) if at_least else 0.0,
-        "unit": unit(question.indicator, len(serving.dates)),
+        "unit": unit_of(len(serving.dates)),
         "dates_asked": len(serving.dates),
         "dates_released": len(serving.releases),
         "dates": [str(d) for d in serving.releases],

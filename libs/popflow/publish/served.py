@@ -82,6 +82,11 @@ def date_range(
     return start, end
 
 
+def dates_between(first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
+    """The dates of a range, both ends included."""
+    return tuple(first + ONE_DAY * number for number in range((last - first).days + 1))
+
+
 def day(value: dt.date | str) -> dt.date:
     """A date; raises PopflowError for a text that is none."""
     if isinstance(value, dt.datetime):

@@ -36,7 +36,7 @@ LEADING = [
     "dates_not_served",
 ]
 FROZEN = (1, 4)  # the first row and the first four columns
-UNITS_ZH = {"persons": "人", "person-trips": "人次", "person-blocks": "人（各期之和）"}
+UNITS_ZH = {"persons": "人", "person-trips": "人次"}
 READING = [
     (
         "没有单独列出的地区是“未公布”，不是零。人数过少的组合并为“其余”（rest）行，其名称写明所属上级。",

@@ -1,5 +1,7 @@
 """Which files of the published tables are shared: those that `pull` reads, and no others.
 
+What earlier versions published of indicators that the contract `flows` no longer names is not shared.
+
 Each release of a date is files of its own, so that a view needs no copy: of `flows` only the files of the newest
 release of each date that is not withdrawn; of `releases` all. A file whose release is not one and known is not shared.
 """
@@ -41,6 +43,8 @@ class View:
         if releases is None:
             return []
         newest: dict[tuple[Any, dt.date], int] = {}
+        named = self._lake.contracts.table("flows").columns["indicator"].pattern or ""
+        releases = releases[releases["indicator"].str.fullmatch(named)]
         for indicator, known in releases.groupby("indicator"):
             for date, (number, status) in standing(known).items():
                 if status == "released":
