@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from popflow.errors import PopflowError
-from popflow.exact import days_of, keep_aggregates
+from popflow.exact import days_of, keep_flows, keep_population
 from popflow.intake.night import take_in as take_deliveries_in
 from popflow.lake import Lake
 from popflow.movement.person_states import person_states
@@ -149,7 +149,9 @@ def find_persons(lake: Lake, night: Night) -> Figures:
 def find_flows(lake: Lake, night: Night) -> Figures:
     """person_day and person_state -> flows_exact and population_exact of the date, and their gates."""
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
-    keep_aggregates(lake, night.date, days, states, bits_of(lake, night.mnos))
+    bits = bits_of(lake, night.mnos)
+    keep_flows(lake, night.date, states, bits)
+    keep_population(lake, night.date, days, bits)
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
     return {"said": f"{len(verdicts)} gates passed", "warnings": _warnings(verdicts)}
 

@@ -221,7 +221,7 @@ def test_more_persons_than_residents_are_stopped(gates: Gates):
 def test_a_contract_suite_finds_what_breaks_its_contract_and_keeps_no_value(gates: Gates, contracts: Contracts):
     table = contracts.table("subscribers")
     token = "0123456789abcdef" * 2
-    row = (DAY, "mobile", token, token, token, token, "person", "420100", 1)
+    row = (DAY, "mobile", token, token, token, token, "person", 1)
     good = pd.DataFrame([row, (DAY, "unicom", *row[2:])], columns=list(table.columns))
     assert gates.check_contract(table, good).ok
     bad = good.assign(person_key="not a key", line_kind="human", mno="mobile")
@@ -233,7 +233,7 @@ def test_a_contract_suite_finds_what_breaks_its_contract_and_keeps_no_value(gate
 
 def test_data_docs_hold_no_token_and_only_the_owner_can_read_them(gates: Gates, contracts: Contracts):
     gates = Gates(gates.folder, DAY, "run2")
-    row = (DAY, "mobile", *["0123456789abcdef" * 2] * 4, "person", "420100", 1)
+    row = (DAY, "mobile", *["0123456789abcdef" * 2] * 4, "person", 1)
     gates.check_contract(
         contracts.table("subscribers"), pd.DataFrame([row], columns=contracts.table("subscribers").columns)
     )
