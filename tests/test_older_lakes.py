@@ -87,7 +87,7 @@ def test_a_night_goes_on_from_an_older_state(tmp_path: Path, contracts: Contract
     before = Lake(tmp_path, then, spark)
     row = {"as_of": EVE, "person_key": P, "speaking_sim_key": SIM, "mno_mask": 1, "registered": True,
            "day_end_county": "420102", "origin_county": None, "last_seen": EVE, "trailing_county": "420102",
-           "silent_slots": 4, "home_prefecture": "420100", "trailing_slots": 20, "last_stay": {"wuhan": EVE}}  # fmt: skip
+           "silent_slots": 4, "home_prefecture": None, "trailing_slots": 9, "last_stay": {"wuhan": EVE}}  # fmt: skip
     schema = then.table("person_state").spark_schema()
     before.replace("person_state", spark.createDataFrame([tuple(row[n] for n in schema.names)], schema), as_of=EVE)
 

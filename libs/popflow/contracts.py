@@ -426,7 +426,7 @@ def _read_folder(folder: Path, model: type[Model], name_field: str) -> dict[str,
 
 
 def _refuse_unread(tables: dict[str, Table], folder: Path) -> None:
-    """Raise PopflowError where a restricted table ages and nobody reads it, or is kept otherwise than what it stores."""
+    """Raise PopflowError where a restricted table ages and nobody reads it, or its rows age otherwise."""
     for table in (table for table in tables.values() if table.zone == "restricted" and table.retention_days):
         stored = [one.retention_days or 0 for one in tables.values() if one.stored_in == table.table]
         if stored and table.retention_days != max(stored):

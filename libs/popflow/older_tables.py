@@ -6,7 +6,7 @@ the contract no longer has is not read any more, and goes with them when their r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from deltalake import Schema
@@ -77,6 +77,6 @@ def _set_columns(table: DeltaTable, contract: Table) -> None:
     schema = contract.arrow_schema()
     if list(_stored(table)) == schema.names or not contract.partition_by:
         return
-    nowhere = [(contract.partition_by[0], "in", [])]
+    nowhere: list[tuple[str, str, Any]] = [(contract.partition_by[0], "in", [])]
     table.create_write_transaction([], "overwrite", Schema.from_arrow(schema), contract.partition_by, nowhere)
     table.update_incremental()
