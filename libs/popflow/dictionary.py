@@ -43,7 +43,7 @@ def _needs(table: Table) -> str:
         return "."
     needs = sorted(table.readers.items(), key=lambda one: -one[1].days)
     lines = [f"- `{name}`, {need.days} day{'s' * (need.days != 1)}: {need.why}" for name, need in needs]
-    return "\n".join([", as long as somebody reads it:\n", *lines])
+    return "\n".join([", the longest need of what reads it:\n", *lines])
 
 
 def _row(name: str, column: Column) -> str:
