@@ -17,7 +17,6 @@ from popflow import contracts as contracts_module
 from popflow.contracts import Contracts, Table
 from popflow.errors import PopflowError
 from popflow.movement.definition import CARRY_DAYS
-from popflow.operations.retention import LANDING_DAYS
 from popflow.operations.upkeep import quality_page
 from popflow.quality.norms import NIGHTS
 
@@ -39,7 +38,6 @@ BY_THE_CODE = {
     ("deliveries", "popflow.quality.night.after_intake"): NIGHTS + WAIT,
     ("deliveries", "popflow.corrections.correct"): RULES.correction_days + LATE,
     ("deliveries", "popflow.release.input_fingerprint"): RULES.correction_days,
-    ("deliveries", "popflow.intake.night.take_in"): LANDING_DAYS,
     ("deliveries", "popflow.operations.retention.enforce_retention"): PRESENCE,
     ("flows_exact", "popflow.quality.night.after_flows"): 1 + WAIT,
     ("flows_exact", "popflow.release.protected_outflow"): WAIT,
