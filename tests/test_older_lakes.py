@@ -13,6 +13,7 @@ from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.movement.flows import daily_flows
 from popflow.movement.person_states import person_states
+from popflow.operations.retention import enforce_retention
 
 EVE, DAY = dt.date(2020, 1, 21), dt.date(2020, 1, 22)
 SLOTS = Column(type="int", meaning="Slots of the run so far", minimum=1)
@@ -79,6 +80,18 @@ def test_one_that_lacks_what_must_be_known_is_refused_with_the_mend(tmp_path: Pa
     assert "move the table away and make it anew" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert Lake(tmp_path, contracts).read_pandas("flows_exact")["date"].tolist() == [EVE]
+
+
+def test_a_table_that_no_contract_names_any_more_is_deleted_whole(tmp_path: Path, contracts: Contracts):
+    stock = contracts.table("flows_exact").model_copy(update={"table": "stock_exact"})
+    then = contracts.model_copy(update={"tables": contracts.tables | {"stock_exact": stock}})
+    before = Lake(tmp_path, then)
+    before.replace("stock_exact", before.frame("stock_exact", [(DAY, "420102", "430102", 3, 3, {"mobile": 1})]))
+    written(tmp_path, contracts, DAY)
+    lake = Lake(tmp_path, contracts)
+    assert enforce_retention(lake, DAY).deleted == {"flows_exact": 0, "stock_exact": 1}
+    assert [path.name for path in Path(lake.zone("restricted")).iterdir()] == ["flows_exact"]
+    assert "stock_exact" not in enforce_retention(lake, DAY).deleted
 
 
 def test_a_night_goes_on_from_an_older_state(tmp_path: Path, contracts: Contracts, spark):
