@@ -1,12 +1,12 @@
-"""Gate and auditor at full size over many dates, each as its night makes it.
+"""Gate and auditor over a full-size history: 45 days, day by day as the nights make it.
 
     python benchmarks/disclosure_history.py --folder DIR [--days 45] [--minutes 7] [--seed 1] [--results FILE]
 
 The flows are those of `popflow.synthetic.counts` at full size (all 103 counties of Hubei to all counties, about 5
 million movers a day, 25 % of persons with SIMs of two MNOs, 1 % of SIMs missing in the register): the model's 9 to 22
 January over and over, each time with another seed. Each release goes through the gate and the auditor, with leaks
-planted. The figures are kept in DIR: a run stops after so many minutes, and the next continues. --results writes those
-of all runs.
+planted, and is noted in DIR: a run stops after so many minutes, and the next continues. --results writes the figures of
+all runs.
 """
 
 from __future__ import annotations
@@ -31,44 +31,81 @@ from popflow.synthetic.people import MNOS
 from popflow.synthetic.places import shipped_places
 from popflow.synthetic.scenario import counts
 
-FIRST, FORTNIGHT = dt.date(2020, 1, 9), 14
+FIRST = dt.date(2020, 1, 9)
+BLOCK_DAYS = 14
 AUDIT_SECONDS = 60
 FULL_SIZE = 5_000_000
 
 
-def figures_of(date: dt.date, exact: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """What a date's release took, and what it came to."""
-    known, covered = contracts.load(), sorted(shipped_places().county_codes.tolist())
-    given: dict[str, Any] = {"areas": known.areas, "covered_counties": covered, "mnos": list(MNOS),
-                             "rules": known.disclosure, "definition": "day-end-1"}  # fmt: skip
-    began, worked = time.perf_counter(), time.process_time()
-    table = disclosure.protect_flows(exact, date=date, release=1, **given)
-    gate = {"gate_s": time.perf_counter() - began, "gate_cpu_s": time.process_time() - worked}
-    worked, atoms = time.process_time(), table.atoms
-    verdict = audit(table.rows.head(0), atoms.head(0), candidate=Candidate(table.rows, atoms), covered=covered,
-                    mnos=MNOS, seed=seed + date.toordinal(), time_limit_s=AUDIT_SECONDS)  # fmt: skip
-    if not verdict.ok:
-        print(verdict.text(), flush=True)
-    outcomes = [plant.outcome for plant in verdict.planted]
-    return gate | {
-        "date": str(date),
-        "audit_s": verdict.seconds,
-        "audit_cpu_s": time.process_time() - worked,
-        "persons": table.root_persons,
-        "cells": len(atoms),
-        "rows": len(table.rows),
-        "findings": len(verdict.findings),
-        "planted": len(outcomes) - outcomes.count("not applicable"),
-        "caught": outcomes.count("caught"),
-        "shares": dict(table.shares),
-        "primary": primary_shares(exact, Rules.of(known.disclosure)),
-    }
+class History:
+    """Figures of what was released so far, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "figures.json"
+        self.figures: list[dict[str, Any]] = json.loads(self.file.read_text()) if self.file.exists() else []
+
+    def has(self, date: dt.date) -> bool:
+        """Whether the release is there."""
+        return any(one["date"] == str(date) for one in self.figures)
+
+    def keep(self, figures: dict[str, Any]) -> None:
+        """Add a release."""
+        self.figures.append(figures)
+        self.file.write_text(json.dumps(self.figures, indent=1))
+
+
+class Runner:
+    """Protects and audits."""
+
+    def __init__(self, history: History, seed: int) -> None:
+        self.history, self.seed = history, seed
+        self.known = contracts.load()
+        self.covered = sorted(shipped_places().county_codes.tolist())
+
+    def release(self, date: dt.date, exact: pd.DataFrame) -> None:
+        """Gate, auditor, and noted."""
+        began, worked = time.perf_counter(), time.process_time()
+        table = disclosure.protect_flows(
+            exact,
+            date=date,
+            release=1,
+            areas=self.known.areas,
+            covered_counties=self.covered,
+            mnos=list(MNOS),
+            rules=self.known.disclosure,
+            definition="day-end-1",
+        )
+        gate = {"gate_s": time.perf_counter() - began, "gate_cpu_s": time.process_time() - worked}
+        worked = time.process_time()
+        verdict = audit(table.rows.iloc[:0], table.atoms.iloc[:0], candidate=Candidate(table.rows, table.atoms),
+                        covered=self.covered, mnos=MNOS, seed=self.seed + date.toordinal(),
+                        time_limit_s=AUDIT_SECONDS)  # fmt: skip
+        outcomes = [plant.outcome for plant in verdict.planted]
+        figures = gate | {
+            "date": str(date),
+            "audit_s": verdict.seconds,
+            "audit_cpu_s": time.process_time() - worked,
+            "persons": table.root_persons,
+            "cells": len(table.atoms),
+            "rows": len(table.rows),
+            "findings": len(verdict.findings),
+            "planted": len(outcomes) - outcomes.count("not applicable"),
+            "caught": outcomes.count("caught"),
+            "shares": dict(table.shares),
+            "narrow_ranges": verdict.counts.get("narrow_ranges", 0),
+            "primary": primary_shares(exact, Rules.of(self.known.disclosure)),
+        }
+        if not verdict.ok:
+            print(verdict.text(), flush=True)
+        self.history.keep(figures)
+        print(" ".join(f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in figures.items()), flush=True)
 
 
 def endless(seed: int) -> Iterator[pd.DataFrame]:
     """Days of the model, one fortnight after another."""
     for turn in itertools.count():
-        for _, drawn in counts(FIRST, FORTNIGHT, 1000 * turn + seed):
+        for _, drawn in counts(FIRST, BLOCK_DAYS, 1000 * turn + seed):
             yield drawn
 
 
@@ -96,20 +133,16 @@ def wide(exact: pd.DataFrame) -> np.ndarray:
     return np.column_stack([exact[["persons", "persons_registered"]].to_numpy(), np.array(without)])
 
 
-def run(file: Path, days: int, minutes: float, seed: int) -> list[dict[str, Any]]:
-    """The figures of all dates so far, those of earlier runs among them."""
-    began = time.monotonic()
-    figures: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+def run(history: History, days: int, minutes: float, seed: int) -> bool:
+    """Continue the history; True when it is complete."""
+    began, runner = time.monotonic(), Runner(history, seed)
     for number, drawn in zip(range(days), endless(seed), strict=False):
-        if number < len(figures):
-            continue
-        if time.monotonic() - began > minutes * 60:
-            break
         date = FIRST + dt.timedelta(days=number)
-        figures.append(figures_of(date, movers(drawn).assign(date=date), seed))
-        print(figures[-1], flush=True)
-        file.write_text(json.dumps(figures, indent=1))
-    return figures
+        if not history.has(date):
+            if time.monotonic() - began > minutes * 60:
+                return False
+            runner.release(date, movers(drawn).assign(date=date))
+    return True
 
 
 def main() -> None:
@@ -121,11 +154,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path)
     asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    figures = run(asked.folder / "figures.json", asked.days, asked.minutes, asked.seed)
-    print(f"{len(figures)} of {asked.days} releases", flush=True)
+    history = History(asked.folder)
+    complete = run(history, asked.days, asked.minutes, asked.seed)
+    print(f"{len(history.figures)} releases, {'complete' if complete else 'to be continued'}", flush=True)
     if asked.results:
-        asked.results.write_text(results(figures), encoding="utf-8")
+        asked.results.write_text(results(history.figures), encoding="utf-8")
 
 
 def results(figures: list[dict[str, Any]]) -> str:
@@ -138,10 +171,9 @@ def results(figures: list[dict[str, Any]]) -> str:
         "",
         "| | outflow |",
         "|---|---|",
-        f"| releases | {len(figures)} |",
     ]
     for text, key in (
-        ("persons", "persons"), ("exact cells", "cells"), ("published rows", "rows"),
+        ("releases", None), ("persons", "persons"), ("exact cells", "cells"), ("published rows", "rows"),
         ("gate, s by the clock", "gate_s"), ("gate, s of CPU", "gate_cpu_s"),
         ("audit, s by the clock", "audit_s"), ("audit, s of CPU", "audit_cpu_s"),
     ):  # fmt: skip
@@ -151,17 +183,22 @@ def results(figures: list[dict[str, Any]]) -> str:
     full = [one for one in figures if one["persons"] >= FULL_SIZE]
     lines += ["", f"On the {len(full)} dates of at least {FULL_SIZE:,} movers: {_share(full, 'county')} % from city to "
               f"county, {_share(full, 'pair')} % from county to county."]  # fmt: skip
-    less = np.array([100 * (one["primary"]["pair"] - one["shares"]["pair"]) for one in figures])
-    lines.append(f"Every publishable cell, whatever it gives away, would show {np.median(less):.1f} "
-                 f"({less.min():.1f} to {less.max():.1f}) points more from county to county.")  # fmt: skip
+    if beside := [one for one in figures if "primary" in one]:
+        less = np.array([100 * (one["primary"]["pair"] - one["shares"]["pair"]) for one in beside])
+        lines.append(f"Every publishable cell, whatever it gives away, would show {np.median(less):.1f} "
+                     f"({less.min():.1f} to {less.max():.1f}) points more from county to county.")  # fmt: skip
     planted, caught = sum(one["planted"] for one in figures), sum(one["caught"] for one in figures)
-    lines += ["", f"Findings: {sum(one['findings'] for one in figures)}. Leaks planted: {planted:,}, "
-              f"caught: {caught:,}.", ""]  # fmt: skip
+    lines += ["", f"Findings: {sum(one['findings'] for one in figures)}. "
+              f"Leaks planted: {planted:,}, caught: {caught:,}.", ""]  # fmt: skip
     return "\n".join(lines)
 
 
-def _spread(kind: list[dict[str, Any]], key: str) -> str:
+def _spread(kind: list[dict[str, Any]], key: str | None) -> str:
+    if key is None:
+        return str(len(kind))
     values = np.array([one[key] for one in kind], dtype=float)
+    if not len(values):
+        return ""
     form = (lambda v: f"{v:,.0f}") if values.max() > 1000 else (lambda v: f"{v:.1f}")
     return f"{form(np.median(values))} ({form(values.min())} to {form(values.max())})"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
 from popflow.errors import PopflowError
-from popflow.exact import days_of, keep_aggregates
+from popflow.exact import days_of, keep_flows
 from popflow.lake import Lake
 from popflow.movement.definition import DEFINITION
 from popflow.movement.headcounts import MNOs, headcounts
@@ -179,7 +179,7 @@ def _computed_anew(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Persons:
         return Persons(lake.read("person_state", as_of=date))
     yesterday = lake.read("person_state", as_of=date - ONE_DAY)
     days = days_of(lake, date, mnos, yesterday).persist()
-    return Persons(person_states(yesterday, days, date, lake.contracts.areas).persist(), days)
+    return Persons(person_states(yesterday, days, date).persist(), days)
 
 
 def _presence_is_whole(lake: Lake, date: dt.date) -> bool:
@@ -192,9 +192,11 @@ def _presence_is_whole(lake: Lake, date: dt.date) -> bool:
 
 
 def _replace_exact(lake: Lake, date: dt.date, persons: Persons, bits: MNOs) -> None:
-    """Put what was computed anew in the place of a date's tables; none where they were taken as they stand."""
+    """Put what was computed anew in the place of a date's tables; none where they were taken as they stand.
+
+    What the night alone reads, the persons' day and the population by hour, is not written again.
+    """
     if persons.days is None:
         return
-    lake.replace("person_day", persons.days, event_date=date)
     lake.replace("person_state", persons.state, as_of=date)
-    keep_aggregates(lake, date, persons.days, persons.state, bits)
+    keep_flows(lake, date, persons.state, bits)

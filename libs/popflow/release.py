@@ -109,8 +109,8 @@ def audited(lake: Lake, table: ProtectedTable) -> Verdict:
     return audit_lake(lake, candidate=candidate, candidate_mnos=table.mnos, covered=day_end_counties(lake))
 
 
-def audited_history(lake: Lake, every: bool = True) -> Verdict:
-    """The auditor's verdict on all that was ever published; without every, on what bears no stamp that holds."""
+def audited_history(lake: Lake, every: bool = False) -> Verdict:
+    """The auditor's verdict on the newest date and all that bears no stamp that holds; every: on all dates."""
     return audit_lake(lake, covered=day_end_counties(lake), every=every)
 
 

@@ -104,6 +104,21 @@ def test_two_foldings_of_the_same_persons() -> None:
     assert any("two foldings" in finding.equation for finding in verdict.findings), verdict.text()
 
 
+def test_what_was_withheld_once_is_not_shown_later() -> None:
+    """A county that comes out of a rest lets its former number be told from the two rests."""
+    added = {("420102", "430102"): persons(25)}
+    rows = [(*row[:4], row[4] + 25) if row[4] in (440, 340, 250, 130) else row for row in ROWS]
+    history = [toy.flows_frame(ROWS, DATE), toy.flows_frame(rows + HUNAN_COUNTIES, DATE, release=2)]
+    atoms = [
+        toy.atoms_frame(ATOMS, DATE),
+        toy.atoms_frame(ATOMS | {("420102", "430102"): persons(85)}, DATE, release=2),
+        toy.atoms_frame(added, DATE, release=2, change="joined", against=1),
+    ]
+    verdict = audit(pd.concat(history), pd.concat(atoms), covered=COVERED, mnos=toy.MNOS, plant=False)
+    assert {finding.code for finding in verdict.findings} == {"A5"}
+    assert "[prefecture 420100 -> county 430202] is shown, and the earlier release withheld it" in verdict.text()
+
+
 def test_first_write_wins() -> None:
     rows, atoms = toy.flows_frame(ROWS, DATE), toy.atoms_frame(ATOMS, DATE)
     again = Candidate(rows, atoms)

@@ -41,7 +41,7 @@ def test_a_day_can_end_in_a_county_that_was_last_seen_the_day_before():
     seen = np.zeros((2, 96), dtype=bool)
     seen[0, 20], seen[1, 94] = True, True
     sightings = Sightings(np.array([0, 0], np.int32), np.array([WAY, END], np.int32), seen)
-    before = Before(np.array([HOME], np.int32), np.array([40], np.int32), np.array([0], np.int32))
+    before = Before(county=np.array([HOME], np.int32), silent_slots=np.array([0], np.int32))
     assert day_ends(absorb_ping_pong(fill(resolve(sightings, before), before))).tolist() == [HOME]
 
 

@@ -13,7 +13,7 @@ from popflow.audit.digests import NO_ROWS
 from popflow.audit.feasible import feasibility_findings
 from popflow.audit.history import OUTFLOW, Night, Part, Seen
 from popflow.audit.linked import stray_findings
-from popflow.audit.releases import correction_findings
+from popflow.audit.releases import correction_findings, newly_shown_findings
 from popflow.audit.shape import candidate_findings, part_findings, release_findings
 from popflow.audit.verdict import Finding, Overtime
 from popflow.contracts import Area
@@ -99,10 +99,11 @@ class Attack:
             yield from self._correction(part, old)
 
     def _correction(self, new: Part, old: Part) -> Iterator[Finding]:
+        name = f"{new.where} against release {old.key[2]}"
+        yield from newly_shown_findings(new.tree, old.tree, name)
         if not len(old.rows) or new.counts is None or old.counts is None:
             return
         self.count("corrections")
-        name = f"{new.where} against release {old.key[2]}"
         if old.key[2] not in new.changes:
             raise Malformed(f"atoms: who joined and who left since release {old.key[2]} is not there")
         yield from correction_findings(new.tree, old.tree, *new.changes[old.key[2]], self.limits, name)

@@ -107,7 +107,8 @@ def audit(
         digest=digest,
         planted=looked.planted,
         good=looked.good,
-        notes=(*notes, *_rows_alone_text(looked.rows_alone)),
+        rows_alone=tuple(looked.rows_alone),
+        notes=notes,
         limit_s=time_limit_s,
     )
 
@@ -138,14 +139,6 @@ def _plant(attack: Attack, looked: Looked, rng: np.random.Generator) -> None:
         for leak in looked.planted
         if leak.outcome == "missed"
     ]
-
-
-def _rows_alone_text(dates: list[dt.date]) -> Iterator[str]:
-    if dates:
-        yield (
-            f"{len(dates)} dates, {min(dates)} to {max(dates)}, were looked at by their rows alone: their base cells "
-            "(atoms) are not kept any more"
-        )
 
 
 def _place(fault: BaseException) -> str:

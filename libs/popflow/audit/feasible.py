@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from popflow.audit.differences import Limits, too_small
-from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
+from popflow.audit.lattice import NOT_SHOWN, Grid, Tree, not_shown_by
 from popflow.audit.verdict import Finding
 
 BEYOND = np.int64(2**40)  # larger than any count: a cell that no rule bounds from above
@@ -210,11 +210,7 @@ def never_alone(grid: Grid, earlier: Sequence[Grid], limits: Limits) -> np.ndarr
     destination = np.array([c in limits.sensitive for c in grid.destinations], dtype=bool)
     closed = origin[:, None] | (destination & (grid.destination_level == "county"))
     for old in earlier:
-        rows, columns = ({code: i for i, code in enumerate(axis)} for axis in (old.origins, old.destinations))
-        i = np.array([rows.get(code, -1) for code in grid.origins], dtype=np.int64)
-        j = np.array([columns.get(code, -1) for code in grid.destinations], dtype=np.int64)
-        padded = np.pad(old.shown != NOT_SHOWN, ((0, 1), (0, 1)))  # -1 is a code that it does not have
-        closed = closed | ~padded[np.ix_(i, j)]
+        closed = closed | not_shown_by(old, grid)
     return closed.ravel()
 
 

@@ -244,3 +244,12 @@ def take_figures_from_rows(tree: Tree) -> None:
     """Let every cell that is shown hold the persons that its row says, all of them registered, and others nobody."""
     for grid in tree.grids:
         grid.values = np.stack([np.where(grid.shown == NOT_SHOWN, 0, grid.shown)] * 2)
+
+
+def not_shown_by(old: Grid, grid: Grid) -> np.ndarray:
+    """For each cell of a grid whether another release's grid of the same step has no row of its own for it."""
+    rows, columns = ({code: i for i, code in enumerate(axis)} for axis in (old.origins, old.destinations))
+    i = np.array([rows.get(code, -1) for code in grid.origins], dtype=np.int64)
+    j = np.array([columns.get(code, -1) for code in grid.destinations], dtype=np.int64)
+    padded = np.pad(old.shown != NOT_SHOWN, ((0, 1), (0, 1)))  # -1: a code that the other does not have
+    return ~padded[np.ix_(i, j)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from popflow.audit.auditor import audit
 from popflow.audit.chains import chains_of, owners
 from popflow.audit.counts import wide_atoms
 from popflow.audit.differences import Limits
-from popflow.audit.digests import auditors_version, digest_of, rows_digest
+from popflow.audit.digests import NO_ROWS, auditors_version, digest_of, rows_digest
 from popflow.audit.history import KEY, OUTFLOW, Candidate, ReleaseKey, Seen, keyed
 from popflow.audit.shape import RETIRED, indicator_findings, retired_text
 from popflow.audit.stamps import Stamp, month_of, read_stamps, stamps_key, write_stamps
@@ -49,41 +49,57 @@ def audit_lake(
     `every` all dates, whatever was stamped. covered: the counties in which a date can have ended for somebody; where it
     is not given, those that `cell_to_county` names as the county of a cell on it (largest share, ties to the smaller
     code).
-    time_limit_s: as disclosure.yaml says, for each date that is looked at, where not given. options: as for `audit`.
+    time_limit_s: for each date that is looked at, as disclosure.yaml says where not given. options: as for `audit`.
     Never raises for what it reads: a history that cannot be read is a verdict that is not ok.
     """
     try:
         files = Files(lake)
         stamped = _Stamped(lake, files)
         mine = {key[1] for key in _keys(candidate)} if candidate else set(sorted(files.dates)[-1:])
-        dates = files.dates | set(stamped.stamps) if every else {*mine, *stamped.unsure()}
-        given = _given(lake, files, sorted(dates), candidate, candidate_mnos, covered or _covered(lake))
+        others = (files.dates | set(stamped.stamps) if every else stamped.unsure()) - mine
+        reading = _Reading(lake, files, covered or _covered(lake))
+        first = (sorted(mine), candidate, tuple(candidate_mnos))
+        verdict = _audited(stamped, reading, *first, attack_all=every, limit=time_limit_s, **options)
+        trusted = not any(finding.code in ("A7", "A8") for finding in verdict.findings)
+        if trusted and candidate is None:
+            stamped.write(verdict.good)
+        for date in sorted(others):
+            one = _audited(stamped, reading, [date], attack_all=every, limit=time_limit_s, **options | {"plant": False})
+            if trusted:
+                stamped.write(one.good)
+            verdict = verdict.with_(one)
+        strange = tuple(indicator_findings(files.indicators, "history"))
+        return verdict.with_(Verdict(not strange, strange, {}, 0.0, "", notes=files.retired))
     except PopflowError as fault:
         return _unreadable(str(fault))
     except Exception as fault:  # noqa: BLE001 - whatever it is, without a verdict nothing is published
         return _unreadable(type(fault).__name__)
-    limit = lake.contracts.disclosure.audit_seconds * max(len(dates), 1) if time_limit_s is None else time_limit_s
-    verdict = audit(
+
+
+def _audited(
+    stamped: _Stamped,
+    reading: _Reading,
+    dates: list[dt.date],
+    candidate: Candidate | None = None,
+    mnos: tuple[str, ...] = (),
+    *,
+    attack_all: bool,
+    limit: float | None,
+    **options: Any,
+) -> Verdict:
+    """The verdict on a date, the candidate's among them; one date is in memory at a time."""
+    contracts = reading.lake.contracts
+    return audit(
         candidate=candidate,
-        areas=lake.contracts.areas,
-        rules=lake.contracts.disclosure,
-        contract=lake.contracts.table("flows"),
-        time_limit_s=limit,
-        known=stamped.known(dates, attack_all=every),
-        history_version=files.version,
-        **given,
+        areas=contracts.areas,
+        rules=contracts.disclosure,
+        contract=contracts.table("flows"),
+        time_limit_s=contracts.disclosure.audit_seconds if limit is None else limit,
+        known=stamped.known(dates, attack_all=attack_all),
+        history_version=reading.files.version,
+        **reading.of(dates, candidate, mnos),
         **options,
     )
-    strange = tuple(indicator_findings(files.indicators, "history"))
-    verdict = replace(
-        verdict,
-        ok=verdict.ok and not strange,
-        findings=(*strange, *verdict.findings),
-        notes=(*files.retired, *verdict.notes),
-    )
-    if not any(finding.code in ("A7", "A8") for finding in verdict.findings):
-        stamped.write({date: seen for date, seen in verdict.good.items() if not (candidate and date in mine)})
-    return verdict
 
 
 def stamp_published(lake: Lake, verdict: Verdict, date: dt.date) -> bool:
@@ -94,12 +110,12 @@ def stamp_published(lake: Lake, verdict: Verdict, date: dt.date) -> bool:
     rows = lake.read_pandas("flows", indicator=OUTFLOW, date=date) if date in files.dates else pd.DataFrame()
     areas = lake.contracts.areas
     chains = chains_of(areas)
-    stands = {}
+    stands: dict[str, str] = {}
     for key, frame in (keyed(rows) if len(rows) else {}).items():
         owner = owners(chains, areas, frame)
         for place, chain in enumerate(chains):
             stands[f"{chain.name} release {key[2]}"] = rows_digest(frame[owner == place])
-    if any(seen.rows != stands.get(name, rows_digest(rows.iloc[:0])) for name, seen in good.items()):
+    if any(seen.rows != stands.get(name, NO_ROWS) for name, seen in good.items()):
         return False
     _Stamped(lake, files).write({date: good})
     return True
@@ -132,6 +148,12 @@ class Files:
     def dates(self) -> set[dt.date]:
         """Dates of which rows are published."""
         return set(self.rows)
+
+    @property
+    def months(self) -> set[str]:
+        """Months from the first of these dates to the last, those without rows too."""
+        first, days = min(self.dates, default=None), (max(self.dates) - min(self.dates)).days + 1 if self.dates else 0
+        return {month_of(first + ONE_DAY * day) for day in range(days)} if first else set()
 
     @property
     def indicators(self) -> set[str]:
@@ -170,7 +192,7 @@ class Files:
         try:
             footers = (pq.read_metadata(self._lake.open_file("flows", file.path)) for file in files)
             return f"{sum(footer.num_rows for footer in footers):,}"
-        except OSError:
+        except (OSError, ValueError):  # ArrowInvalid is one
             return "an unknown number of"
 
 
@@ -182,9 +204,14 @@ class _Stamped:
     """The stamps of a lake beside the files that it has now."""
 
     def __init__(self, lake: Lake, files: Files) -> None:
-        self._lake, self._files, self._key = lake, files, stamps_key(lake)
+        self._lake, self._files = lake, files
         self._rules = digest_of((Limits.of(lake.contracts.disclosure), sorted(lake.contracts.areas.items())))
-        self.stamps = read_stamps(lake, self._key, {month_of(date) for date in files.dates})
+        self.stamps = read_stamps(lake, self._key, files.months) if files.months else {}
+
+    @cached_property
+    def _key(self) -> bytes:
+        """Asked for where there is something to stamp: an audit of nothing makes no key."""
+        return stamps_key(self._lake)
 
     def unsure(self) -> set[dt.date]:
         """Dates without a stamp that holds: for these rules, this auditor and these files."""
@@ -208,7 +235,8 @@ class _Stamped:
             Stamp(date, rows.get(date, ""), atoms.get(date, ""), self._rules, auditors_version(), dict(seen))
             for date, seen in good.items()
         ]
-        write_stamps(self._lake, self._key, [one for one in stamps if self.stamps.get(one.date) != one])
+        if new := [one for one in stamps if self.stamps.get(one.date) != one]:
+            write_stamps(self._lake, self._key, new)
 
     def _holds(self, date: dt.date) -> bool:
         stamp = self.stamps.get(date)
@@ -220,31 +248,30 @@ class _Stamped:
         return (stamp.rules, stamp.auditor) == (self._rules, auditors_version())
 
 
-def _given(
-    lake: Lake,
-    files: Files,
-    dates: list[dt.date],
-    candidate: Candidate | None,
-    candidate_mnos: Collection[str],
-    covered: Covered,
-) -> dict[str, Any]:
-    """What is read of some dates, as `audit` takes it."""
-    there = [date for date in dates if date in files.dates]
-    rows = lake.read_pandas("flows", indicator=OUTFLOW, date=there) if there else _nothing(lake, "flows")
-    new = _keys(candidate) if candidate else set()
-    keys = set(keyed(rows)) | new
-    eves = {key[1]: key[1] - ONE_DAY for key in keys}
-    on = {date: frozenset(covered(date)) for date in {*eves, *eves.values()}}
-    return {
-        "history": rows,
-        "atoms": lambda indicator, date, release: wide_atoms(
-            lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
-        ),
-        "covered": {key: on[key[1]] for key in keys},
-        "covered_before": {key: on[eves[key[1]]] for key in keys},
-        "mnos": _mnos(lake, there) | {key: tuple(candidate_mnos) for key in new},
-        "gone": files.gone(there),
-    }
+@dataclass
+class _Reading:
+    """Reads what an audit needs of some dates."""
+
+    lake: Lake
+    files: Files
+    covered: Covered
+
+    def of(self, dates: list[dt.date], candidate: Candidate | None, candidate_mnos: tuple[str, ...]) -> dict[str, Any]:
+        """Rows, atoms and what is known of the nights, as `audit` takes it."""
+        lake, there = self.lake, [date for date in dates if date in self.files.dates]
+        rows = lake.read_pandas("flows", indicator=OUTFLOW, date=there) if there else _nothing(lake, "flows")
+        new = _keys(candidate) if candidate else set()
+        keys = set(keyed(rows)) | new
+        return {
+            "history": rows,
+            "atoms": lambda indicator, date, release: wide_atoms(
+                lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
+            ),
+            "covered": {key: frozenset(self.covered(key[1])) for key in keys},
+            "covered_before": {key: frozenset(self.covered(key[1] - ONE_DAY)) for key in keys},
+            "mnos": _mnos(lake, there) | dict.fromkeys(new, candidate_mnos),
+            "gone": self.files.gone(there),
+        }
 
 
 def _keys(candidate: Candidate) -> set[ReleaseKey]:

@@ -1,7 +1,7 @@
 """A5 over releases of one date: who joined and who left between what two releases show.
 
 A reader subtracts an earlier figure from a later one. What joined and what left each cell and each rest, person by
-person, must each be nobody or a group that may be shown.
+person, must each be nobody or a group that may be shown; and what was withheld once is not shown later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from popflow.audit.counts import Counts, Malformed
 from popflow.audit.differences import MOST_EACH, Limits, small_group, too_small
-from popflow.audit.lattice import Tree
+from popflow.audit.lattice import NOT_SHOWN, Tree, not_shown_by
 from popflow.audit.leaves import NOWHERE, finest, leaf_label, leaves, sums_by
 from popflow.audit.verdict import Finding
 
@@ -36,6 +36,15 @@ def correction_findings(
             for code, text in small_group(f"those who {verb} {label}", totals[:, at], new.mnos, limits):
                 yield Finding("A5", where, (label,), f"{text} ({code} over releases)")
     yield from _known_changes(new, old, axes, (came, went), limits, where)
+
+
+def newly_shown_findings(new: Tree, old: Tree, where: str) -> Iterator[Finding]:
+    """What an earlier release withheld and this one shows: the two rests beside it would tell what it was before."""
+    for grid, before in zip(new.grids, old.grids, strict=True):
+        again = (grid.shown != NOT_SHOWN) & not_shown_by(before, grid)
+        for i, j in np.argwhere(again)[:MOST_EACH]:
+            label = grid.label(int(i), int(j))
+            yield Finding("A5", where, (label,), f"{label} is shown, and the earlier release withheld it")
 
 
 def _known_changes(

@@ -3,8 +3,8 @@
 A stamp says of one date what was seen of each chain of each release, which files held it, by which rules it was judged
 and by which auditor. It is keyed, so that one that was written by hand is not believed: whatever does not verify is no
 stamp, and its date is looked at again. Stamps stand in the restricted zone in one file a month, `_audit/<month>.json`,
-some 3 KB a date with 31 chains (0.2 KB with one): a night reads all of them (1.3 MB after 400 nights) and writes its
-own month's.
+one line a date: 0.7 KB with one chain, 7.6 KB with 31. A night reads all of them (3 MB after 400 nights of 31 chains)
+and writes its own month's (0.2 MB).
 """
 
 from __future__ import annotations

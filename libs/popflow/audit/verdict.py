@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class Verdict:
     digest: SHA-256 of exactly what was audited (`audited_digest`); publishing refuses a verdict with another.
     good: by date, digests of what was found good of each chain and release; `stamps` keeps them.
     limit_s: seconds that the audit had.
-    notes: what was not attacked, or not fully, in a sentence each, without a figure of any cell.
+    rows_alone: dates that were looked at by their rows alone, since their atoms are gone.
+    notes: what was not attacked, in a sentence each, without a figure of any cell.
     """
 
     ok: bool
@@ -69,8 +70,23 @@ class Verdict:
     digest: str
     planted: tuple[Planted, ...] = ()
     good: dict[dt.date, dict[str, Seen]] = field(default_factory=dict, repr=False)
+    rows_alone: tuple[dt.date, ...] = ()
     notes: tuple[str, ...] = ()
     limit_s: float = 0.0
+
+    def with_(self, other: Verdict) -> Verdict:
+        """This verdict and one on something else, as one; the digest and the planted leaks are this one's."""
+        return replace(
+            self,
+            ok=self.ok and other.ok,
+            findings=(*self.findings, *other.findings),
+            counts=dict(Counter(self.counts) + Counter(other.counts)),
+            seconds=self.seconds + other.seconds,
+            good=self.good | other.good,
+            rows_alone=(*self.rows_alone, *other.rows_alone),
+            notes=(*self.notes, *other.notes),
+            limit_s=self.limit_s + other.limit_s,
+        )
 
     def summary(self) -> str:
         """How many findings of which code, without a figure of any cell: fit for a log or a message."""
@@ -93,6 +109,9 @@ class Verdict:
             if plant.outcome == "not applicable"
         ]
         lines += [f"  {note}" for note in self.notes]
+        if alone := self.rows_alone:
+            lines.append(f"  {len(alone)} dates, {min(alone)} to {max(alone)}, were looked at by their rows alone: "
+                         "their base cells (atoms) are not kept any more")  # fmt: skip
         lines += [f"  {finding.text()}" for finding in self.findings[:SHOWN_FINDINGS]]
         if len(self.findings) > SHOWN_FINDINGS:
             lines.append(f"  ... and {len(self.findings) - SHOWN_FINDINGS} more findings")
