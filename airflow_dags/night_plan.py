@@ -45,7 +45,7 @@ STEPS = (
     Step(
         "flows",
         ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
-        ("flows_exact", "population_exact", "stock_exact"),
+        ("flows_exact", "population_exact"),
         dt.timedelta(hours=1),
     ),
     Step(

@@ -23,7 +23,7 @@ from scipy.sparse import coo_array
 
 from popflow import contracts, disclosure
 from popflow.contracts import Disclosure
-from popflow.disclosure.chain import FLOWS, flow_tree
+from popflow.disclosure.chain import flow_tree
 from popflow.disclosure.exact import finest_cells
 from popflow.disclosure.rules import PERSONS, REGISTERED, Rules, publishable
 
@@ -89,7 +89,7 @@ def protect(exact: pd.DataFrame, covered: Sequence[str], rules: Disclosure) -> d
 
 def primary_shares(exact: pd.DataFrame, covered: Sequence[str], rules: Rules) -> dict[str, float]:
     """Share of flow of each step's cells that are publishable, whatever they give away."""
-    tree = flow_tree(contracts.load().areas, covered, FLOWS)
+    tree = flow_tree(contracts.load().areas, covered, covered)
     moves = exact.rename(columns={"origin_county": "origin_code", "destination_county": "destination_code"})
     cells = tree.counts(finest_cells(moves, list(MNOS)), list(MNOS))
     counts = {nodes.step.name: nodes.counts(cells) for nodes in tree.steps}
@@ -104,7 +104,7 @@ def optimum(exact: pd.DataFrame, covered: Sequence[str], rules: Rules, step: str
     rests that are publishable and hold enough children, all or none of fewer. What a reader could work out from the
     rules is not in it, so that it is an upper bound.
     """
-    tree = flow_tree(contracts.load().areas, covered, FLOWS)
+    tree = flow_tree(contracts.load().areas, covered, covered)
     moves = exact.rename(columns={"origin_county": "origin_code", "destination_county": "destination_code"})
     cells = tree.counts(finest_cells(moves, list(MNOS)), list(MNOS))
     counts = [nodes.counts(cells) for nodes in tree.steps]
@@ -161,38 +161,17 @@ def small_instances(people: pd.Series, seed: int) -> tuple[pd.DataFrame, list[st
     return night(few, 60_000, seed), list(few.index)
 
 
-def print_noise(exact: pd.DataFrame, covered: Sequence[str], rules: Disclosure, epsilon: float) -> None:
-    """Error of Laplace noise on publishable cells, in percent of their flow, at each step."""
-    from popflow.disclosure.noise import Ledger, noisy_flows, scale_of
-
-    given = {"areas": contracts.load().areas, "covered_counties": covered, "mnos": list(MNOS), "rules": rules}
-    ledger = Ledger("laplace", a_day=epsilon, in_total=epsilon)
-    noisy = noisy_flows(exact, indicator="measured", date=DATE, ledger=ledger, cost=epsilon, **given)
-    tree = flow_tree(contracts.load().areas, covered, FLOWS)
-    moves = exact.rename(columns={"origin_county": "origin_code", "destination_county": "destination_code"})
-    finest = tree.counts(finest_cells(moves, list(MNOS)), list(MNOS))
-    print(f"  noise, epsilon {epsilon:g} a day, scale {scale_of('laplace', len(tree.steps), epsilon):g} persons:")
-    for nodes in tree.steps:
-        counts = nodes.counts(finest)
-        true = counts[publishable(counts, Rules.of(rules)), PERSONS]
-        error = np.abs(noisy.loc[noisy["step"] == nodes.step.name, "persons"].to_numpy() - true).sum() / true.sum()
-        print(f"    {nodes.step.name:10} {len(true):7,} cells, wrong by {error:6.2%} of their flow")
-
-
 def main() -> None:
     """Print a table of the figures of every seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--counties", type=Path, required=True, help="county_hierarchy_2019-12.csv")
     parser.add_argument("--movers", type=int, default=5_000_000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--noise", type=float, metavar="EPSILON", help="measure noise as well (needs popflow[dp])")
     chosen = parser.parse_args()
     people, parameters = counties(chosen.counties), contracts.load().disclosure
     for seed in chosen.seeds:
         _print_night(people, chosen.movers, seed, parameters)
         _print_beside_the_optimum(people, seed, parameters)
-        if chosen.noise:
-            print_noise(night(people, chosen.movers, seed), list(people.index), parameters, chosen.noise)
 
 
 def _print_night(people: pd.Series, movers: int, seed: int, parameters: Disclosure) -> None:

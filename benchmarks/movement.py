@@ -19,7 +19,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from popflow import contracts
 from popflow.lake import session
 from popflow.movement.batches import with_slot_logic
 from popflow.movement.person_days import person_days
@@ -49,10 +48,8 @@ def slot_logic_batch(persons: int, counties: int, rng: np.random.Generator) -> p
         [pa.array(county), pa.array(lo), pa.array(hi)], ["county_code", "slots_lo", "slots_hi"]
     )
     lists = pa.ListArray.from_arrays(pa.array(np.arange(0, rows + 1, counties), pa.int32()), sightings)
-    before = [pa.array(rng.choice(COUNTIES, persons)), *(pa.array(np.full(persons, n), pa.int32()) for n in (20, 6))]
-    return pa.RecordBatch.from_arrays(
-        [lists, *before], ["sightings", "trailing_county", "trailing_slots", "silent_slots"]
-    )
+    before = [pa.array(rng.choice(COUNTIES, persons)), pa.array(np.full(persons, 6), pa.int32())]
+    return pa.RecordBatch.from_arrays([lists, *before], ["sightings", "trailing_county", "silent_slots"])
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -77,13 +74,12 @@ def sims(spark: SparkSession, persons: int, moving: float, rng: np.random.Genera
         "sim_key": pa.array([f"{p:032x}" for p in person]),
         "mno_mask": pa.array(np.ones(len(person)), pa.int32()),
         "registered": pa.array(np.ones(len(person), bool)),
-        "home_prefecture": pa.array(["420100"] * len(person)),
         "county_code": pa.array(COUNTIES[county]),
         "slots_lo": pa.array(lo),
         "slots_hi": pa.array(hi),
     }
     seen = spark.createDataFrame(pa.table(table))
-    by_sim = seen.groupBy("person_key", "sim_key", "mno_mask", "registered", "home_prefecture")
+    by_sim = seen.groupBy("person_key", "sim_key", "mno_mask", "registered")
     slots = F.bit_count(F.bit_or("slots_lo")) + F.bit_count(F.bit_or("slots_hi"))
     return by_sim.agg(
         slots.cast("int").alias("observed_slots"), F.collect_list(F.struct(*SIGHTINGS)).alias("sightings")
@@ -122,24 +118,24 @@ def history(
     spark: SparkSession, persons: int, nights: int, folder: Path, rng: np.random.Generator
 ) -> dict[int, Evening]:
     """So many nights; what the state stage was given after 3 of them and after all, by the days of history."""
-    areas, yesterday, kept = contracts.load().areas, None, {}
+    yesterday, kept = None, {}
     for day in range(nights + 1):
         date = FIRST + dt.timedelta(days=day)
         night = stored(sims(spark, persons, 0.15, rng), folder / "sims")
         days = stored(person_days(night, yesterday, date), folder / f"days{day}")
         if day in (SHORT, nights):
             kept[day] = Evening(yesterday, days, date)
-        yesterday = stored(person_states(yesterday, days, date, areas), folder / f"state{day}")
+        yesterday = stored(person_states(yesterday, days, date), folder / f"state{day}")
     return kept
 
 
 def state_cost(kept: dict[int, Evening], persons: int) -> None:
     """The state stage after a short and a long history, in turns, so that a busy machine slows both alike."""
-    areas, spent = contracts.load().areas, {days: [] for days in kept}
+    spent: dict[int, list[float]] = {days: [] for days in kept}
     for _ in range(TURNS):
         for days, given in kept.items():
             began = time.perf_counter()
-            discarded(person_states(given.yesterday, given.days, given.date, areas))
+            discarded(person_states(given.yesterday, given.days, given.date))
             spent[days].append(time.perf_counter() - began)
     for days, times in spent.items():
         rows = kept[days].yesterday.count()

@@ -1,4 +1,4 @@
-"""Exact flows, population and stock of a date.
+"""Exact flows and population of a date.
 
 spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/flows.py --date 2020-01-22 --landing LANDING --lake LAKE
 """

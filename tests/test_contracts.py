@@ -137,6 +137,35 @@ def test_the_dictionary_names_every_column_and_is_committed_as_generated(contrac
     assert committed.read_text(encoding="utf-8") == page, "run 'popflow dictionary --out docs/reference'"
 
 
+OPENED = {"who": "the commission", "when": dt.date(2020, 1, 24), "reference": "2020-17"}
+
+
+def test_nothing_is_public_without_a_named_decision(folder, contracts: Contracts):
+    assert {table.classification for table in contracts.tables.values() if table.zone == "published"} == {"internal"}
+    assert [table.table for table in contracts.tables.values() if table.opened_by] == []
+    assert "classification: public, and no decision opens it" in broken(
+        folder, "published/flows.yaml", lambda b: b.update(classification="public")
+    )
+
+
+@pytest.mark.parametrize("lacking", ["who", "when", "reference"])
+def test_a_decision_is_named_in_full(folder, lacking: str):
+    part = {name: value for name, value in OPENED.items() if name != lacking}
+    assert f"opened_by.{lacking}: Field required" in broken(
+        folder, "published/flows.yaml", lambda b: b.update(classification="public", opened_by=part)
+    )
+
+
+def test_the_dictionary_prints_who_opened_a_table_and_who_may_read_it_for_what(folder):
+    path = folder / "published/flows.yaml"
+    body = yaml.safe_load(path.read_text()) | {"classification": "public", "opened_by": OPENED}
+    path.write_text(yaml.safe_dump(body))
+    page = data_dictionary(contracts_module.load(folder))
+    said = "Classification: public, opened by the commission on 2020-01-24 (2020-17). Purpose: epidemic_prevention. "
+    assert f"{said}Recipients: analysts." in page
+    assert "- `popflow.corrections.correct`, 15 days: a date can be corrected for 15 days" in page
+
+
 def test_types_hold_dates_and_timestamps(contracts: Contracts):
     schema = contracts.table("releases").arrow_schema()
     now = dt.datetime(2020, 1, 23, 2, tzinfo=dt.UTC)

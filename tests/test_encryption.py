@@ -89,7 +89,7 @@ ROUND_TRIP = """
     from popflow.lake import Lake
     keys, day = Path(os.environ["POPFLOW_MASTER_KEYS"]), dt.date(2020, 1, 22)
     lake = Lake(sys.argv[1], contracts.load())
-    row = (day, "mobile", "secret-token-7", "p", "a" * 32, "b" * 32, "person", "420100", 1)
+    row = (day, "mobile", "secret-token-7", "p", "a" * 32, "b" * 32, "person", 1)
     big = lake.spark.createDataFrame([row] * 50, lake.contracts.table("subscribers").spark_schema())
     lake.replace("subscribers", big, as_of=day)
     exact = lake.frame("flows_exact", [(day, "420102", "430102", 4711, 3, {"mobile": 1})])

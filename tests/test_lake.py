@@ -67,7 +67,7 @@ def test_a_lake_lies_in_a_folder_of_any_name(tmp_path: Path, lake: Lake):
 @pytest.mark.parametrize("name", ["a b", "x:y%20z", "湖北", "a=b"])
 def test_a_delivery_is_called_as_its_mno_likes(lake: Lake, written_by: str, name: str):
     now = dt.datetime(2020, 1, 23, tzinfo=dt.UTC)
-    rows = lake.frame("deliveries", [("mobile", name, D, "1.csv", "", 8, "a" * 64, 7, "accepted", now)])
+    rows = lake.frame("deliveries", [("mobile", name, D, "1.csv", "", "a" * 64, 7, "accepted", now)])
     partition = {"mno": "mobile", "delivery_id": name}
     lake.replace("deliveries", lake.spark.createDataFrame(rows) if written_by == "Spark" else rows, **partition)
     assert [(row.delivery_id, row.rows) for row in lake.read("deliveries", **partition).collect()] == [(name, 7)]
@@ -182,7 +182,7 @@ def test_a_zone_may_lie_apart_by_the_environment(tmp_path: Path, contracts: Cont
 
 
 def test_the_log_holds_no_statistics_of_a_token(lake: Lake):
-    row = (dt.date(2020, 1, 22), "a" * 32, "b" * 32, 1, True, "420100", "420102", [], {}, {}, 3, None, 0, 1)
+    row = (dt.date(2020, 1, 22), "a" * 32, "b" * 32, 1, True, "420102", {}, None, 1)
     frame = lake.spark.createDataFrame([row], lake.contracts.table("person_day").spark_schema())
     lake.replace("person_day", frame, event_date=D)
     logs = [p.read_text() for p in (lake_folder(lake) / "_delta_log").glob("*.json")]

@@ -6,6 +6,7 @@ how its files are read. A contract that does not hold together is refused with f
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import re
 from collections.abc import Iterable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 K_MINIMUM = 20  # constants of the promise (docs/design, section 6): disclosure.yaml can only raise them
 FLOOR_MINIMUM = 10
 PURPOSE = "epidemic_prevention"
+LOG_DAYS = 2  # in object storage retention looks for the version of a day ago
 SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is built in: eight times as fast
 Zone = Literal["reference", "restricted", "published"]
 
@@ -117,8 +119,27 @@ class ChainStep(Declared):
     rest: dict[Literal["origin_code", "destination_code"], str] | None = None
 
 
+class Need(Declared):
+    """For how long a reader needs a row: days from the row's date to the newest night."""
+
+    days: int = Field(ge=0)
+    why: str = Field(min_length=1)
+
+
+class Decision(Declared):
+    """Who decided something, when, and where it is written down."""
+
+    who: str = Field(min_length=1)
+    when: dt.date
+    reference: str = Field(min_length=1)
+
+
 class Table(Declared):
-    """A Delta table: its columns, key, zone, and who may read it for what."""
+    """A Delta table: its columns, key, zone, who may read it for what, and which code reads it for how long.
+
+    readers: by dotted name; the longest need is the table's retention. opened_by: the decision by which a table is
+    public; without one none is.
+    """
 
     table: str
     version: int = Field(ge=1)
@@ -127,6 +148,8 @@ class Table(Declared):
     classification: Literal["public", "internal", "confidential", "secret"]
     purpose: list[str] = Field(min_length=1)
     recipients: list[str] = Field(min_length=1)
+    opened_by: Decision | None = None
+    readers: dict[str, Need] = {}
     retention_days: int | None = Field(default=None, ge=1)
     partition_by: list[str] = []
     stored_in: str | None = None
@@ -141,6 +164,20 @@ class Table(Declared):
             for name in getattr(self, field):
                 if name not in self.columns:
                     raise ValueError(f"{field}: column '{name}' is not declared under columns")
+        return self
+
+    @model_validator(mode="after")
+    def _kept_as_long_as_it_is_read(self) -> Table:
+        longest = max(self.readers, key=lambda name: self.readers[name].days, default=None)
+        if self.retention_days and longest and self.retention_days != self.readers[longest].days:
+            needed = f"the longest need of its readers is {self.readers[longest].days} ({longest})"
+            raise ValueError(f"retention_days: {self.retention_days}, and {needed}")
+        return self
+
+    @model_validator(mode="after")
+    def _opened_by_a_decision(self) -> Table:
+        if self.classification == "public" and self.opened_by is None:
+            raise ValueError("classification: public, and no decision opens it; name one in opened_by, or say internal")
         return self
 
     def arrow_schema(self) -> pa.Schema:
@@ -182,7 +219,7 @@ class Table(Declared):
                 "delta.enableExpiredLogCleanup": "false",
             }
         if self.retention_days:
-            interval = f"interval {self.retention_days} days"
+            interval = f"interval {max(self.retention_days, LOG_DAYS)} days"
             return properties | {
                 "delta.logRetentionDuration": interval,
                 "delta.deletedFileRetentionDuration": interval,
@@ -345,6 +382,7 @@ def load(folder: Path | None = None) -> Contracts:
         tables |= _read_folder(folder / zone, Table, "table")
     feeds = _read_folder(folder / "landing", Feed, "feed")
     _refuse_shared_bits(feeds, folder / "landing")
+    _refuse_unread(tables, folder / "restricted")
     areas = {name: _validated(Area, body, folder / "areas.yaml", name) for name, body in _read(folder / "areas.yaml")}
     disclosure = _validated(Disclosure, dict(_read(folder / "disclosure.yaml")), folder / "disclosure.yaml")
     return Contracts(folder=folder, tables=tables, feeds=feeds, areas=areas, disclosure=disclosure)
@@ -386,6 +424,18 @@ def _read_folder(folder: Path, model: type[Model], name_field: str) -> dict[str,
     if not found:
         raise PopflowError(f"{folder}: no contracts there; each is a file <name>.yaml")
     return found
+
+
+def _refuse_unread(tables: dict[str, Table], folder: Path) -> None:
+    """Raise PopflowError where a restricted table ages and nobody reads it, or its rows age otherwise."""
+    for table in (table for table in tables.values() if table.zone == "restricted" and table.retention_days):
+        stored = [one.retention_days or 0 for one in tables.values() if one.stored_in == table.table]
+        if stored and table.retention_days != max(stored):
+            raise PopflowError(
+                f"{folder}/{table.table}.yaml: retention_days: what it stores is kept {max(stored)} days"
+            )
+        if not stored and not table.readers:
+            raise PopflowError(f"{folder}/{table.table}.yaml: readers: nothing reads it, so it must not be kept")
 
 
 def _refuse_shared_bits(feeds: dict[str, Feed], folder: Path) -> None:

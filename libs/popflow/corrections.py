@@ -1,8 +1,8 @@
 """A correction: a new release of a date from its exact tables computed anew, as far as the earlier ones let it be.
 
 Whoever compares two releases sees who joined and who left each cell. These are computed person by person, between whom
-the date counts now and whom each earlier release counted (`released_persons`). A person whose SIMs or whose entry in
-the register changed left as one and joined as the other.
+the date counts now and whom each earlier release counted (`released_persons`). Whoever stayed where they were neither
+joined nor left, whatever the register says of them now.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
 from popflow.errors import PopflowError
-from popflow.exact import days_of, keep_aggregates
+from popflow.exact import days_of, keep_flows
 from popflow.lake import Lake
 from popflow.movement.definition import DEFINITION
 from popflow.movement.headcounts import MNOs, headcounts
@@ -30,7 +30,6 @@ from popflow.release import (
     keep_atoms,
     keep_persons,
     releases_of,
-    rows_and_atoms,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +37,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 CELL = ["origin_county", "destination_county"]
-COUNTED_AS = ["person_key", *CELL, "registered", "mno_mask"]
+SAME = ["person_key", *CELL]
+KNOWN_AS = ["person_key", "registered", "mno_mask"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
     persons = _computed_anew(lake, date, mnos)
     now = departures(persons.state, lake).persist()
     try:
-        table = _protected(lake, date, now, mnos)
+        table = _protected(lake, date, now, persons.state, mnos)
         verdict = audited(lake, table)
         if verdict.ok:
             _replace_exact(lake, date, persons, bits_of(lake, mnos))
@@ -105,9 +105,9 @@ def _mnos_of(lake: Lake, date: dt.date) -> list[str]:
     return [mno for mno in lake.contracts.mno_bits() if mno in set(files["mno"])]
 
 
-def _protected(lake: Lake, date: dt.date, now: DataFrame, mnos: Sequence[str]) -> ProtectedTable:
+def _protected(lake: Lake, date: dt.date, now: DataFrame, state: DataFrame, mnos: Sequence[str]) -> ProtectedTable:
     bits = bits_of(lake, mnos)
-    earlier = _earlier(lake, date, now, bits)
+    earlier = _earlier(lake, date, now, state.select(*KNOWN_AS), bits)
     if earlier[-1].changes.empty:
         raise PopflowError(f"{date}: nobody joined or left since release {earlier[-1].release}: nothing to correct")
     ends = day_end_counties(lake)
@@ -125,28 +125,52 @@ def _protected(lake: Lake, date: dt.date, now: DataFrame, mnos: Sequence[str]) -
     )
 
 
-def _earlier(lake: Lake, date: dt.date, now: DataFrame, bits: MNOs) -> list[EarlierRelease]:
+def _earlier(lake: Lake, date: dt.date, now: DataFrame, known: DataFrame, bits: MNOs) -> list[EarlierRelease]:
     """Every release of a date that somebody may have read, with who joined and who left since."""
     found = []
     for row in releases_of(lake, OUTFLOW, date):
         number = int(row["release"])
-        before = lake.read("released_persons", date=date, release=number).select(*COUNTED_AS)
-        rows, _ = rows_and_atoms(lake, date, number)
-        found.append(EarlierRelease(number, rows, changes(before, now, bits), tuple(row["mnos"])))
+        before = lake.read("released_persons", date=date, release=number).select(*SAME, *KNOWN_AS[1:])
+        _refuse_other_keys(number, before, known)
+        rows = lake.read_pandas("flows", indicator=OUTFLOW, date=date, release=number)
+        found.append(EarlierRelease(number, rows, changes(before, now, known, bits), tuple(row["mnos"])))
     return found
 
 
-def changes(before: DataFrame, now: DataFrame, bits: MNOs) -> pd.DataFrame:
-    """Who joined and who left each cell between two countings of a date's departures.
+def _refuse_other_keys(number: int, before: DataFrame, known: DataFrame) -> None:
+    """Raise PopflowError where nobody of before is known by the same key now: who stayed could not be told."""
+    if not before.isEmpty() and before.join(known, "person_key", "left_semi").isEmpty():
+        raise PopflowError(
+            f"correction refused: nobody whom release {number} counted is there by the same key; the key file or the "
+            "register's person tokens are others now, and who stayed cannot be told"
+        )
 
-    In: person_key, origin_county, destination_county, registered, mno_mask. Out: as EarlierRelease wants them.
+
+def changes(before: DataFrame, now: DataFrame, known: DataFrame, bits: MNOs) -> pd.DataFrame:
+    """Who joined and who left each cell between two countings of a date's departures, by person and places alone.
+
+    Each counts with the less favourable of what the register says of them now and what it said before, as far as both
+    know them (popflow.disclosure.correction says why).
+    In: person_key, registered, mno_mask; before and now also origin_county, destination_county. known: all persons of
+    the date now, wherever they are. Out: as EarlierRelease wants them.
     """
     from pyspark.sql import functions as F
 
-    joined = now.join(before, COUNTED_AS, "left_anti").withColumn("change", F.lit("joined"))
-    left = before.join(now, COUNTED_AS, "left_anti").withColumn("change", F.lit("left"))
+    joined = _less_favourable(now.join(before, SAME, "left_anti"), before).withColumn("change", F.lit("joined"))
+    left = _less_favourable(before.join(now, SAME, "left_anti"), known).withColumn("change", F.lit("left"))
     ends = [F.col(cell).alias(cell.replace("county", "code")) for cell in CELL]
     return joined.unionByName(left).groupBy("change", *ends).agg(*headcounts(bits)).toPandas()
+
+
+def _less_favourable(persons: DataFrame, others: DataFrame) -> DataFrame:
+    """Persons as registered where both frames say so, and with the SIMs that either gives them."""
+    from pyspark.sql import functions as F
+
+    also = others.select("person_key", F.col("registered").alias("also"), F.col("mno_mask").alias("more"))
+    both = persons.join(also, "person_key", "left")
+    registered = F.col("registered") & F.coalesce("also", F.lit(True))
+    mask = F.col("mno_mask").bitwiseOR(F.coalesce("more", F.lit(0)))
+    return both.withColumns({"registered": registered, "mno_mask": mask}).drop("also", "more")
 
 
 def _computed_anew(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Persons:
@@ -155,7 +179,7 @@ def _computed_anew(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Persons:
         return Persons(lake.read("person_state", as_of=date))
     yesterday = lake.read("person_state", as_of=date - ONE_DAY)
     days = days_of(lake, date, mnos, yesterday).persist()
-    return Persons(person_states(yesterday, days, date, lake.contracts.areas).persist(), days)
+    return Persons(person_states(yesterday, days, date).persist(), days)
 
 
 def _presence_is_whole(lake: Lake, date: dt.date) -> bool:
@@ -168,9 +192,11 @@ def _presence_is_whole(lake: Lake, date: dt.date) -> bool:
 
 
 def _replace_exact(lake: Lake, date: dt.date, persons: Persons, bits: MNOs) -> None:
-    """Put what was computed anew in the place of a date's tables; none where they were taken as they stand."""
+    """Put what was computed anew in the place of a date's tables; none where they were taken as they stand.
+
+    What the night alone reads, the persons' day and the population by hour, is not written again.
+    """
     if persons.days is None:
         return
-    lake.replace("person_day", persons.days, event_date=date)
     lake.replace("person_state", persons.state, as_of=date)
-    keep_aggregates(lake, date, persons.days, persons.state, bits)
+    keep_flows(lake, date, persons.state, bits)

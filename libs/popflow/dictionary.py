@@ -22,14 +22,28 @@ def _table(table: Table) -> str:
     kept = f"{table.retention_days} days" if table.retention_days else "for good"
     lines = [
         f"### {table.table}\n",
-        f"Grain: {table.grain}. Key: {', '.join(table.key) or 'none'}. Kept {kept}. "
-        f"{table.classification.capitalize()}, for {', '.join(table.purpose)}, read by {', '.join(table.recipients)}; "
-        f"contract version {table.version}.\n",
+        f"Grain: {table.grain}. Key: {', '.join(table.key) or 'none'}. Contract version {table.version}.\n",
+        f"Classification: {table.classification}{_opened(table)}. Purpose: {', '.join(table.purpose)}. "
+        f"Recipients: {', '.join(table.recipients)}. Kept {kept}{_needs(table)}\n",
         "| column | type | unit | meaning | values |",
         "|---|---|---|---|---|",
     ]
     lines += [_row(name, column) for name, column in table.columns.items()]
     return "\n".join(lines) + "\n"
+
+
+def _opened(table: Table) -> str:
+    opened = table.opened_by
+    return f", opened by {opened.who} on {opened.when} ({opened.reference})" if opened else ""
+
+
+def _needs(table: Table) -> str:
+    """Who needs a row for how long, one line each."""
+    if not table.readers:
+        return "."
+    needs = sorted(table.readers.items(), key=lambda one: -one[1].days)
+    lines = [f"- `{name}`, {need.days} day{'s' * (need.days != 1)}: {need.why}" for name, need in needs]
+    return "\n".join([", the longest need of what reads it:\n", *lines])
 
 
 def _row(name: str, column: Column) -> str:

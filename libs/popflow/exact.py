@@ -14,7 +14,6 @@ from popflow.movement.headcounts import MNOs
 from popflow.movement.person_days import person_days
 from popflow.movement.population import population
 from popflow.movement.sims import sim_days
-from popflow.movement.stock import stock
 from popflow.reference import register_on
 
 if TYPE_CHECKING:
@@ -31,11 +30,17 @@ def days_of(lake: Lake, date: dt.date, mnos: Sequence[str], yesterday: DataFrame
     return person_days(sims, yesterday, date)
 
 
-def keep_aggregates(lake: Lake, date: dt.date, days: DataFrame, states: DataFrame, mnos: MNOs) -> None:
-    """Put flows_exact, population_exact and stock_exact in the place of a date's.
+def keep_flows(lake: Lake, date: dt.date, states: DataFrame, mnos: MNOs) -> None:
+    """Put flows_exact in the place of a date's.
 
-    In: person_day and person_state of the date; the MNOs of the night with their bits.
+    In: person_state of the date; the MNOs of the night with their bits.
     """
     lake.replace("flows_exact", daily_flows(states, mnos).toArrow(), date=date)
+
+
+def keep_population(lake: Lake, date: dt.date, days: DataFrame, mnos: MNOs) -> None:
+    """Put population_exact in the place of a date's, for the gates of its night.
+
+    In: person_day of the date; the MNOs of the night with their bits.
+    """
     lake.replace("population_exact", population(days, mnos).toArrow(), date=date)
-    lake.replace("stock_exact", stock(states, lake.contracts.areas, mnos).toArrow(), date=date)

@@ -30,6 +30,7 @@ from popflow.contracts import Contracts, Table
 from popflow.encryption import VARIABLE as MASTER_KEYS
 from popflow.encryption import settings_of
 from popflow.errors import NoTable, PopflowError
+from popflow.older_tables import bring_up, version_of
 from popflow.session import jars_folder, session
 
 if TYPE_CHECKING:
@@ -281,7 +282,8 @@ class Lake:
 
     def _create(self, name: str) -> None:
         contract = self.contracts.table(name)
-        if self.exists(name):
+        if table := self._open(name):
+            bring_up(table, contract, self.path(name))
             return
         self.make_zone(contract.zone)
         rules = {f"delta.constraints.{rule}": sql for rule, sql in contract.constraints().items()}
@@ -342,7 +344,7 @@ class Lake:
             table = DeltaTable(delta_rs_address(self.path(name)))
         except TableNotFoundError:
             return None
-        written_by = int(table.metadata().configuration.get("popflow.contractVersion", "1"))
+        written_by = version_of(table)
         known = self.contracts.table(self.contracts.table(name).stored_in or name).version
         if written_by > known:
             raise PopflowError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from popflow.errors import PopflowError
-from popflow.exact import days_of, keep_aggregates
+from popflow.exact import days_of, keep_flows, keep_population
 from popflow.intake.night import take_in as take_deliveries_in
 from popflow.lake import Lake
 from popflow.movement.person_states import person_states
@@ -139,7 +139,7 @@ def find_persons(lake: Lake, night: Night) -> Figures:
     yesterday = None if is_first(lake, night) else lake.read("person_state", as_of=night.eve)
     lake.replace("person_day", days_of(lake, night.date, night.mnos, yesterday), event_date=night.date)
     today = lake.read("person_day", event_date=night.date)
-    states = person_states(yesterday, today, night.date, lake.contracts.areas)
+    states = person_states(yesterday, today, night.date)
     lake.replace("person_state", states, as_of=night.date)
     persons = lake.read("person_state", as_of=night.date).count()
     shown = _national(lake, persons)
@@ -147,9 +147,11 @@ def find_persons(lake: Lake, night: Night) -> Figures:
 
 
 def find_flows(lake: Lake, night: Night) -> Figures:
-    """person_day and person_state -> flows_exact, population_exact, stock_exact of the date, and their gates."""
+    """person_day and person_state -> flows_exact and population_exact of the date, and their gates."""
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
-    keep_aggregates(lake, night.date, days, states, bits_of(lake, night.mnos))
+    bits = bits_of(lake, night.mnos)
+    keep_flows(lake, night.date, states, bits)
+    keep_population(lake, night.date, days, bits)
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
     return {"said": f"{len(verdicts)} gates passed", "warnings": _warnings(verdicts)}
 
@@ -217,7 +219,7 @@ PERSONS = Stage(
 FLOWS = Stage(
     "flows",
     ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
-    ("flows_exact", "population_exact", "stock_exact"),
+    ("flows_exact", "population_exact"),
     find_flows,
 )
 RELEASE = Stage(

@@ -23,7 +23,6 @@ from popflow.movement.places import chains, lies_in, prefecture
 from popflow.publish.releases import FIRST_RELEASE, Run, all_releases, publish, record_releases
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pyspark.sql import DataFrame
 
 FIRST = 1
@@ -148,12 +147,6 @@ def releases_of(lake: Lake, indicator: str, date: dt.date) -> list[dict[str, Any
     """Every release of a date that somebody may have read, withdrawn since or not, in their order."""
     rows = (row for row in all_releases(lake) if row["indicator"] == indicator and row["date"] == date)
     return [row for row in rows if row["status"] != "withdrawn"]
-
-
-def rows_and_atoms(lake: Lake, date: dt.date, release: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What a release of a date's outflow published, and the exact cells behind it."""
-    name: dict[str, Any] = {"indicator": OUTFLOW, "date": date, "release": release}
-    return lake.read_pandas("flows", **name), read_exact(lake.read_arrow("atoms", **name))
 
 
 def released_through(lake: Lake) -> dt.date | None:

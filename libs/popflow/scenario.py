@@ -150,6 +150,6 @@ def _drawn(flows: pd.DataFrame, date: dt.date, mnos: tuple[str, ...]) -> pd.Data
     """Rows of `deliveries` that name what was drawn in place of files, for the release's fingerprint."""
     print_ = hashlib.sha256(pd.util.hash_pandas_object(flows.drop(columns="persons_without")).to_numpy().tobytes())
     one = {"delivery_id": f"counts-{date:%Y%m%d}", "delivery_date": date, "file": "drawn counts", "area": "",
-           "bytes": 0, "sha256": print_.hexdigest(), "rows": len(flows), "status": "accepted",
+           "sha256": print_.hexdigest(), "rows": len(flows), "status": "accepted",
            "taken_in_at_utc": dt.datetime.now(dt.UTC)}  # fmt: skip
     return pd.DataFrame([{"mno": mno, **one} for mno in mnos])

@@ -93,6 +93,17 @@ def test_a_correction_shows_nothing_that_an_earlier_release_withheld(protect):
     assert counties(second) == {"430102": 100, "430103": 80, "rest_of_430100": 140}
 
 
+def test_a_correction_shows_the_very_children_of_before_or_none(protect):
+    """20 left in all, and 39 are too few to be shown now: were 430102 put into the rest alone, it would have 19."""
+    before = after(FIRST, to_430102=39, to_430104=19, to_430105=10, to_430111=5)
+    first = protect(moves(before))
+    assert counties(first) == {"430102": 39, "430103": 80, "rest_of_430100": 34}
+    second = corrected(protect, first, after(before, to_430102=19), left="420102 430102 20")
+    assert counties(protect(moves(after(before, to_430102=19)))) == {"430103": 80, "rest_of_430100": 53}
+    assert counties(second) == {}
+    assert shown(second)[(*WUHAN, "prefecture", "430100")] == 133
+
+
 def test_an_empty_release_shows_nothing_to_compare_with(protect):
     first = protect(moves("420102 430102 5"))
     second = corrected(protect, first, after(FIRST, to_430102=105), joined=FIRST)

@@ -1,10 +1,16 @@
 """The document for a data-protection officer says what the gate does: its example is computed here."""
 
+import re
 from pathlib import Path
 
+import numpy as np
 from exact_tables import moves, shown
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "disclosure.md"
+from popflow import contracts
+from popflow.disclosure.rules import Rules, publishable
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "explanation" / "disclosure.md"
 OTHERS = "420102 430202 30\n420502 430202 60\n420502 420102 44\n420102 420502 40"
 
 
@@ -42,3 +48,25 @@ def test_the_figures_of_the_text_follow_from_the_table():
     assert rest[:2] == [76, 16]
     assert rest[0] - rest[1] == 60
     assert table["430103"][0] - table["430103"][1] == 50
+
+
+def test_every_test_that_the_table_of_attacks_names_is_there():
+    named = re.findall(r"^\| .* \| `(tests/[^`]+)::(test_\w+)` \|$", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    assert len(named) >= 30
+    missing = [f"{path}::{name}" for path, name in named if f"\ndef {name}(" not in (ROOT / path).read_text("utf-8")]
+    assert missing == []
+
+
+def test_every_row_of_the_table_of_attacks_names_a_test():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    table = text[text.index("| attack | what holds | test |") :].split("\n\n")[0].splitlines()[2:]
+    assert [row for row in table if not re.search(r"\| `tests/[^`]+::test_\w+` \|$", row)] == []
+
+
+def test_document_design_and_gate_say_one_thing_of_an_mno():
+    said, design = DOCUMENT.read_text(encoding="utf-8"), (ROOT / "docs/design/DESIGN.md").read_text(encoding="utf-8")
+    assert "| one MNO | besides, all moves of all its own customers | 2 and 3; it can read 10 to 19 |" in said
+    assert "a group of floor to k-1, so 10 to 19, it can read" in " ".join(design.split())
+    rules = Rules.of(contracts.load().disclosure)
+    assert (rules.floor, rules.k - 1) == (10, 19)
+    assert publishable(np.array([[30, 30, 10, 30]]), rules).all()  # of whom one MNO knows 20, and reads 10

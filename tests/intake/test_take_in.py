@@ -85,7 +85,7 @@ def test_redelivered_and_late_files_and_the_report(known_cells: Lake, landing: P
     assert seen(lake) == {("mobile", A, "420102", 0, 1 << 47), ("mobile", A, "430102", 1 << 32, 0),
                           ("mobile", "c" * 30 + "40", "420102", 0, 1 << 47)}  # fmt: skip
 
-    subscribers = [(D, "mobile", A, "p", "0" * 32, "1" * 32, "iot", None, 1)]
+    subscribers = [(D, "mobile", A, "p", "0" * 32, "1" * 32, "iot", 1)]
     lake.replace("subscribers", lake.frame("subscribers", subscribers))
     (row,) = delivery_report(lake, D).to_dict("records")
     wanted = {"mno": "mobile", "deliveries": 2, "files": 4, "rows": 4, "accepted": 3, "in_quarantined_files": 1,

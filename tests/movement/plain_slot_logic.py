@@ -1,7 +1,7 @@
 """The slot logic once more, for one person and without numpy: short enough to be checked by reading METHODS.md.
 
-A day is a list of 96 sets of counties; yesterday is (county of the last observation, slots of its prefecture's run,
-slots of silence) or None. Nothing here imports popflow: the numbers are written out.
+A day is a list of 96 sets of counties; yesterday is (county of the last observation, slots of silence since) or
+None. Nothing here imports popflow: the numbers are written out.
 """
 
 from __future__ import annotations
@@ -13,30 +13,25 @@ from dataclasses import dataclass
 @dataclass
 class PlainDay:
     day_end_county: str
-    stays: list[str]
     hour_counties: dict[int, str | None]
     trailing_county: str
-    trailing_slots: int
     silent_slots: int
 
 
-def plain_day(day: list[set[str]], before: tuple[str, int, int] | None) -> PlainDay:
+def plain_day(day: list[set[str]], before: tuple[str, int] | None) -> PlainDay:
     """What the slot logic must find for one person."""
     observed = resolved(day, before)
     counties = without_ping_pong(filled(observed, before))
-    found = prefecture_runs(counties, observed, before)
     last = max(t for t in range(96) if observed[t])
     return PlainDay(
         day_end_county=day_end(counties[1:]),
-        stays=sorted({prefecture for prefecture, slots in found if slots >= 16}),
         hour_counties=changes([counties[1 + 4 * hour] for hour in range(24)]),
         trailing_county=counties[-1],
-        trailing_slots=found[-1][1],
         silent_slots=95 - last,
     )
 
 
-def resolved(day: list[set[str]], before: tuple[str, int, int] | None) -> list[str | None]:
+def resolved(day: list[set[str]], before: tuple[str, int] | None) -> list[str | None]:
     slots_of_the_day = {c: sum(c in slot for slot in day) for slot in day for c in slot}
     preceding = before[0] if before else None
     counties: list[str | None] = []
@@ -50,11 +45,11 @@ def resolved(day: list[set[str]], before: tuple[str, int, int] | None) -> list[s
     return counties
 
 
-def filled(observed: list[str | None], before: tuple[str, int, int] | None) -> list[str | None]:
+def filled(observed: list[str | None], before: tuple[str, int] | None) -> list[str | None]:
     """97 entries: how the person came into the day, then the day."""
     out: list[str | None] = [None, *observed]
     seen = [t for t in range(96) if observed[t]]
-    if before and seen[0] + before[2] <= 32:
+    if before and seen[0] + before[1] <= 32:
         out[: seen[0] + 1] = [before[0]] * (seen[0] + 1)
     for here, there in itertools.pairwise(seen):
         if there - here - 1 <= 32:
@@ -83,17 +78,6 @@ def day_end(day: list[str | None]) -> str:
     if long_enough:
         return long_enough[-1][0]
     return max(runs, key=lambda run: (run[2], run[1]))[0]
-
-
-def prefecture_runs(counties, observed, before) -> list[tuple[str, int]]:
-    """Each run of the day in one prefecture with its slots, from first to last observation."""
-    found = []
-    for prefecture, start, length in runs_of([c and c[:4] + "00" for c in counties]):
-        seen = [t for t in range(start, start + length) if t > 0 and observed[t - 1]]
-        if prefecture and seen:
-            came_with = before[1] + before[2] - 1 if start == 0 else 0
-            found.append((prefecture, seen[-1] - start + 1 + came_with))
-    return found
 
 
 def runs_of(values):

@@ -55,17 +55,17 @@ def _add(whole: Nation, scenario: str) -> None:
     records = read_csv(folder / "records.csv")
     if (folder / "cells.csv").exists():
         records = _with_counties(records, read_csv(folder / "cells.csv"))
-    lines = {(r.sim, r.mno): (r.person, "person", "") for r in records.itertuples()}
+    lines = {(r.sim, r.mno): (r.person, "person") for r in records.itertuples()}
     if (folder / "register.csv").exists():
         told = read_csv(folder / "register.csv").itertuples()
-        lines |= {(r.sim, r.mno): (r.person, r.line_kind, r.home_prefecture) for r in told}
-    for (sim, mno), (person, kind, home) in lines.items():
+        lines |= {(r.sim, r.mno): (r.person, r.line_kind) for r in told}
+    for (sim, mno), (person, kind) in lines.items():
         token = f"{scenario}/{sim}"
         key = sim_key(whole.secret, mno, token)
         owner = person_key(whole.secret, f"{scenario}/{person}")
         whole.names |= {key: token, owner: f"{scenario}/{person}"}
         if person:
-            whole.register[mno, token] = (f"{scenario}/{person}", owner, key, kind, home or None)
+            whole.register[mno, token] = (f"{scenario}/{person}", owner, key, kind)
     for (date, mno, sim, county), bits in _bitmaps(records).items():
         whole.presence[date].append((mno, f"{scenario}/{sim}", county, bits & WORD, bits >> 48))
 
@@ -88,18 +88,20 @@ def _bitmaps(records: pd.DataFrame) -> dict[tuple, int]:
 
 
 def run_nights(spark: SparkSession, contracts: Contracts, whole: Nation, key_file: Path) -> dict:
-    """What is known of each person on each date: {(date, name): (state row, person-day row or None)}."""
+    """What is known of each person on each date: {(date, name): (state, person-day or None, observed slots)}."""
     subscribers = _subscribers(spark, contracts, whole)
     dates = sorted(whole.presence)
     known, yesterday = {}, None
     for offset in range((dates[-1] - dates[0]).days + 1):
         date = dates[0] + dt.timedelta(days=offset)
-        sims = sim_days(_presence(spark, whole, date), subscribers, contracts.mno_bits(), str(key_file))
-        days = _at_hand(person_days(_at_hand(sims), yesterday, date))
-        yesterday = _at_hand(person_states(yesterday, days, date, contracts.areas))
+        sims = _at_hand(sim_days(_presence(spark, whole, date), subscribers, contracts.mno_bits(), str(key_file)))
+        days = _at_hand(person_days(sims, yesterday, date))
+        yesterday = _at_hand(person_states(yesterday, days, date))
         by_person = {row.person_key: row for row in days.collect()}
+        slots = {row.sim_key: row.observed_slots for row in sims.collect()}
         for row in yesterday.collect():
-            known[date, whole.names[row.person_key]] = (row, by_person.get(row.person_key))
+            told_today = by_person.get(row.person_key), slots.get(row.speaking_sim_key)
+            known[date, whole.names[row.person_key]] = (row, *told_today)
     return known
 
 
@@ -119,7 +121,7 @@ def _subscribers(spark: SparkSession, contracts: Contracts, whole: Nation) -> Da
     return _at_hand(register_frame(spark, contracts, rows))
 
 
-def told(whole: Nation, contracts: Contracts, row, day) -> dict[str, str]:
+def told(whole: Nation, contracts: Contracts, row, day, slots) -> dict[str, str]:
     """A person's state and day in the words of expected.csv."""
     if row is None:
         return defaultdict(str)
@@ -128,12 +130,8 @@ def told(whole: Nation, contracts: Contracts, row, day) -> dict[str, str]:
         "origin": row.origin_county or "",
         "speaking_sim": whole.names[row.speaking_sim_key].split("/")[1],
         "mnos": ";".join(sorted(m for m, bit in contracts.mno_bits().items() if row.mno_mask >> bit & 1)),
-        "trailing_slots": str(row.trailing_slots),
         "silent_slots": str(row.silent_slots),
         "last_seen": str(row.last_seen),
-        "last_stay": ";".join(f"{area}={date}" for area, date in sorted(row.last_stay.items())),
-        "departure": ";".join(f"{chain}={'>'.join(cell)}" for chain, cell in sorted(row.last_departure.items())),
-        "stays": ";".join(day.stays) if day else "",
-        "observed_slots": str(day.observed_slots) if day else "",
+        "observed_slots": str(slots) if day else "",
         "hours": ";".join(f"{h}={c or '-'}" for h, c in sorted(day.hour_counties.items())) if day else "",
     }

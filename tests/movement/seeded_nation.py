@@ -25,9 +25,8 @@ def register_rows(persons: int, rng: np.random.Generator) -> list[tuple]:
             continue
         for sim in range(1 + rng.integers(3)):
             kind = "iot" if sim == 2 else "person"
-            home = str(rng.choice(["420100", "420900", "430100"]))
             token = f"{person}.{sim}"
-            rows.append((FIRST, MNOS[(person + sim) % 3], token, f"t{person}", f"p{person}", f"s{token}", kind, home))
+            rows.append((FIRST, MNOS[(person + sim) % 3], token, f"t{person}", f"p{person}", f"s{token}", kind))
     return rows
 
 

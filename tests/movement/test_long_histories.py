@@ -1,7 +1,7 @@
 """Nineteen nights of seeded nations, and everything that states say recomputed from each person's whole history.
 
-The nights cross the end of a block, the 7 days of a carried day end and the 14 of a stay; whoever is silent for longer
-disappears and appears again as somebody without a past.
+The nights go beyond the 7 days for which a day end is carried; whoever is silent for longer disappears and appears
+again as somebody without a past.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import pyarrow as pa
 import pytest
 from seeded_nation import presence_rows, register_frame, register_rows
 
-from popflow.movement.flows import block_departures, daily_flows
+from popflow.movement.flows import daily_flows
 from popflow.movement.person_days import person_days
 from popflow.movement.person_states import person_states
 from popflow.movement.sims import sim_days
-from popflow.movement.stock import stock
 
 pytestmark = pytest.mark.slow
 FIRST, NIGHTS, PERSONS = dt.date(2020, 1, 12), 19, 150
@@ -36,8 +35,6 @@ class Night:
     days: list
     states: list
     flows: list = field(default_factory=list)
-    stock: list = field(default_factory=list)
-    left: list = field(default_factory=list)
 
 
 @dataclass
@@ -46,13 +43,11 @@ class PersonDate:
 
     origin: str | None
     day_end: str
-    stayed: set[str]
-    left: tuple[str, str] | None
 
 
 @pytest.fixture(scope="module", params=[1, 2])
 def nights(request, spark, contracts, key_path):
-    """Per date: rows of person_day, person_state, flows, stock and block departures."""
+    """Per date: rows of person_day, person_state and flows."""
     rng, bits = np.random.default_rng(request.param), contracts.mno_bits()
     register = spark.createDataFrame(register_frame(spark, contracts, register_rows(PERSONS, rng)).toArrow())
     state, found, states = None, {}, []
@@ -60,15 +55,12 @@ def nights(request, spark, contracts, key_path):
         date = FIRST + offset * DAY
         sims = sim_days(spark.createDataFrame(rows, SEEN), register, bits, str(key_path))
         days = person_days(sims, state, date).toArrow()
-        states.append(person_states(state, spark.createDataFrame(days), date, contracts.areas).toArrow())
+        states.append(person_states(state, spark.createDataFrame(days), date).toArrow())
         state = spark.createDataFrame(states[-1])
         found[date] = Night(_rows(days), _rows(states[-1]))
     every = spark.createDataFrame(pa.concat_tables(states))  # each table is of its own date
-    made = {"flows": daily_flows(every, bits), "stock": stock(every, contracts.areas, bits),
-            "left": block_departures(every, bits)}  # fmt: skip
-    for name, frame in made.items():
-        for row in frame.collect():
-            getattr(found[row.date], name).append(row)
+    for row in daily_flows(every, bits).collect():
+        found[row.date].flows.append(row)
     return found
 
 
@@ -99,17 +91,8 @@ def _life(days: list) -> list:
 
 def _on(date: dt.date, days: list) -> PersonDate:
     before = [day for day in days if day.event_date < date]
-    moves = [(was.day_end_county, now.day_end_county) for was, now in itertools.pairwise(days)
-             if now.event_date >= block_start(date)]  # fmt: skip
-    cells = [(origin[:4] + "00", county[:4] + "00") for origin, county in moves]
-    left = [cell for cell in cells if cell[0] != cell[1] and cell[0].startswith("42")]
-    stayed = {place for day in days if (date - day.event_date).days < 14 for place in day.stays}
     origin = before[-1].day_end_county if before else None
-    return PersonDate(origin, days[-1].day_end_county, stayed, left[-1] if left else None)
-
-
-def block_start(date: dt.date) -> dt.date:
-    return dt.date(2020, 1, 23) if date >= dt.date(2020, 1, 23) else dt.date(2020, 1, 9)
+    return PersonDate(origin, days[-1].day_end_county)
 
 
 def test_the_nations_are_hard_enough(histories):
@@ -140,22 +123,3 @@ def test_each_person_is_in_at_most_one_cell_on_every_date(nights, histories):
     for date, night in nights.items():
         cells = Counter((one.origin, one.day_end) for one in histories[date].values() if one.origin)
         assert {(f.origin_county, f.destination_county): f.persons for f in night.flows} == cells, date
-
-
-def test_stock_is_that_of_the_histories_on_every_date(nights, histories):
-    for date, night in nights.items():
-        expected: Counter = Counter()
-        for one in histories[date].values():
-            if "420100" in one.stayed:
-                expected["stayed_in_wuhan", one.day_end] += 1
-            elif any(place.startswith("42") for place in one.stayed):
-                expected["stayed_in_hubei_without_wuhan", one.day_end] += 1
-        found = {(row.group, row.county_code): row.persons for row in night.stock if row.group.startswith("stayed")}
-        assert found == expected, date
-
-
-def test_block_departures_are_those_of_the_histories_on_every_date(nights, histories):
-    for date, night in nights.items():
-        expected = Counter(one.left for one in histories[date].values() if one.left)
-        found = {(row.origin_prefecture, row.destination_prefecture): row.persons for row in night.left}
-        assert found == expected, date

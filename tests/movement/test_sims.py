@@ -10,7 +10,7 @@ from pyspark.errors import PythonException
 from seeded_nation import register_frame
 
 from popflow.intake.keys import sim_key
-from popflow.movement.sims import lines_by_kind, sim_days, speaking_sims
+from popflow.movement.sims import sim_days, speaking_sims
 
 SEEN = "mno string, sim_token string, county_code string, slots_lo bigint, slots_hi bigint"
 BITS = {"mobile": 0, "unicom": 1, "telecom": 2}
@@ -21,7 +21,7 @@ def night(spark, contracts):
     """One person with two SIMs and a tablet, one with a SIM, a tracker, and a SIM that no register knows."""
     lines = [("mobile", "a1", "p1", "person"), ("unicom", "a2", "p1", "person"), ("telecom", "a3", "p1", "data_only")]
     lines += [("mobile", "b1", "p2", "person"), ("mobile", "c1", "p3", "iot")]
-    rows = [(dt.date(2020, 1, 1), m, t, f"token {p}", f"key {p}", f"key {t}", k, "420100") for m, t, p, k in lines]
+    rows = [(dt.date(2020, 1, 1), m, t, f"token {p}", f"key {p}", f"key {t}", k) for m, t, p, k in lines]
     register = register_frame(spark, contracts, rows)
     tokens = [("mobile", "a1"), ("telecom", "a3"), ("mobile", "b1"), ("mobile", "c1"), ("unicom", "x1")]
     presence = spark.createDataFrame([(*token, "420102", 7, 1) for token in tokens], SEEN)
@@ -36,19 +36,8 @@ def test_a_person_is_the_lines_of_kind_person_and_masks_know_all_lines(night, ke
         "key p2": ("key b1", 0b001, True),
         ghost: (ghost, 0b010, False),
     }
-    assert found[ghost].home_prefecture is None
     assert [tuple(one) for one in found[ghost].sightings] == [("420102", 7, 1)]
     assert found[ghost].observed_slots == 4
-
-
-def test_lines_are_counted_by_mno_and_kind(night):
-    found = {(row.mno, row.line_kind): row.sims for row in lines_by_kind(*night).collect()}
-    assert found == {
-        ("mobile", "person"): 2,
-        ("mobile", "iot"): 1,
-        ("telecom", "data_only"): 1,
-        ("unicom", "unregistered"): 1,
-    }
 
 
 def test_the_key_is_not_in_the_plan(night, key_path):
@@ -79,10 +68,10 @@ CASES = [
 def speakers(spark):
     """All cases in one frame, a person each."""
     cases = [(before, tuple(slots.items())) for before, slots, _ in CASES]
-    columns = "person_key string, sim_key string, home_prefecture string, observed_slots int, mno_mask int, "
+    columns = "person_key string, sim_key string, observed_slots int, mno_mask int, "
     columns += "registered boolean, speaker_before string"
     rows = [
-        (str(at), sim, None, slots, 1, True, before)
+        (str(at), sim, slots, 1, True, before)
         for at, (before, all_slots) in enumerate(cases)
         for sim, slots in all_slots
     ]

@@ -24,10 +24,7 @@ def state(person: str, sim: str, county: str, columns: list[str]) -> tuple:
     row |= {
         "mno_mask": 1,
         "registered": True,
-        "trailing_slots": 0,
         "silent_slots": 0,
-        "last_stay": {},
-        "last_departure": {},
     }
     return tuple(row.get(name) for name in columns)
 
@@ -40,7 +37,7 @@ def write(lake: Lake, name: str, rows: list[tuple]) -> None:
 def test_persons_keep_their_identity_under_a_new_key(lake: Lake, tmp_path: Path):
     old, new = key_file(tmp_path / "old.key", OLD), key_file(tmp_path / "new.key", NEW)
     keys = person_key(OLD, "p1"), sim_key(OLD, "mobile", "s1")
-    write(lake, "subscribers", [(DAY, "mobile", "s1", "p1", *keys, "person", "420100", 1)])
+    write(lake, "subscribers", [(DAY, "mobile", "s1", "p1", *keys, "person", 1)])
     presence = ("presence", DAY, "s2", "420102", 1, 0, None, None, None, None)
     write(lake, "intake", [("unicom", "d", *presence)])
     unregistered, gone = sim_key(OLD, "unicom", "s2"), sim_key(OLD, "telecom", "long silent")

@@ -48,21 +48,14 @@ def persons(moves: Moves, masks: tuple[int, ...] = ALL_MASKS, begin: int = 0) ->
 
 
 def state(date: dt.date, people: list[dict]) -> pd.DataFrame:
-    """Rows of person_state; all have stayed in Wuhan or elsewhere in Hubei, where they came from, and left today."""
+    """Rows of person_state."""
     frame = pd.DataFrame(people)
-    origin = frame["origin_county"]
-    area = origin.map(lambda code: {"hubei": date} | ({"wuhan": date} if code.startswith("4201") else {}))
-    cells = [[o[:4] + "00", d[:4] + "00"] for o, d in zip(origin, frame["day_end_county"], strict=True)]
     return frame.assign(
         as_of=date,
         speaking_sim_key=frame["person_key"],
         registered=True,
-        home_prefecture="420100",
         last_seen=date,
-        trailing_slots=0,
         silent_slots=0,
-        last_stay=[list(one.items()) for one in area],
-        last_departure=[[("hubei", cell)] for cell in cells],
     )
 
 
@@ -79,7 +72,7 @@ def exact(date: dt.date, moves: Moves) -> pd.DataFrame:
 def deliveries(date: dt.date, mnos: tuple[str, ...] = MNOS) -> pd.DataFrame:
     """One accepted file of each MNO, of which no presence is kept."""
     taken = dt.datetime(2020, 1, 23, tzinfo=dt.UTC)
-    fields = {"delivery_date": date, "file": "1", "area": "420000", "bytes": 1, "rows": 1, "status": "accepted"}
+    fields = {"delivery_date": date, "file": "1", "area": "420000", "rows": 1, "status": "accepted"}
     rows = [
         fields | {"mno": m, "delivery_id": f"{m}-{date}", "sha256": "0" * 64, "taken_in_at_utc": taken} for m in mnos
     ]

@@ -32,7 +32,7 @@ def lake(tmp_path: Path, contracts: Contracts, spark, monkeypatch) -> Lake:
     root = tmp_path / "lake"
     people = pd.DataFrame([_person(number) for number in [*IN_TIME, *LATE]])
     write_table(root, "cell_to_county", cells())
-    write_table(root, "subscribers", people.assign(as_of=EVE, line_kind="person", home_prefecture="420100"))
+    write_table(root, "subscribers", people.assign(as_of=EVE, line_kind="person"))
     write_table(root, "person_state", _state_of_the_eve(people))
     lake = Lake(root, contracts, spark)
     _arrive(lake, "in-time", IN_TIME)
@@ -51,9 +51,8 @@ def _person(number: int) -> dict:
 
 def _state_of_the_eve(people: pd.DataFrame) -> pd.DataFrame:
     return people.rename(columns={"sim_key": "speaking_sim_key"}).assign(
-        as_of=EVE, registered=True, home_prefecture="420100", day_end_county="420102", origin_county="420102",
-        last_seen=EVE, trailing_county="420102", trailing_slots=96, silent_slots=0,
-        last_stay=[[("wuhan", EVE)]] * len(people), last_departure=[[]] * len(people),
+        as_of=EVE, registered=True, day_end_county="420102", origin_county="420102",
+        last_seen=EVE, trailing_county="420102", silent_slots=0,
     )  # fmt: skip
 
 

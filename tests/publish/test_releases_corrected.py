@@ -11,42 +11,45 @@ from typer.testing import CliRunner
 
 from popflow.cli.app import app
 from popflow.contracts import Contracts
-from popflow.corrections import correct
+from popflow.corrections import changes, correct
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.publish.releases import all_releases
 from popflow.release import release_date
-from published_lake import write_table
+from published_lake import publish, write_table
 
-DAY = dt.date(2020, 1, 15)
+DAY, RELOADED = dt.date(2020, 1, 15), dt.date(2020, 1, 11)
 MNOS = ("mobile", "unicom", "telecom")
 TO_CHANGSHA = {("420102", "430102"): 45}
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory, contracts: Contracts, spark) -> Lake:
-    """A date that is released once."""
+    """A date that is released once, in a lake that an earlier popflow published blocks and stock in."""
     lake = small_lake(tmp_path_factory.mktemp("corrected") / "lake", contracts, spark, DAY)
+    for indicator in ("outflow_block", "stock"):
+        rows = [("area", "hubei", "all", "all", 1800), ("prefecture", "420100", "province", "430000", 700)]
+        publish(Path(lake.root), DAY, rows, indicator=indicator)
     assert list(release_date(lake, DAY, MNOS, "night").tables) == ["outflow"]
     return lake
 
 
-def now(lake: Lake, *more: list[dict]) -> None:
+def now(lake: Lake, *more: list[dict], date: dt.date = DAY, first: list[dict] | None = None) -> None:
     """Let the date's persons be computed anew: those of before and some more."""
-    people = [*persons(EVERY_DAY), *(one for part in more for one in part)]
-    frame = state(DAY, people)
+    people = [*(persons(EVERY_DAY) if first is None else first), *(one for part in more for one in part)]
+    frame = state(date, people)
     rows = frame.assign(trailing_county=None)[list(lake.contracts.table("person_state").columns)]
     import pyarrow as pa
 
     schema = lake.contracts.table("person_state").arrow_schema()
     table = pa.Table.from_pandas(rows, schema, preserve_index=False)
     spark_frame = lake.spark.createDataFrame(table, lake.contracts.table("person_state").spark_schema())
-    lake.replace("person_state", spark_frame, as_of=DAY)
+    lake.replace("person_state", spark_frame, as_of=date)
 
 
 def served(lake: Lake) -> dict[int, int]:
     """Persons in the root, by release."""
-    rows = lake.read_pandas("flows")
+    rows = lake.read_pandas("flows", date=DAY)
     roots = rows[(rows["destination_level"] == "all") & (rows["indicator"] == "outflow")]
     return dict(zip(roots["release"], roots["persons"], strict=True))
 
@@ -69,7 +72,7 @@ def test_a_date_is_corrected_once_many_have_joined_and_never_for_few(lake: Lake)
     table = correct(lake, DAY, "late files", "Li Na", "again")
     assert (table.release, table.status) == (2, "released")
     assert served(lake) == {1: total, 2: total + 45}
-    atoms = lake.read_pandas("atoms", release=2)
+    atoms = lake.read_pandas("atoms", date=DAY, release=2)
     joined = atoms[atoms["change"] == "joined"]
     assert joined[["origin_code", "destination_code", "persons"]].values.tolist() == [["420102", "430102", 45]]
     told = all_releases(lake)[-1]
@@ -77,6 +80,58 @@ def test_a_date_is_corrected_once_many_have_joined_and_never_for_few(lake: Lake)
 
     now(lake, persons(TO_CHANGSHA, begin=1000), persons({("420102", "430103"): 15}, begin=2000))
     refused(lake, "correction refused")  # many more than in release 1, few more than in release 2
+
+
+def reloaded(people: list[dict]) -> list[dict]:
+    """What another edition of the register says of the same persons: all have one MNO more."""
+    return [one | {"mno_mask": one["mno_mask"] | (one["mno_mask"] << 1) % 7} for one in people]
+
+
+def test_a_reload_of_the_register_makes_nobody_leave_and_join(lake: Lake, contracts: Contracts):
+    small_lake(Path(lake.root), contracts, lake.spark, RELOADED)
+    release_date(lake, RELOADED, MNOS, "night")
+    stayed = reloaded(persons(EVERY_DAY))
+    for late in ([], persons({("420102", "430102"): 5}, begin=1000)):
+        now(lake, late, date=RELOADED, first=stayed)
+        said = "correction refused: the whole of a chain changed by a group too small" if late else "nothing to correct"
+        with pytest.raises(PopflowError, match=said):
+            correct(lake, RELOADED, "late files", "Li Na", "again")
+
+    now(lake, persons(TO_CHANGSHA, begin=1000), date=RELOADED, first=stayed)
+    correct(lake, RELOADED, "late files", "Li Na", "again")
+    atoms = lake.read_pandas("atoms", date=RELOADED, release=2)
+    assert atoms.loc[atoms["change"] == "joined", "persons"].tolist() == [45]
+    assert atoms.loc[atoms["change"] == "left", "persons"].tolist() == []
+
+
+def test_with_another_key_nobody_can_be_said_to_have_stayed(lake: Lake):
+    strangers = [one | {"person_key": one["person_key"][::-1]} for one in persons(EVERY_DAY, begin=1)]
+    now(lake, date=RELOADED, first=strangers)
+    with pytest.raises(PopflowError, match="nobody whom release 1 counted is there by the same key"):
+        correct(lake, RELOADED, "another key", "Li Na", "again")
+
+
+def test_who_joined_and_left_counts_with_the_less_favourable_of_both_registers(spark):
+    """p1 moved to another cell, p2 left the flows and is still known, p3 is gone, p4 is new, p5 stayed."""
+    names = "person_key string, origin_county string, destination_county string, registered boolean, mno_mask int"
+    before = [
+        ("p1", "a", "b", True, 1),
+        ("p2", "a", "b", True, 1),
+        ("p3", "a", "b", True, 1),
+        ("p5", "a", "b", True, 1),
+    ]
+    now = [("p1", "a", "c", True, 2), ("p4", "a", "c", True, 4), ("p5", "a", "b", False, 7)]
+    state = [("p1", True, 2), ("p2", False, 4), ("p4", True, 4), ("p5", False, 7)]
+    found = changes(
+        spark.createDataFrame(before, names), spark.createDataFrame(now, names),
+        spark.createDataFrame(state, "person_key string, registered boolean, mno_mask int"),
+        {"mobile": 0, "unicom": 1, "telecom": 2},
+    ).set_index("change")  # fmt: skip
+    columns = ["destination_code", "persons", "persons_registered"]
+    assert found.loc["joined", columns].tolist() == ["c", 2, 2]
+    assert dict(found.loc["joined", "persons_without"]) == {"mobile": 1, "unicom": 1, "telecom": 1}
+    assert found.loc["left", columns].tolist() == ["b", 3, 2]
+    assert dict(found.loc["left", "persons_without"]) == {"mobile": 0, "unicom": 1, "telecom": 2}
 
 
 def test_a_correction_has_a_reason_and_a_name(lake: Lake):

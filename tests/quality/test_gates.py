@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -221,7 +222,7 @@ def test_more_persons_than_residents_are_stopped(gates: Gates):
 def test_a_contract_suite_finds_what_breaks_its_contract_and_keeps_no_value(gates: Gates, contracts: Contracts):
     table = contracts.table("subscribers")
     token = "0123456789abcdef" * 2
-    row = (DAY, "mobile", token, token, token, token, "person", "420100", 1)
+    row = (DAY, "mobile", token, token, token, token, "person", 1)
     good = pd.DataFrame([row, (DAY, "unicom", *row[2:])], columns=list(table.columns))
     assert gates.check_contract(table, good).ok
     bad = good.assign(person_key="not a key", line_kind="human", mno="mobile")
@@ -233,7 +234,7 @@ def test_a_contract_suite_finds_what_breaks_its_contract_and_keeps_no_value(gate
 
 def test_data_docs_hold_no_token_and_only_the_owner_can_read_them(gates: Gates, contracts: Contracts):
     gates = Gates(gates.folder, DAY, "run2")
-    row = (DAY, "mobile", *["0123456789abcdef" * 2] * 4, "person", "420100", 1)
+    row = (DAY, "mobile", *["0123456789abcdef" * 2] * 4, "person", 1)
     gates.check_contract(
         contracts.table("subscribers"), pd.DataFrame([row], columns=contracts.table("subscribers").columns)
     )
@@ -244,6 +245,28 @@ def test_data_docs_hold_no_token_and_only_the_owner_can_read_them(gates: Gates, 
     assert report.leaks == ()
     assert report.files > 10
     assert [path for path in Path(gates.folder).rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+DIGEST = re.compile(r"fingerprint|\b[0-9a-f]{32,64}\b", re.IGNORECASE)
+
+
+def test_data_docs_hold_no_digest_and_no_exact_value(tmp_path: Path, contracts: Contracts):
+    """Neither of what has its form nor of what has not: no count, no county of a sample, and no digest of it."""
+    gates = Gates(tmp_path / "quality", DAY, "run3")
+    some = flows().assign(persons=7_654_321, persons_registered=7_654_320)
+    some.loc[3, ["persons", "origin_county"]] = [-8_765_432, "43x777"]
+    assert {f.column for f in gates.check_contract(contracts.table("flows_exact"), some).failed} == {
+        "persons", "origin_county"}  # fmt: skip
+    assert gates.check_contract(contracts.table("population_exact"), population()).ok
+    gates.check("movement", movement_figures(flows(), flows(), population(), COUNTIES))
+    gates.check("intake", figures())
+    kept = {path: path.read_text(encoding="utf-8") for kind in ("json", "html", "yml", "css")
+            for path in gates.folder.rglob(f"*.{kind}")}  # fmt: skip
+    assert sum("validations" in str(path) for path in kept) == 8  # a result and a page each
+    exact = ("7654321", "7,654,321", "7654320", "8765432", "43x777", *COUNTIES["county_code"])
+    assert [(path.name, value) for path, text in kept.items() for value in exact if value in text] == []
+    pages = {path: text for path, text in kept.items() if "static" not in path.parts}
+    assert [(path.name, found[0]) for path, text in pages.items() if (found := DIGEST.search(text))] == []
 
 
 def test_gx_does_not_end_a_program_that_is_no_file():

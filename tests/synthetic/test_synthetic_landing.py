@@ -113,7 +113,7 @@ def test_no_sim_is_at_two_mnos_and_the_shares_are_those_of_the_market(everyday: 
 
 def test_register_tokens_have_their_form(everyday: Simulated) -> None:
     register = everyday.truth("SELECT * FROM '{out}/reference/subscribers.parquet'")
-    assert list(register.columns) == ["mno", "sim_token", "person_token", "line_kind", "home_prefecture"]
+    assert list(register.columns) == ["mno", "sim_token", "person_token", "line_kind"]
     assert register["sim_token"].str.fullmatch(r"[0-9a-f]{32}").all()
     assert register["person_token"].str.fullmatch(r"[0-9a-f]{64}").all()
     assert register["person_token"].nunique() == PERSONS

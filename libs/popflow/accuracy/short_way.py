@@ -33,7 +33,7 @@ TABLES = """
 CREATE TABLE presence (event_date DATE, mno VARCHAR, sim_token VARCHAR, county_code VARCHAR, slots_lo BIGINT,
     slots_hi BIGINT);
 CREATE TABLE state (person_key VARCHAR, speaker VARCHAR, origin_county VARCHAR, day_end_county VARCHAR,
-    trailing_county VARCHAR, trailing_slots INTEGER, silent_slots INTEGER, last_seen DATE);
+    trailing_county VARCHAR, silent_slots INTEGER, last_seen DATE);
 """
 # Presence of a date, ORed over deliveries; lines of no person left out; a SIM of no register is a person of its own.
 SIMS = """
@@ -50,7 +50,7 @@ WITH by_sim AS (
     SELECT person_key, sim_key, bit_count(bit_or(slots_lo)) + bit_count(bit_or(slots_hi)) AS slots,
         list({{'county_code': county_code, 'slots_lo': slots_lo, 'slots_hi': slots_hi}}) AS sightings
     FROM sims GROUP BY ALL)
-SELECT person_key, sim_key AS speaker, sightings, trailing_county, trailing_slots, silent_slots
+SELECT person_key, sim_key AS speaker, sightings, trailing_county, silent_slots
 FROM by_sim LEFT JOIN state USING (person_key)
 QUALIFY row_number() OVER (PARTITION BY person_key ORDER BY
     -slots * CASE WHEN sim_key = speaker THEN {SPEAKER_INERTIA} ELSE 1 END, coalesce(sim_key = speaker, false) DESC,
@@ -61,7 +61,6 @@ STATE = f"""
 SELECT person_key, coalesce(now.speaker, before.speaker) AS speaker, before.day_end_county AS origin_county,
     coalesce(now.day_end_county, before.day_end_county) AS day_end_county,
     coalesce(now.trailing_county, before.trailing_county) AS trailing_county,
-    coalesce(now.trailing_slots, before.trailing_slots) AS trailing_slots,
     coalesce(now.silent_slots, before.silent_slots + {SLOTS_A_DAY}) AS silent_slots,
     CASE WHEN now.person_key IS NULL THEN before.last_seen ELSE $date END AS last_seen
 FROM days AS now FULL JOIN state AS before USING (person_key)

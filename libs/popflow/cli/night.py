@@ -110,14 +110,21 @@ def verify(
     say(verdict.summary())
 
 
-def deliveries(date: Annotated[str, typer.Option(help=DATE_HELP)], lake: Annotated[str, LAKE]) -> None:
+def deliveries(
+    date: Annotated[str, typer.Option(help=DATE_HELP)],
+    lake: Annotated[str, LAKE],
+    rows: Annotated[bool, typer.Option("--set-aside", help="name the rows that were set aside, by file")] = False,
+) -> None:
     """What came in for a date: records, quarantine by reason, duplicates, reduction, by MNO.
 
     Example: popflow deliveries --date 2020-01-22 --lake lake
     """
-    from popflow.intake.report import delivery_report
+    from popflow.intake.report import delivery_report, set_aside
 
-    show(delivery_report(opened(lake), day(date)), f"Deliveries of {date}")
+    if rows:
+        show(set_aside(opened(lake), day(date)), f"Set aside in the deliveries of {date}")
+    else:
+        show(delivery_report(opened(lake), day(date)), f"Deliveries of {date}")
 
 
 def audit(

@@ -1,8 +1,23 @@
 """Corrections: what a later release of a date may show beside what earlier ones have shown.
 
 Whoever compares two releases sees, cell by cell, how many more or fewer there are. So the persons who joined a cell and
-those who left it are each nobody or publishable, and a correction shows no cell that an earlier release withheld: else
-a child that comes out of a rest would let its former number be told from the rest's (docs/explanation/disclosure.md).
+those who left it are each nobody or publishable, also for somebody who knows that nobody left, as when files came late,
+or that nobody joined.
+
+Under a parent a correction shows the very children that every earlier release showed, or none. A child that came out of
+a rest would let its former number be told from the rest's. One that went into the rest would have fallen below 20:
+where it had 39, and 20 left in all, it has 19.
+
+Who joined and who left goes by person and places alone. After a reload of the register everybody may have other SIMs;
+whoever stayed all the same changed no figure. Counted as one who left and one who joined, as all of them once were,
+they would only be a crowd in which the few who did leave or join pass every threshold.
+
+A joined or left person counts with the less favourable of what the two editions of the register say: as registered
+where both know the SIM, as without an MNO where neither gives them a SIM of it. An MNO knows its own customers,
+whichever edition is right, and a group that is large enough so counted is large enough by either.
+
+That a parent shows no children any more tells that some group below it changed by few, or fell below 20. From k = 3 on
+several numbers fit that (k is at least 20). The tests of corrections try all small worlds of two releases.
 """
 
 from __future__ import annotations
@@ -65,35 +80,40 @@ def _joined(codes: pd.DataFrame, end: str) -> pd.Series:
     return codes[f"{end}_level"] + "|" + codes[f"{end}_code"]
 
 
-def withheld_before(tree: Tree, earlier: Sequence[EarlierRelease]) -> list[Bools]:
-    """For each step which nodes an earlier release with rows did not show."""
-    hidden = [np.zeros(len(nodes.codes), dtype=bool) for nodes in tree.steps]
-    for release in earlier:
-        seen = set(key_of(release.rows))
-        for number, nodes in enumerate(tree.steps):
-            if seen:
-                hidden[number] |= ~key_of(nodes.codes).isin(seen).to_numpy()
-    return hidden
+def shown_before(tree: Tree, earlier: Sequence[EarlierRelease]) -> list[Bools] | None:
+    """For each step which nodes every earlier release with rows showed; None where there is no such release."""
+    seen = [set(key_of(release.rows)) for release in earlier if len(release.rows)]
+    if not seen:
+        return None
+    return [key_of(nodes.codes).isin(set.intersection(*seen)).to_numpy() for nodes in tree.steps]
 
 
 @dataclass(frozen=True)
 class Changes:
-    """The veto on children of which too few persons joined or left since an earlier release."""
+    """The veto on children of which too few joined or left since an earlier release, or not all are shown again."""
 
     tree: Tree
     cells: tuple[Ints, ...]  # for each earlier release who joined and who left each finest cell
     rules: Rules
     mnos: tuple[str, ...]
+    before: list[Bools] | None  # as `shown_before` has it
 
     @classmethod
-    def since(cls, earlier: Sequence[EarlierRelease], tree: Tree, mnos: Sequence[str], rules: Rules) -> Changes:
+    def since(
+        cls,
+        earlier: Sequence[EarlierRelease],
+        tree: Tree,
+        mnos: Sequence[str],
+        rules: Rules,
+        before: list[Bools] | None,
+    ) -> Changes:
         """The changes since every earlier release."""
         parts = [(one.changes, change) for one in earlier for change in CHANGES]
         for one in earlier:
             tree.refuse_uncovered(one.changes)
         frames = [frame[frame["change"] == change] for frame, change in parts]
         cells = tuple(tree.counts(finest_cells(frame, mnos), mnos) for frame in frames)
-        return cls(tree, cells, rules, tuple(mnos))
+        return cls(tree, cells, rules, tuple(mnos), before)
 
     def refuse_at_root(self) -> None:
         """Raise PopflowError where too few persons joined or left a whole chain, or one MNO's customers alone."""
@@ -110,9 +130,11 @@ class Changes:
             raise PopflowError("correction refused: the whole of a chain changed by a group too small to be shown")
 
     def __call__(self, step: int, folded: Folded) -> Bools:
-        """For each parent of a step whether a child that is shown, or the rest, changed by a group too small."""
+        """For each parent of a step whether a shown child or the rest changed by few, or a child is not shown again."""
         nodes, parents = self.tree.steps[step], len(self.tree.steps[step - 1].codes)
         bad = np.zeros(parents, dtype=bool)
+        if self.before is not None:
+            bad[nodes.parent[self.before[step] & ~folded.shown]] = True
         for cells in self.cells:
             counts = nodes.counts(cells)
             small = folded.shown & ~nobody_or_publishable(counts, self.rules)

@@ -21,7 +21,7 @@ from popflow.disclosure.correction import (
     EarlierRelease,
     refuse_other_mnos,
     rest_counts,
-    withheld_before,
+    shown_before,
 )
 from popflow.disclosure.exact import ENDS, finest_cells, of_codes, refuse_other_date, refuse_repeated
 from popflow.disclosure.feasibility import Determined
@@ -126,12 +126,14 @@ def _walk(tree: Tree, counts: list[Ints], rules: Rules, limits: Limits) -> list[
 
 
 def _limits(about: Release, tree: Tree, rules: Rules) -> Limits:
-    sensitive, before = never_alone(tree, about.rules.sensitive_counties), withheld_before(tree, about.earlier)
-    closed = [alone | hidden for alone, hidden in zip(sensitive, before, strict=True)]
+    closed = never_alone(tree, about.rules.sensitive_counties)
     if not about.earlier:
         return Limits(closed, None)
+    before = shown_before(tree, about.earlier)
+    if before is not None:
+        closed = [alone | ~shown for alone, shown in zip(closed, before, strict=True)]
     refuse_other_mnos(about.earlier, about.mnos)
-    changes = Changes.since(about.earlier, tree, about.mnos, rules)
+    changes = Changes.since(about.earlier, tree, about.mnos, rules, before)
     changes.refuse_at_root()
     return Limits(closed, changes)
 

@@ -251,7 +251,7 @@ def _files(lake: Lake, wave: list[Planned], set_aside: dict[law.FileKey, str]) -
             key = (delivery.mno, delivery.delivery_id, file.name)
             status = "redelivered" if file in redelivered else "quarantined" if key in set_aside else "accepted"
             rows.append((delivery.mno, delivery.delivery_id, delivery.manifest.event_date, file.name, file.area,
-                         file.bytes, file.sha256, file.rows, status, now))  # fmt: skip
+                         file.sha256, file.rows, status, now))  # fmt: skip
     return lake.frame("deliveries", rows)
 
 

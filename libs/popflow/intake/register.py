@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from popflow.lake import Lake
 
-COLUMNS = ("mno", "sim_token", "person_token", "line_kind", "home_prefecture")
-OPTIONAL = {"line_kind": "person", "home_prefecture": None}
+COLUMNS = ("mno", "sim_token", "person_token", "line_kind")
+OPTIONAL = {"line_kind": "person"}
 LINE_KINDS = ("person", "data_only", "iot")
 
 
 def load_subscribers(lake: Lake, files: str | Sequence[str], as_of: dt.date) -> int:
     """Load an edition of the register, and return its number of SIMs.
 
-    files: CSV with a header, or Parquet, with the columns mno, sim_token, person_token and, where the user has them,
-    line_kind (person by default) and home_prefecture. It takes the place of an edition with the same as_of. Raises
-    PopflowError for a missing column, a line kind or prefecture out of form, an empty token, and a SIM twice; a message
-    names file and count, never a token. person_key and sim_key are computed in tasks, from the key file.
+    files: CSV with a header, or Parquet, with the columns mno, sim_token, person_token and, where the user has it,
+    line_kind (person by default); other columns are not read. It takes the place of an edition with the same as_of.
+    Raises PopflowError for a missing column, a line kind out of form, an empty token, and a SIM twice; a message names
+    file and count, never a token. person_key and sim_key are computed in tasks, from the key file.
     """
     from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -96,7 +96,6 @@ def _checked(lake: Lake, read: DataFrame, named: str) -> int:
         f"line_kind: not one of {', '.join(LINE_KINDS)}": ~F.coalesce(
             F.col("line_kind").isin(*LINE_KINDS), F.lit(False)
         ),
-        "home_prefecture: not six digits": F.coalesce(~F.col("home_prefecture").rlike(r"^\d{6}$"), F.lit(False)),
     }
     sums = [F.sum(fault.cast("long")).alias(str(number)) for number, fault in enumerate(faults.values())]
     found = read.agg(F.count(F.lit(1)).alias("rows"), *sums).first()

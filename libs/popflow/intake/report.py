@@ -62,6 +62,24 @@ def delivery_report(lake: Lake, date: dt.date) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def set_aside(lake: Lake, date: dt.date) -> pd.DataFrame:
+    """Where in the files of a date's deliveries the records are that were set aside, so that their MNO can mend them.
+
+    Columns: mno, delivery_id, file, reason, rows (how many are named here, 100 a file and reason at most), first and
+    last (the first and last of these, counted from 1; null for a whole file). Raises PopflowError where nothing came in
+    for the date.
+    """
+    from popflow.errors import PopflowError
+
+    files = lake.read_pandas("deliveries", ["mno", "delivery_id"], delivery_date=date).drop_duplicates()
+    if files.empty:
+        raise PopflowError(f"{date}: no delivery has been taken in for this date")
+    rows = lake.read_pandas("quarantine", delivery_id=sorted(set(files["delivery_id"])))
+    of_date = rows.merge(files, on=["mno", "delivery_id"])
+    place = of_date.groupby(["mno", "delivery_id", "file", "reason"])["row_number"]
+    return place.agg(rows="count", first="min", last="max").reset_index()
+
+
 def _figures(intake: MnoIntake) -> dict:
     return {
         "mno": intake.mno,

@@ -1,4 +1,4 @@
-"""Presence -> person -> slots -> stays -> day end -> flows -> stock: pure functions from frames to a frame.
+"""Presence -> person -> slots -> day end -> state -> flows: pure functions from frames to a frame.
 
 No session, no path, no action, no lake in here. The rules and their sources are in METHODS.md beside this file.
 """

@@ -9,17 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from popflow.movement.runs import Longs, Runs, Stays, day_ends, hours, stays
-from popflow.movement.slots import Before, Sightings, absorb_ping_pong, fill, resolve, unpack
+from popflow.movement.runs import Longs, Runs, day_ends, hours
+from popflow.movement.slots import Before, Sightings, absorb_ping_pong, fill, resolve, silence, unpack
 
-BEFORE = ["trailing_county", "trailing_slots", "silent_slots"]
+BEFORE = ["trailing_county", "silent_slots"]
 FOUND = pa.schema(
     {
         "day_end_county": pa.string(),
-        "stays": pa.list_(pa.string()),
         "hour_counties": pa.map_(pa.int32(), pa.string()),
         "trailing_county": pa.string(),
-        "trailing_slots": pa.int32(),
         "silent_slots": pa.int32(),
     }
 )
@@ -28,8 +26,8 @@ FOUND = pa.schema(
 def with_slot_logic(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Put what the slot logic finds in place of each person's sightings and of the run they came with.
 
-    In: one row per person (anything, sightings: array of (county_code, slots_lo, slots_hi), trailing_county,
-    trailing_slots and silent_slots of the day before; null: a new person).
+    In: one row per person (anything, sightings: array of (county_code, slots_lo, slots_hi), trailing_county and
+    silent_slots of the day before; null: a new person).
     Out: the same rows with the columns of FOUND.
     """
     for batch in batches:
@@ -42,17 +40,12 @@ def with_slot_logic(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatc
 def _found(sightings: Sightings, before: Before) -> list[pa.Array]:
     observed = resolve(sightings, before)
     counties = absorb_ping_pong(fill(observed, before))
-    found = stays(counties, observed > 0, before)
-    persons = len(before.county)
-    arrays = [
+    return [
         _codes(day_ends(counties)),
-        _stays(found, persons),
-        _hours(hours(counties), persons),
-        _codes(found.trailing_county),
-        found.trailing_slots,
-        found.silent_slots,
+        _hours(hours(counties), len(before.county)),
+        _codes(counties[-1]),
+        pa.array(silence(observed), pa.int32()),
     ]
-    return [pa.array(a) if isinstance(a, pa.Array) else pa.array(a, pa.int32()) for a in arrays]
 
 
 def _sightings(lists: pa.ListArray) -> Sightings:
@@ -63,8 +56,8 @@ def _sightings(lists: pa.ListArray) -> Sightings:
 
 
 def _before(batch: pa.RecordBatch) -> Before:
-    county, stay_slots, silent_slots = (_numbers(batch[name]) for name in BEFORE)
-    return Before(county, stay_slots, silent_slots)
+    county, silent_slots = (_numbers(batch[name]) for name in BEFORE)
+    return Before(county, silent_slots)
 
 
 def _numbers(column: pa.Array) -> NDArray[np.int32]:
@@ -73,10 +66,6 @@ def _numbers(column: pa.Array) -> NDArray[np.int32]:
 
 def _codes(numbers: NDArray[np.integer]) -> pa.Array:
     return pa.array(numbers, mask=numbers == 0).cast(pa.string())
-
-
-def _stays(found: Stays, persons: int) -> pa.Array:
-    return pa.ListArray.from_arrays(_offsets(found.person, persons), _codes(found.prefecture))
 
 
 def _hours(found: Runs, persons: int) -> pa.Array:

@@ -5,8 +5,6 @@ To change a number is to make a new definition: give it a new name, since `defin
 
 from __future__ import annotations
 
-import datetime as dt
-
 DEFINITION = "day-end-1"
 
 SLOTS_A_DAY = 96  # quarter-hours
@@ -18,19 +16,5 @@ SPEAKER_INERTIA = 2  # yesterday's speaking SIM stays until another has more tha
 PING_PONG_SLOTS = 2  # longest visit that is absorbed when the county before it comes back at once
 MAX_GAP_SLOTS = 32  # longest silence between two observations that a run outlasts: 8 h
 MIN_RUN_SLOTS = 4  # shortest run that can be a day end while there is such a one: 1 h
-MIN_STAY_SLOTS = 16  # shortest stay: 4 h
 
 CARRY_DAYS = 7  # a silent person's day end is carried so many days
-STAY_MEMORY_DAYS = 14  # a stay counts for stock on its own date and the 13 after it
-BLOCK_ANCHOR = dt.date(2020, 1, 9)  # first day of a block, for ever
-BLOCK_DAYS = 14
-
-
-def block_start(date: dt.date) -> dt.date:
-    """First day of the block that a date lies in: 2020-01-22 -> 2020-01-09, 2020-01-23 -> itself."""
-    return date - dt.timedelta(days=(date - BLOCK_ANCHOR).days % BLOCK_DAYS)
-
-
-def block_end(date: dt.date) -> dt.date:
-    """Last day of the block that a date lies in: 2020-01-09 -> 2020-01-22."""
-    return block_start(date) + dt.timedelta(days=BLOCK_DAYS - 1)

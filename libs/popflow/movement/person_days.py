@@ -9,30 +9,22 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
 from popflow.movement import batches
-from popflow.movement.definition import (
-    HOURS_A_DAY,
-    MAX_GAP_SLOTS,
-    MIN_STAY_SLOTS,
-    SLOTS_A_DAY,
-    SLOTS_A_WORD,
-    SLOTS_AN_HOUR,
-)
-from popflow.movement.places import prefecture
+from popflow.movement.definition import HOURS_A_DAY, MAX_GAP_SLOTS, SLOTS_A_WORD, SLOTS_AN_HOUR
 from popflow.movement.sims import speaking_sims
 
 BEFORE = {"speaker_before": "speaking_sim_key", **{name: name for name in batches.BEFORE}}
-BEFORE_TYPES = {"speaker_before": "string", "trailing_county": "string", "trailing_slots": "int", "silent_slots": "int"}
-PERSON = ["person_key", "speaking_sim_key", "mno_mask", "registered", "home_prefecture", "observed_slots", "visited"]
+BEFORE_TYPES = {"speaker_before": "string", "trailing_county": "string", "silent_slots": "int"}
+PERSON = ["person_key", "speaking_sim_key", "mno_mask", "registered"]
 PERSON_DAY = ["event_date", *PERSON, *batches.FOUND.names]
 
 
 def person_days(sims: DataFrame, yesterday: DataFrame | None, date: dt.date) -> DataFrame:
-    """Day end, stays and counties of each person who was seen on a date, by the person's speaking SIM.
+    """Day end and counties by hour of each person who was seen on a date, by the person's speaking SIM.
 
     Persons with one county all day, the same as at yesterday's end, go a short way in plain Spark; the others through
     the slot logic. Both give the same.
     In: sim_days of the date; person_state of the date before, None for the first night.
-    Out: contract `person_day`. METHODS.md sections 2 to 5.
+    Out: contract `person_day`. METHODS.md sections 2 to 4.
     """
     speaking = speakers(sims, yesterday)
     days = by_one_county(speaking.where(stays_put())).unionByName(by_slot_logic(speaking.where(~stays_put())))
@@ -40,14 +32,12 @@ def person_days(sims: DataFrame, yesterday: DataFrame | None, date: dt.date) -> 
 
 
 def speakers(sims: DataFrame, yesterday: DataFrame | None) -> DataFrame:
-    """Each person's speaking SIM with the counties it saw, the slots in each, and the run the person came with.
+    """Each person's speaking SIM with what it saw, and how the person came into the day.
 
-    Out: one row per person (person_key, speaking_sim_key, mno_mask, registered, home_prefecture, observed_slots,
-    visited, sightings; trailing_county, trailing_slots and silent_slots of the day before, null for a new person).
+    Out: one row per person (person_key, speaking_sim_key, mno_mask, registered, sightings; trailing_county and
+    silent_slots of the day before, null for a new person).
     """
-    speaking = speaking_sims(_beside_yesterday(sims, yesterday))
-    slots = F.transform("sightings", lambda s: F.struct(s["county_code"], _observed(s).cast("int")))
-    return speaking.withColumn("visited", F.map_from_entries(slots)).select(*PERSON, "sightings", *batches.BEFORE)
+    return speaking_sims(_beside_yesterday(sims, yesterday)).select(*PERSON, "sightings", *batches.BEFORE)
 
 
 def stays_put() -> Column:
@@ -58,24 +48,18 @@ def stays_put() -> Column:
 
 
 def by_one_county(speakers: DataFrame) -> DataFrame:
-    """Person-days of persons for whom `stays_put` holds: one run, from its first to its last observation."""
-    first, last = F.col("first_slot"), F.col("last_slot")
+    """Person-days of persons for whom `stays_put` holds: one run, from its first observation to midnight."""
+    first = F.instr("day", "1") - 1
     carried = F.coalesce(first + F.col("silent_slots") <= MAX_GAP_SLOTS, F.lit(False))
-    begin = F.when(F.col("carried"), -F.col("trailing_slots") - F.col("silent_slots")).otherwise(first)
-    from_hour = F.when(F.col("carried"), 0).otherwise(F.ceil(first / SLOTS_AN_HOUR)).cast("int")
+    from_hour = F.when(carried, 0).otherwise(F.ceil(first / SLOTS_AN_HOUR)).cast("int")
     one = speakers.select(*PERSON, *batches.BEFORE, _only("county_code").alias("county"), _day().alias("day"))
-    one = one.withColumns({"first_slot": F.instr("day", "1") - 1, "last_slot": _last_slot("day")})
-    one = one.withColumn("carried", carried).withColumns({"run": last - begin + 1, "from_hour": from_hour})
+    one = one.withColumn("from_hour", from_hour)
     return one.select(
         *PERSON,
         F.col("county").alias("day_end_county"),
-        F.when(F.col("run") >= MIN_STAY_SLOTS, F.array(prefecture(F.col("county"))))
-        .otherwise(F.array())
-        .alias("stays"),
         F.map_filter(F.create_map("from_hour", "county"), lambda hour, _: hour < HOURS_A_DAY).alias("hour_counties"),
         F.col("county").alias("trailing_county"),
-        F.col("run").alias("trailing_slots"),
-        (F.lit(SLOTS_A_DAY - 1) - last).alias("silent_slots"),
+        (F.instr(F.reverse("day"), "1") - 1).alias("silent_slots"),
     )
 
 
@@ -107,11 +91,3 @@ def _day() -> Column:
     """The day of the first sighting as 96 characters, '1' where the SIM was seen, in order of time."""
     words = [F.lpad(F.bin(_only(word)), SLOTS_A_WORD, "0") for word in ("slots_hi", "slots_lo")]
     return F.reverse(F.concat(*words))
-
-
-def _last_slot(day: str) -> Column:
-    return F.lit(SLOTS_A_DAY) - F.instr(F.reverse(day), "1")
-
-
-def _observed(sighting: Column) -> Column:
-    return F.bit_count(sighting["slots_lo"]) + F.bit_count(sighting["slots_hi"])

@@ -25,19 +25,3 @@ def chains(areas: Mapping[str, Area]) -> dict[str, Area]:
     """The areas that no other contains: each is a chain of its own, whose origins share nothing with another's."""
     provinces = {area.code for area in areas.values() if area.level == "province"}
     return {n: a for n, a in areas.items() if a.level == "province" or a.province_code not in provinces}
-
-
-def nested_groups(areas: Mapping[str, Area]) -> dict[str, dict[str, str]]:
-    """For each chain, its areas from inside outwards with the name of the group of persons that each holds.
-
-    A person is in the first group whose area holds them, so groups share nobody, and the name says which areas are left
-    out of it: {hubei: {wuhan: 'wuhan', hubei: 'hubei_without_wuhan'}}.
-    """
-    return {name: _groups_inside(chain, areas) for name, chain in chains(areas).items()}
-
-
-def _groups_inside(chain: Area, areas: Mapping[str, Area]) -> dict[str, str]:
-    digits = 4 if chain.level == "prefecture" else 2
-    members = [name for name, area in areas.items() if area.code[:digits] == chain.code[:digits]]
-    members.sort(key=lambda name: areas[name].level)  # 'prefecture' before 'province', else as in areas.yaml
-    return {name: "_".join([name, *(["without"] if at else []), *members[:at]]) for at, name in enumerate(members)}

@@ -13,7 +13,7 @@ def population(days: DataFrame, mnos: MNOs) -> DataFrame:
     """Persons seen on a date, by county and hour of the day, at the hour's first quarter.
 
     In: person_day of the date; the MNOs of the night with their bits.
-    Out: contract `population_exact`. METHODS.md section 7.
+    Out: contract `population_exact`. METHODS.md section 6.
     """
     spans = days.select("event_date", "registered", "mno_mask", F.explode(_spans()).alias("span"))
     placed = spans.where(F.col("span.county_code").isNotNull())

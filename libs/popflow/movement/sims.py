@@ -16,8 +16,8 @@ from popflow.movement.definition import SPEAKER_INERTIA
 PERSON = "person"  # the one line kind that counts
 SIM = ["mno", "sim_token"]
 SIGHTINGS = ["county_code", "slots_lo", "slots_hi"]
-REGISTERED = ["person_key", "sim_key", "mno_mask", "line_kind", "home_prefecture"]
-SIM_DAYS = ["person_key", "sim_key", "mno_mask", "registered", "home_prefecture", "observed_slots", "sightings"]
+REGISTERED = ["person_key", "sim_key", "mno_mask", "line_kind"]
+SIM_DAYS = ["person_key", "sim_key", "mno_mask", "registered", "observed_slots", "sightings"]
 
 
 def sim_days(presence: DataFrame, subscribers: DataFrame, mno_bits: Mapping[str, int], key_file: str) -> DataFrame:
@@ -26,8 +26,8 @@ def sim_days(presence: DataFrame, subscribers: DataFrame, mno_bits: Mapping[str,
     IoT and data-only lines are left out. A SIM that the register does not hold is a person of its own.
     In: presence of one date, OR-ed over deliveries; the edition of the register that holds on it; the bit of every
     MNO; the key file, which tasks read.
-    Out: one row per SIM (person_key, sim_key, mno_mask, registered, home_prefecture, observed_slots, sightings: array
-    of (county_code, slots_lo, slots_hi)). METHODS.md section 2.
+    Out: one row per SIM (person_key, sim_key, mno_mask, registered, observed_slots, sightings: array of (county_code,
+    slots_lo, slots_hi)). METHODS.md section 2.
     """
     sightings = F.collect_list(F.struct(*SIGHTINGS)).alias("sightings")
     seen = presence.groupBy(*SIM).agg(_observed_slots(), sightings)
@@ -39,18 +39,8 @@ def sim_days(presence: DataFrame, subscribers: DataFrame, mno_bits: Mapping[str,
         F.coalesce("sim_key", _sim_key_from(key_file)(*alone)).alias("sim_key"),
         F.coalesce("mno_mask", mno_bit(mno_bits)).alias("mno_mask"),
         registered.alias("registered"),
-        *("person_key", "home_prefecture", "observed_slots", "sightings"),
+        *("person_key", "observed_slots", "sightings"),
     ).select(F.coalesce("person_key", "sim_key").alias("person_key"), *SIM_DAYS[1:])
-
-
-def lines_by_kind(presence: DataFrame, subscribers: DataFrame) -> DataFrame:
-    """How many SIMs of each MNO were seen, by line kind: person, data_only, iot or unregistered.
-
-    Out: one row per MNO and line kind (mno, line_kind, sims). Only person and unregistered count as persons.
-    """
-    sims = presence.select(*SIM).distinct().join(subscribers.select(*SIM, "line_kind"), SIM, "left")
-    kind = F.coalesce("line_kind", F.lit("unregistered")).alias("line_kind")
-    return sims.groupBy("mno", kind).agg(F.count(F.lit(1)).alias("sims"))
 
 
 def speaking_sims(sims: DataFrame) -> DataFrame:

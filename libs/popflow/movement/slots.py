@@ -33,7 +33,6 @@ class Before:
     """The run in which each person of a batch came into the day."""
 
     county: Ints  # county of the last observation; 0: the person is new
-    stay_slots: Ints  # slots of the run in its prefecture so far, silence at its end not counted
     silent_slots: Ints  # slots of silence from the last observation to midnight
 
 
@@ -98,6 +97,11 @@ def fill(observed: Ints, before: Before) -> Ints:
         counties[slot] = np.where(counties[slot] > 0, counties[slot], counties[slot - 1])
     is_open = (next_ - last - 1 <= MAX_GAP_SLOTS) | (next_ == LATER)
     return np.where(is_open, counties, 0)
+
+
+def silence(observed: Ints) -> Ints:
+    """Slots of silence between each person's last observation and midnight."""
+    return np.argmax(observed[::-1] > 0, axis=0).astype(np.int32)
 
 
 def absorb_ping_pong(counties: Ints) -> Ints:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, open_address
+from popflow.operations.retired import delete_retired
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo
@@ -64,6 +65,7 @@ def enforce_retention(lake: Lake, date: dt.date, landing: Path | None = None) ->
         deleted[contract.table] = len(old)
     for contract in _ageing(lake):
         lake.vacuum(contract.table, _kept_hours(lake, contract))
+    deleted |= delete_retired(lake)
     if landing is not None:
         deleted["landing"] = _delete_landing(landing, date)
     return RetentionReport(deleted, tuple(verify_retention(lake, date, landing)))

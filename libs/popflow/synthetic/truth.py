@@ -76,7 +76,6 @@ def _people_of_part(
 ) -> dict[Path, pa.Table]:
     sims = sims_of_part(part, home, places, troubles, seed)
     tokens = person_tokens(part, len(home), seed)
-    prefecture = pa.array(places.prefecture_codes.tolist()).take(pa.array(places.prefecture[home]))
     owner = pa.array(sims.person)
     register = pa.table(
         {
@@ -84,10 +83,9 @@ def _people_of_part(
             "sim_token": sims.token,
             "person_token": tokens.take(owner),
             "line_kind": pa.array(LINE_KINDS).take(pa.array(sims.kind)),
-            "home_prefecture": prefecture.take(owner),
         }
     )
-    of_truth = register.drop_columns(["person_token", "home_prefecture"])
+    of_truth = register.drop_columns(["person_token"])
     of_truth = of_truth.append_column("person", pa.array(sims.person + first))
     persons = {
         "person": pa.array(np.arange(len(home)) + first),
