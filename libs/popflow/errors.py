@@ -11,3 +11,7 @@ class Held(PopflowError):  # noqa: N818 a state of a date, not a fault
 
 class NoTable(PopflowError):  # noqa: N818 a state of a lake, not a fault
     """A table was asked for that nobody has written yet."""
+
+
+class AtWork(PopflowError):  # noqa: N818 a state of a lake, not a fault
+    """Another run holds the lake's lock, and does whatever is to be done."""

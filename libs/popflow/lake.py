@@ -206,15 +206,37 @@ class Lake:
             raise
         return self._version(name) > before
 
-    def history(self, name: str) -> list[dict[str, Any]]:
-        """The commits of a table, the newest first; empty where there is none."""
+    def history(self, name: str, newest: int | None = None) -> list[dict[str, Any]]:
+        """The commits of a table, the newest first, at most so many of them; empty where there is none."""
         table = self._open(name)
-        return table.history() if table else []
+        return table.history(newest) if table else []
+
+    def commits(self, name: str) -> int:
+        """How many commits a table has had; 0 where there is none."""
+        table = self._open(name)
+        return table.version() + 1 if table else 0
 
     def partitions(self, name: str) -> list[dict[str, str]]:
         """Partitions that the table has now, each by its columns' values as text; empty where there is no table."""
         table = self._open(name)
         return [{c: str(v) for c, v in one.items()} for one in table.partitions()] if table else []
+
+    def spans(self, name: str, column: str) -> list[tuple[dict[str, str], Any, Any]]:
+        """Each data file's partition, and the least and greatest value of a column in it, from the log alone.
+
+        None for a value that the log does not say; an empty list where there is no table.
+        """
+        table = self._open(name)
+        if table is None:
+            return []
+        self.on_access(name, "read")
+        said = pa.table(table.get_add_actions(flatten=True))
+        ends = [said[kind] if kind in said.schema.names else None for kind in (f"min.{column}", f"max.{column}")]
+        least, most = (end.to_pylist() if end is not None else [None] * said.num_rows for end in ends)
+        partitions = {n: said[f"partition.{n}"].to_pylist() for n in table.metadata().partition_columns}
+        rows = zip(*partitions.values(), strict=True) if partitions else [()] * said.num_rows
+        named = [dict(zip(partitions, map(str, row), strict=True)) for row in rows]
+        return list(zip(named, least, most, strict=True))
 
     def snapshot(self, name: str) -> Snapshot:
         """The table's newest version. Raises PopflowError for a table that plain Parquet readers would misread."""

@@ -50,7 +50,11 @@ def test_the_dag_in_airflow_has_the_edges_of_the_plan(settings: dict[str, str]):
     import night_plan
 
     sensors = {(f"delivery_{mno}", "intake") for mno in night_plan.MNOS}
-    assert found == night_plan.edges() | sensors | {("release", "upkeep")}
+    assert found == night_plan.edges() | sensors | {
+        ("release", "upkeep"),
+        ("release", "through"),
+        ("upkeep", "through"),
+    }
 
 
 def test_two_nights_on_real_data_end_in_a_release(settings: dict[str, str]):

@@ -1,0 +1,116 @@
+"""A night after four hundred others reads what a first one does: by date and column, never a table's whole history."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from popflow.contracts import Contracts
+from popflow.errors import PopflowError
+from popflow.intake.presence import presence_of
+from popflow.intake.register import edition_on
+from popflow.lake import Lake
+from popflow.operations.known_deliveries import delivery_dates
+from popflow.operations.retention import enforce_retention
+from popflow.operations.status import status
+from popflow.quality.night import after_flows, after_intake
+from popflow.reference import register_on
+
+LAST = dt.date(2021, 2, 3)
+NIGHTS = 400
+MNOS = ("mobile", "telecom", "unicom")
+DATES = [LAST - dt.timedelta(days=back) for back in range(NIGHTS)]
+WHEN = dt.datetime(2021, 2, 4, tzinfo=dt.UTC)
+
+
+class Opened:
+    """How many data files were asked for of each table."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.files: dict[str, int] = defaultdict(int)
+        asked = lake._files_with
+
+        def counted(name: str, wanted):
+            table, files = asked(name, wanted)
+            self.files[name] += len(files)
+            return table, files
+
+        lake._files_with = counted  # type: ignore[method-assign]
+
+
+def of_year(lake: Lake) -> Lake:
+    """Fill the tables whose retention is a year, one partition a date or delivery."""
+
+    def write(name: str, rows: list[tuple]) -> None:
+        lake.replace(name, lake.frame(name, rows))
+
+    write("deliveries", [(mno, f"{mno}-{date}", date, "f", "all", 1, "ab" * 32, 1, "accepted", WHEN)
+                         for date in DATES for mno in MNOS])  # fmt: skip
+    write("flows_exact", [(date, "420102", "420103", 5, 5, {"mobile": 1}) for date in DATES])
+    write("population_exact", [(date, "420102", 0, 5, 5, {"mobile": 1}) for date in DATES])
+    presence = ("presence", LAST, "t" * 32, "420102", 1, 0, None, None, None, None)
+    tally = ("tallies", None, None, None, None, None, "f", "rows", 1, None)
+    write("intake", [(mno, f"{mno}-{LAST}", *row) for mno in MNOS for row in (presence, tally)])
+    keys = ("s", "p", "a" * 32, "b" * 32, "person", "420100", 1)
+    write("subscribers", [(LAST - dt.timedelta(days=days), "mobile", *keys) for days in (9, 3, -5)])
+    return lake
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory, contracts: Contracts) -> Path:
+    """A lake after four hundred nights; what a test changes there, no other looks at."""
+    folder = tmp_path_factory.mktemp("year")
+    of_year(Lake(folder, contracts))
+    return folder
+
+
+def test_the_coverage_check_reads_the_nights_that_it_compares(year: Path, contracts: Contracts, spark):
+    lake = Lake(year, contracts, spark)
+    opened = Opened(lake)
+    with pytest.raises(PopflowError, match="gate intake"):
+        after_intake(lake, LAST, MNOS, "run")
+    assert opened.files["deliveries"] == len(MNOS) * (1 + 15)  # which landed; then the norm's nights and the date
+    assert opened.files["tallies"] == len(MNOS)
+    with pytest.raises(PopflowError):
+        after_flows(lake, LAST, "run")
+    assert opened.files["flows_exact"] == 2
+    assert opened.files["population_exact"] == 1
+
+
+def test_presence_looks_for_the_deliveries_that_can_hold_it(year: Path, contracts: Contracts, spark):
+    lake = Lake(year, contracts, spark)
+    opened = Opened(lake)
+    assert presence_of(lake, DATES[200], MNOS).columns
+    assert opened.files["deliveries"] == len(MNOS) * 3
+
+
+def test_the_register_of_a_date_is_found_without_reading_a_register(year: Path, contracts: Contracts, spark):
+    lake = Lake(year, contracts, spark)
+    opened = Opened(lake)
+    assert edition_on(lake, LAST) == LAST - dt.timedelta(days=3)
+    assert edition_on(lake, LAST - dt.timedelta(days=10)) is None
+    assert opened.files == {}
+    assert register_on(lake, LAST).columns
+    assert opened.files == {"subscribers": 1}
+
+
+def test_status_opens_the_nights_that_it_shows(year: Path, contracts: Contracts):
+    lake = Lake(year, contracts)
+    opened = Opened(lake)
+    shown = status(lake, 14)
+    assert list(shown["date"]) == [str(date) for date in DATES[:14]]
+    assert set(shown["landed"]) == {"mobile, telecom, unicom"}
+    assert opened.files == {"deliveries": len(MNOS) * 14}
+
+
+def test_retention_opens_no_data_file(year: Path, contracts: Contracts):
+    lake = Lake(year, contracts)
+    opened = Opened(lake)
+    assert len(delivery_dates(lake)) == NIGHTS * len(MNOS)
+    report = enforce_retention(lake, LAST + dt.timedelta(days=2))
+    assert report.deleted["deliveries"] == len(MNOS)
+    assert report.ok
+    assert opened.files == {}
