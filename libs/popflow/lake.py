@@ -14,7 +14,7 @@ import operator
 import os
 import re
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,8 @@ from popflow.session import jars_folder, session
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import Column, DataFrame, SparkSession
+
+Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
 BEYOND_ASCII = re.compile("%[89A-F]")  # in the name of a partition's folder, which Spark would read byte by byte
@@ -145,12 +147,31 @@ class Lake:
         contract, stored = self._contracts_of(name)
         if self._encrypted(contract):
             return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
-        wanted, schema = _filters(contract, equals), stored.arrow_schema()
-        _, found = self._files_with(name, wanted)
-        # Not delta-rs's own reading: it looks at every file of the table, and ends many a process in abort().
-        folders = partitioning(pa.schema([schema.field(column) for column in stored.partition_by]), flavor="hive")
-        files = dataset(found, schema, "parquet", _file_system(self.path(name)), folders)
+        wanted = _filters(contract, equals)
+        files = self._dataset_of(name, stored, wanted)
         return files.to_table(list(columns or contract.columns), pq.filters_to_expression(wanted) if wanted else None)
+
+    def through(self, name: str, columns: Sequence[str], task: Batches, schema: pa.Schema) -> pa.Table:
+        """What a task makes of a table's rows, batch by batch, so that their number does not matter.
+
+        task: takes record batches of the columns and gives those of a schema, here or, where only Spark reads the
+        table, in its tasks; of what it gives all is returned.
+        """
+        contract, stored = self._contracts_of(name)
+        if self._encrypted(contract):
+            from pyspark.sql.pandas.types import from_arrow_schema
+
+            return self.read(name).select(*columns).mapInArrow(task, from_arrow_schema(schema)).toArrow()
+        wanted = _filters(contract, {})
+        filters = pq.filters_to_expression(wanted) if wanted else None
+        batches = self._dataset_of(name, stored, wanted).to_batches(list(columns), filter=filters)
+        return pa.Table.from_batches(task(batches), schema)
+
+    def _dataset_of(self, name: str, stored: Table, wanted: Sequence[tuple[str, str, Any]]) -> Any:
+        """The files that may hold wanted rows. Not by delta-rs: it looks at all, and ends many a process in abort()."""
+        schema, found = stored.arrow_schema(), self._files_with(name, wanted)[1]
+        folders = partitioning(pa.schema([schema.field(column) for column in stored.partition_by]), flavor="hive")
+        return dataset(found, schema, "parquet", _file_system(self.path(name)), folders)
 
     def frame(self, name: str, rows: pd.DataFrame | Sequence[tuple]) -> pa.Table:
         """A pandas frame, or tuples in the order of the contract, as Arrow with the table's columns and types."""

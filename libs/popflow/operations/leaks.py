@@ -7,24 +7,24 @@ it found.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyarrow.fs import FileSelector, LocalFileSystem, copy_files
 
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, is_local, open_address, task_scratch
-from popflow.operations.readable import texts_of
+from popflow.operations.known_tokens import Known, KnownTokens, RegisterTokens
+from popflow.operations.readable import NAME, texts_of
 
 if TYPE_CHECKING:
     from popflow.contracts import Contracts
     from popflow.lake import Lake
 
-WORD = re.compile(r"[0-9A-Za-z_\-]{8,}")
+AT_ONCE = 300_000  # places that the register is asked about together: some 100 MB
 # Fields that hold something of a token's shape and are none: fingerprints of files, frames and runs.
 FINGERPRINTS = (
     "run_id",
@@ -69,32 +69,58 @@ class LeakReport:
         return self
 
 
-class KnownTokens:
-    """A set of tokens that keeps only their hashes, so that the scan is no second copy of the register."""
+def scan(paths: Iterable[Path], shapes: list[re.Pattern[str]], known: Known | None = None) -> LeakReport:
+    """Scan files and folders: text (compressed too), Parquet values, statistics and metadata, and names.
 
-    def __init__(self, tokens: Iterable[str] = ()) -> None:
-        hashed = [(len(token), _hashed(token)) for token in tokens]
-        self._hashes = frozenset(one for _, one in hashed)
-        self._lengths = sorted({length for length, _ in hashed})
+    Whatever the size of `known`, no more is held in memory than so many places that could be a token.
+    """
+    search = _Search(shapes, known or KnownTokens())
+    files = 0
+    for root in paths:
+        for file in sorted(_files(root)):
+            files += 1
+            for part in file.relative_to(root).parts[:-1]:
+                search.look(root, NAME, part)
+            for place, text in texts_of(file):
+                search.look(file, place, text)
+    return LeakReport(files, search.leaks())
 
-    def within(self, word: str) -> bool:
-        """Whether a token is the word or a part of it, whatever its case."""
-        text = word.lower()
-        return any(
-            _hashed(text[start : start + length]) in self._hashes
-            for length in self._lengths
-            for start in range(len(text) - length + 1)
+
+class _Search:
+    """What has been found so far, and what could be a known token, to be looked up."""
+
+    def __init__(self, shapes: list[re.Pattern[str]], known: Known) -> None:
+        self._shapes, self._known, self._forms = shapes, known, known.forms()
+        self._kinds: dict[tuple[Path, str], str] = {}
+        self._could_be: dict[str, list[tuple[Path, str]]] = {}
+        self._held = 0
+
+    def look(self, file: Path, place: str, text: str) -> None:
+        """Look at a piece of text."""
+        if _has_shape(text, self._shapes):
+            self._kinds.setdefault((file, place), "shape of a token")
+        for candidate in self._forms.within(text):
+            self._could_be.setdefault(candidate, []).append((file, place))
+            self._held += 1
+        if self._held >= AT_ONCE:
+            self._look_up()
+
+    def leaks(self) -> tuple[Leak, ...]:
+        """All that was found; a name that is a token is not repeated, its folder is named."""
+        self._look_up()
+        named = {file for file, place in self._kinds if place == NAME}
+        shown = {file: str(file.parent if file in named and not file.is_dir() else file) for file, _ in self._kinds}
+        return tuple(
+            Leak(shown[file], place, self._kinds[file, place]) for file, place in sorted(self._kinds, key=_in_order)
         )
 
-
-def scan(paths: Iterable[Path], shapes: list[re.Pattern[str]], known: KnownTokens | None = None) -> LeakReport:
-    """Scan files and folders: text (compressed too), Parquet values, statistics and metadata, and file names."""
-    known = known or KnownTokens()
-    files = sorted({file for path in paths for file in _files(path)})
-    return LeakReport(len(files), tuple(leak for file in files for leak in _leaks(file, shapes, known)))
+    def _look_up(self) -> None:
+        for token in self._known.among(self._could_be) if self._could_be else ():
+            self._kinds |= dict.fromkeys(self._could_be[token], "known token")
+        self._could_be, self._held = {}, 0
 
 
-def scan_lake(lake: Lake, known: KnownTokens | None = None, more: Iterable[Path] = ()) -> LeakReport:
+def scan_lake(lake: Lake, known: Known | None = None, more: Iterable[Path] = ()) -> LeakReport:
     """Scan all that a lake shows outside its restricted zone, that zone's Delta logs, and further files or folders.
 
     What lies in object storage is scanned as a copy, in a folder of the run's owner that is gone afterwards.
@@ -138,30 +164,22 @@ def shapes_of(contracts: Contracts) -> list[re.Pattern[str]]:
     return [re.compile(rf"(?<![0-9A-Za-z])(?:{one})(?![0-9A-Za-z])", re.IGNORECASE) for one in bare]
 
 
-def known_of(lake: Lake, at_most: int = 1_000_000) -> KnownTokens:
-    """Tokens and keys of a lake's register, so many at most; a national register is too large, its shapes must do."""
-    if not lake.exists("subscribers"):
-        return KnownTokens()
-    secret = [n for n, c in lake.contracts.table("subscribers").columns.items() if c.sensitivity == "secret"]
-    rows = lake.read_pandas("subscribers", columns=secret).head(at_most // len(secret))
-    return KnownTokens(token for column in secret for token in rows[column])
+def known_of(lake: Lake) -> Known:
+    """All tokens and keys of a lake's register; none where it has no register."""
+    return RegisterTokens(lake) if lake.exists("subscribers") else KnownTokens()
 
 
-def _leaks(file: Path, shapes: list[re.Pattern[str]], known: KnownTokens) -> Iterator[Leak]:
-    shown = file.parent if _kind(file.name, shapes, known) else file  # a name that is a token is not repeated either
-    for place, text in texts_of(file):
-        if kind := _kind(text, shapes, known):
-            yield Leak(str(shown), place, kind)
+def _in_order(found: tuple[Path, str]) -> tuple[Path, list[Any]]:
+    """By file and place, line 2 before line 10."""
+    return found[0], [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", found[1])]
 
 
-def _kind(text: str, shapes: list[re.Pattern[str]], known: KnownTokens) -> str | None:
-    if any(known.within(word) for word in WORD.findall(text)):
-        return "known token"
-    for shape in shapes:
-        for match in shape.finditer(text):
-            if not BEFORE.search(text[max(0, match.start() - 80) : match.start()]):
-                return "shape of a token"
-    return None
+def _has_shape(text: str, shapes: list[re.Pattern[str]]) -> bool:
+    return any(
+        not BEFORE.search(text[max(0, match.start() - 80) : match.start()])
+        for shape in shapes
+        for match in shape.finditer(text)
+    )
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -169,7 +187,3 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
     else:
         yield from (file for file in path.rglob("*") if file.is_file())
-
-
-def _hashed(token: str) -> bytes:
-    return hashlib.sha256(token.lower().encode()).digest()[:12]
