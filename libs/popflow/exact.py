@@ -36,6 +36,6 @@ def keep_aggregates(lake: Lake, date: dt.date, days: DataFrame, states: DataFram
 
     In: person_day and person_state of the date; the MNOs of the night with their bits.
     """
-    lake.replace("flows_exact", daily_flows(states, mnos).toArrow(), date=date)
-    lake.replace("population_exact", population(days, mnos).toArrow(), date=date)
-    lake.replace("stock_exact", stock(states, lake.contracts.areas, mnos).toArrow(), date=date)
+    lake.replace_aggregate("flows_exact", daily_flows(states, mnos), date=date)
+    lake.replace_aggregate("population_exact", population(days, mnos), date=date)
+    lake.replace_aggregate("stock_exact", stock(states, lake.contracts.areas, mnos), date=date)

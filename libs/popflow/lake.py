@@ -14,6 +14,7 @@ import operator
 import os
 import re
 import urllib.parse
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
+COMPACTED_BYTES = 128 << 20  # of a file that many small ones become
 BEYOND_ASCII = re.compile("%[89A-F]")  # in the name of a partition's folder, which Spark would read byte by byte
 
 
@@ -199,14 +201,27 @@ class Lake:
         if isinstance(rows, pa.Table) and not self._encrypted(contract):
             self._overwrite(name, rows, condition or None)
             return
-        frame = self.spark.createDataFrame(rows) if isinstance(rows, pa.Table) else rows
-        writer = self._ordered(contract, frame).write.format("delta").mode("overwrite")
+        writer = self._ordered(contract, self._spark_frame(rows)).write.format("delta").mode("overwrite")
         if condition:
             writer = writer.option("replaceWhere", condition)
         writer.save(_spark_address(self.path(name)))
 
+    def replace_aggregate(self, name: str, rows: DataFrame, **partition: Any) -> None:
+        """Write a Spark frame of counts in place of a partition's rows.
+
+        On one machine through the driver and by delta-rs, which is seconds faster; on a cluster by Spark, since the
+        counts of a nation's pairs of counties are some hundred megabytes. Raises PopflowError as `replace` does.
+        """
+        through_driver = self.spark.sparkContext.master.startswith("local")
+        if through_driver and not self._encrypted(self.contracts.table(name)):
+            self.replace(name, rows.toArrow(), **partition)
+        else:
+            self.replace(name, rows, **partition)
+
     def append_once(self, name: str, rows: DataFrame | pa.Table, app_id: str, metadata: str) -> bool:
         """Append in one commit that a rerun under the same app id does not repeat; True if it was written now.
+
+        Arrow rows become one data file a partition.
 
         By Spark, also what is small: of two that append under one app id at the same moment its Delta lets one through,
         delta-rs both.
@@ -215,8 +230,8 @@ class Lake:
         self._create(name)
         if self._is_written(name, app_id):
             return False
-        frame = self.spark.createDataFrame(rows) if isinstance(rows, pa.Table) else rows
-        writer = self._ordered(self.contracts.table(name), frame).write.format("delta").mode("append")
+        frame = self._ordered(self.contracts.table(name), self._spark_frame(rows))
+        writer = frame.write.format("delta").mode("append")
         writer = writer.option("txnAppId", app_id).option("txnVersion", 1).option("userMetadata", metadata)
         before = self._version(name)
         try:
@@ -313,6 +328,28 @@ class Lake:
             self.on_access(name, "vacuum")
             hours = math.ceil(keep_hours)
             table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
+
+    def compact(self, name: str, most_files: int, small: int) -> int:
+        """Put the small files of each partition together that has more than so many; the number of files less.
+
+        small: bytes below which a file is. The rows stay as they are and in their partition. Nothing is done to a table
+        that is encrypted, whose files Spark writes large enough at once.
+        """
+        if self._encrypted(self.contracts.table(name)) or not (table := self._open(name)):
+            return 0
+        sizes = pa.table(table.get_add_actions(flatten=True))
+        columns = table.metadata().partition_columns
+        keys = list(zip(*(sizes[f"partition.{column}"].to_pylist() for column in columns), strict=True))
+        found = Counter(
+            key for key, size in zip(keys or [()] * sizes.num_rows, sizes["size_bytes"].to_pylist(), strict=True)
+            if size < small
+        )  # fmt: skip
+        before = sizes.num_rows
+        for key in [key for key, files in found.items() if files > most_files]:
+            self.on_access(name, "write")
+            only = [(column, "=", str(value)) for column, value in zip(columns, key, strict=True)]
+            table.optimize.compact(partition_filters=only or None, target_size=COMPACTED_BYTES)
+        return before - len(table.file_uris())
 
     def make_zone(self, name: str) -> Path | None:
         """The folder of a zone, made if need be, the restricted one for its owner alone; None in object storage."""
@@ -411,6 +448,10 @@ class Lake:
         if contract.append_only:
             raise PopflowError(f"{name} is append-only: what is published cannot be taken back")
         return contract
+
+    def _spark_frame(self, rows: DataFrame | pa.Table) -> DataFrame:
+        """Rows for Spark to write. Arrow in one piece: each would become a file, one for every core of a cluster."""
+        return self.spark.createDataFrame(rows).coalesce(1) if isinstance(rows, pa.Table) else rows
 
     def _ordered(self, contract: Table, frame: DataFrame) -> DataFrame:
         from pyspark.sql import functions as F

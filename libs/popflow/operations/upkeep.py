@@ -1,4 +1,4 @@
-"""After a night, however it ended: quality page, retention, leak scan.
+"""After a night, however it ended: quality page, compaction, retention, leak scan.
 
 By itself `python -m popflow.operations.upkeep --date D --lake LAKE --landing LANDING`.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from popflow import contracts
 from popflow.errors import PopflowError
+from popflow.operations.compaction import compact
 from popflow.operations.events import RunLog, reason_of
 from popflow.operations.leaks import known_of, scan_lake
 from popflow.operations.old_landing import landing_folder
@@ -47,7 +48,7 @@ class Upkeep:
 
 
 def upkeep(lake: Lake, date: dt.date, run_id: str, landing: str, today: dt.date | None = None) -> Upkeep:
-    """Write the quality page, enforce retention, scan for leaks, each whatever became of the others and of the night.
+    """Write the quality page, compact, enforce retention, scan for leaks, each whatever became of the others.
 
     landing: folder or address of the deliveries; old ones in a folder are deleted. today: where it is not the clock's.
     Raises PopflowError, when all is done, for a leak, or a file that is older than its contract allows and still there.
@@ -57,6 +58,7 @@ def upkeep(lake: Lake, date: dt.date, run_id: str, landing: str, today: dt.date 
     notes: list[str] = []
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "quality_page": lambda: {"page": quality_page(lake).name},
+        "compaction": lambda: {"files_less": compact(lake)},  # before retention, whose VACUUM takes what it leaves
         "retention": lambda: _retention(lake, ages_as_of(lake, date, today or _today()), landing, notes),
         "leak_scan": lambda: {"files": scan_lake(lake, known_of(lake)).refuse().files},
     }
