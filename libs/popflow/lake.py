@@ -212,7 +212,7 @@ class Lake:
         On one machine through the driver and by delta-rs, which is seconds faster; on a cluster by Spark, since the
         counts of a nation's pairs of counties are some hundred megabytes. Raises PopflowError as `replace` does.
         """
-        through_driver = self.spark.sparkContext.master.startswith("local")
+        through_driver = (self.spark.sparkContext.master or "").startswith("local")
         if through_driver and not self._encrypted(self.contracts.table(name)):
             self.replace(name, rows.toArrow(), **partition)
         else:

@@ -135,7 +135,32 @@ def test_a_token_in_the_name_of_a_folder_is_found_and_not_repeated(left: Path, c
     (left / ODD).mkdir()
     (left / ODD / "run.log").write_text("a line\n")
     (leak,) = scanned(left, contracts, ODD).leaks
-    assert (leak.file, leak.place) == (str(left), "file name")
+    assert (leak.file, leak.place) == (str(left), "folder name")
+
+
+def test_what_was_clean_and_is_untouched_is_read_once(bare_lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+    texts = leaks.texts_of
+    monkeypatch.setattr(leaks, "texts_of", lambda file: read.append(file.name) or texts(file))
+    published = Path(bare_lake.zone("published"))
+    published.mkdir(parents=True)
+    for name in ("a.csv", "b.csv"):
+        (published / name).write_text("a line\n")
+    counted = scan_lake(bare_lake).refuse().files
+    assert {"a.csv", "b.csv"} <= set(read)
+    read.clear()
+    assert scan_lake(bare_lake).refuse().files == counted + 1  # and what the first one keeps
+    assert not {"a.csv", "b.csv"} & set(read)
+    (published / "b.csv").write_text(f"{TOKEN}\n")
+    for _ in range(2):  # what is not clean is read each time
+        with pytest.raises(PopflowError, match=r"b\.csv: shape of a token"):
+            scan_lake(bare_lake).refuse()
+    assert "a.csv" not in read
+    (published / "b.csv").write_text(f"{ODD}\n")
+    assert scan_lake(bare_lake).ok
+    with pytest.raises(PopflowError, match=r"b\.csv: known token"):  # other tokens are another question
+        scan_lake(bare_lake, KnownTokens([ODD])).refuse()
+    assert "a.csv" in read
 
 
 def test_tokens_are_kept_as_hashes_only():

@@ -47,6 +47,10 @@ class Forms:
 class Known(Protocol):
     """Tokens that are known."""
 
+    def version(self) -> str:
+        """Another text for other tokens."""
+        ...
+
     def forms(self) -> Forms:
         """Of which lengths and letters they are."""
         ...
@@ -64,6 +68,10 @@ class KnownTokens:
         self._forms = Forms(tuple(sorted({len(token) for token in small})), "".join(sorted(set("".join(small)))))
         self._hashes = frozenset(_hashed(token) for token in small)
 
+    def version(self) -> str:
+        """Another text for other tokens."""
+        return hashlib.sha256(b"".join(sorted(self._hashes))).hexdigest()
+
     def forms(self) -> Forms:
         """Of which lengths and letters they are."""
         return self._forms
@@ -80,6 +88,10 @@ class RegisterTokens:
         self._lake = lake
         columns = lake.contracts.table("subscribers").columns.items()
         self._secret = [name for name, column in columns if column.sensitivity == "secret"]
+
+    def version(self) -> str:
+        """Another text for other tokens."""
+        return f"{self._lake.snapshot('subscribers').table_id} {self._lake.commits('subscribers')}"
 
     def forms(self) -> Forms:
         """Of which lengths and letters they are."""
