@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
+from popflow.intake import night as intake_night
 from popflow.intake.presence import presence_of
 from popflow.intake.register import edition_on
 from popflow.lake import Lake
 from popflow.operations.known_deliveries import delivery_dates
 from popflow.operations.retention import enforce_retention
 from popflow.operations.status import status
+from popflow.publish import releases
+from popflow.quality.figures import _delivery_figures
 from popflow.quality.night import after_flows, after_intake
 from popflow.reference import register_on
 
@@ -114,3 +120,57 @@ def test_retention_opens_no_data_file(year: Path, contracts: Contracts):
     assert report.deleted["deliveries"] == len(MNOS)
     assert report.ok
     assert opened.files == {}
+
+
+FILES = 55_000  # of a national night
+
+
+def delivery(mno: str, name: str, date: dt.date, prints: list[str]) -> SimpleNamespace:
+    """A ready delivery, as far as redelivered files are looked for."""
+    manifest = SimpleNamespace(event_date=date, files=[SimpleNamespace(sha256=one) for one in prints])
+    return SimpleNamespace(mno=mno, delivery_id=name, manifest=manifest)
+
+
+def test_a_nations_files_are_compared_with_those_of_dates_nearby(bare_lake: Lake):
+    prints = [f"{n:064x}" for n in range(FILES)]
+    taken = {"eve": LAST - dt.timedelta(days=1), "near": LAST + dt.timedelta(days=2)}
+    far = {"past": LAST - dt.timedelta(days=3), "later": LAST + dt.timedelta(days=3)}
+    rows = [
+        ("mobile", name, date, f"f{n}", "all", 1, prints[n], 1, "accepted", WHEN)
+        for name, date in (taken | far).items()
+        for n in range({"eve": 0, "near": 100, "past": 200, "later": 300}[name], FILES, 500)
+    ]
+    bare_lake.replace("deliveries", bare_lake.frame("deliveries", rows))
+    opened = Opened(bare_lake)
+    found = intake_night._accepted_fingerprints(bare_lake, [delivery("mobile", "tonight", LAST, prints)])
+    assert opened.files == {"deliveries": 2}
+    assert found == {("mobile", prints[n]) for start in (0, 100) for n in range(start, FILES, 500)}
+    assert intake_night._accepted_fingerprints(bare_lake, [delivery("mobile", "eve", LAST, prints[:1])]) == set()
+
+
+def test_a_nations_deliveries_are_compared_in_one_pass():
+    """Pairs of 20,000 deliveries would be 200 million."""
+    night = pd.DataFrame({"delivery_id": [f"d{n}" for n in range(20_000)], "rows": range(1000, 21_000)})
+    night = night.assign(mno="mobile", area="all", status="accepted", delivery_date=LAST)
+    again = night[night["delivery_id"].isin(["d7", "d8"])].assign(delivery_date=LAST - dt.timedelta(days=3))
+    figures = _delivery_figures(pd.concat([night, again], ignore_index=True), LAST)
+    assert figures.loc["mobile", "twin_deliveries"] == 2
+
+
+def test_what_is_to_be_recorded_is_looked_for_among_the_newest_commits(bare_lake: Lake, monkeypatch):
+    def said(date: dt.date) -> dict:
+        return {"userMetadata": json.dumps({"indicator": "outflow", "date": str(date), "release": 1})}
+
+    commits = [said(date) for date in DATES]
+    known = [{"indicator": "outflow", "date": date, "release": 1} for date in DATES]
+    asked: list[int | None] = []
+    recorded: list[str] = []
+    monkeypatch.setattr(bare_lake, "history", lambda name, newest=None: asked.append(newest) or commits[:newest])
+    monkeypatch.setattr(releases, "_append_release", lambda lake, row: recorded.append(row["date"]))
+    monkeypatch.setattr(releases, "all_releases", lambda lake: known[2:])
+    assert releases.record_releases(bare_lake) == 2
+    assert recorded == [str(DATES[1]), str(DATES[0])]
+    assert asked == [20]
+    monkeypatch.setattr(releases, "all_releases", lambda lake: [])  # somebody lost the table: it is made anew
+    assert releases.record_releases(bare_lake) == NIGHTS
+    assert asked[1:] == [20, None]
