@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from computed_nights import computed_night
 from popflow import contracts
 from popflow.lake import Lake
 
@@ -55,6 +56,19 @@ def test_the_dag_in_airflow_has_the_edges_of_the_plan(settings: dict[str, str]):
         ("release", "through"),
         ("upkeep", "through"),
     }
+
+
+def test_the_upkeep_follows_a_night_that_nothing_was_delivered_for(settings: dict[str, str], tmp_path: Path):
+    lake, landing = Lake(tmp_path / "lake", contracts.load()), tmp_path / "landing"
+    computed_night(lake, FIRST - dt.timedelta(days=1))
+    old = landing / "mobile" / str(FIRST - dt.timedelta(days=8)) / "d"
+    old.mkdir(parents=True)
+    here = {"POPFLOW_LAKE": lake.root, "POPFLOW_LANDING": str(landing), "POPFLOW_DEADLINE_SECONDS": "1"}
+    command = [AIRFLOW, "dags", "test", "popflow_nightly", "--conf", json.dumps({"date": str(FIRST)})]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=settings | here)
+    assert done.returncode != 0  # the night has failed, though its upkeep went well
+    assert not old.exists()
+    assert (tmp_path / "lake" / "ops" / "quality_page.html").exists()
 
 
 def test_two_nights_on_real_data_end_in_a_release(settings: dict[str, str]):

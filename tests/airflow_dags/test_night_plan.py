@@ -123,6 +123,18 @@ def test_the_upkeep_is_told_of_the_landing_folder(tmp_path: Path, monkeypatch: p
     assert list((landing / "mobile").iterdir()) == []
 
 
+def test_nothing_that_stops_a_night_stops_its_upkeep():
+    """It runs when all before it is over, however; and no task may wait for a night that is not mended yet."""
+    texts = [path.read_text(encoding="utf-8") for path in DAGS.glob("*.py")]
+    words = [_words(node) for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    assert [one["trigger_rule"] for one in words if one.get("task_id") == "upkeep"] == ["all_done"]
+    assert not any("depends_on_past" in text for text in texts)
+
+
+def _words(call: ast.Call) -> dict[str | None, object]:
+    return {word.arg: word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)}
+
+
 def test_a_landing_folders_name_is_no_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("land[1]", "land1"):
         (tmp_path / name / "mobile" / "2020-01-22" / name).mkdir(parents=True)

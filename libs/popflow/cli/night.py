@@ -58,11 +58,9 @@ def nightly(
         _ask(missing, day(date))
     opened = Lake(lake, known)
     night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample)
-    with (
-        kept_up(opened, night.date, landing) if keep_up else nullcontext(),
-        progress(f"night of {date}") as on_progress,
-    ):
-        figures = run(opened, dataclasses.replace(night, on_progress=on_progress))
+    with kept_up(opened, night.date, landing) if keep_up else nullcontext():
+        with progress(f"night of {date}") as on_progress:
+            figures = run(opened, dataclasses.replace(night, on_progress=on_progress))
         for stage, said in figures.items():
             say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")
             for warning in said.get("warnings", ()):

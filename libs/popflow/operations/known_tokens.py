@@ -6,6 +6,7 @@ finds what could be one, and the register is read batch by batch for which of th
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -35,13 +36,16 @@ class Forms:
         """Every piece of a text, whatever its case, that could be a token by its length and letters."""
         if not self.lengths:
             return set()
-        runs = re.findall(f"[{re.escape(self.letters)}]{{{min(self.lengths)},}}", text.lower())
         return {
             run[start : start + length]
-            for run in runs
+            for run in self._run.findall(text.lower())
             for length in self.lengths
             for start in range(len(run) - length + 1)
         }
+
+    @functools.cached_property
+    def _run(self) -> re.Pattern[str]:
+        return re.compile(f"[{re.escape(self.letters)}]{{{min(self.lengths)},}}")
 
 
 class Known(Protocol):
