@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
@@ -120,6 +121,26 @@ def test_retention_opens_no_data_file(year: Path, contracts: Contracts):
     assert report.deleted["deliveries"] == len(MNOS)
     assert report.ok
     assert opened.files == {}
+
+
+def test_a_log_that_says_nothing_of_dates_costs_a_reading(bare_lake: Lake):
+    """Somebody wrote the table without statistics."""
+    contract = bare_lake.contracts.table("deliveries")
+    bare_lake.make_zone("restricted")
+    DeltaTable.create(
+        bare_lake.path("deliveries"),
+        schema=contract.arrow_schema(),
+        partition_by=contract.partition_by,
+        configuration={"delta.dataSkippingNumIndexedCols": "0"},
+    )
+    rows = [
+        ("mobile", name, date, "f", "all", 1, "ab" * 32, 1, "accepted", WHEN)
+        for name, date in zip("ab", DATES, strict=False)
+    ]
+    bare_lake.replace("deliveries", bare_lake.frame("deliveries", rows))
+    assert {least for _, least, _ in bare_lake.spans("deliveries", "delivery_date")} == {None}
+    assert delivery_dates(bare_lake) == {("mobile", "a"): DATES[0], ("mobile", "b"): DATES[1]}
+    assert list(status(bare_lake)["date"]) == [str(date) for date in DATES[:2]]
 
 
 FILES = 55_000  # of a national night
