@@ -6,6 +6,7 @@ POPFLOW_WEBHOOK: address to which a JSON object is posted. POPFLOW_MAIL_TO, POPF
 from __future__ import annotations
 
 import json
+import re
 import smtplib
 import urllib.request
 from email.message import EmailMessage
@@ -48,6 +49,8 @@ class Notice(BaseNotifier):
 
 def why(date: str) -> str:
     """What the last run of the date said of itself: the lake's ops folder, which holds no token and no small count."""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", date):  # it becomes part of a pattern of files
+        return ""
     runs = sorted(Path(setting("ZONE_OPS", f"{setting('LAKE')}/ops")).glob(f"runs/{date}.*.json"), key=_changed)
     said = json.loads(runs[-1].read_text(encoding="utf-8")) if runs else {}
     return f"{said['outcome']}: {said['why']}" if said.get("why") else ""

@@ -1,15 +1,16 @@
 """The night: at 02:00 Asia/Shanghai, for the day before; one run at a time, missed ones in order.
 
-The release job writes nothing where the date is not complete, and says so.
+The release job writes nothing where the date is not complete, and says so. No task waits for the night before: where
+that one has not run, persons fails and says so, and the upkeep follows.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 
-from airflow.sdk import DAG, CronDataIntervalTimetable
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 from night_plan import MNOS, STEPS, ZONE, edges, setting
-from tasks import arguments, delivery, job, upkeep
+from tasks import arguments, delivery, job, through, upkeep
 
 FIRST = setting("FIRST_DATE")  # the first date of the service: all since then are caught up with
 
@@ -20,6 +21,9 @@ with DAG(
     catchup=bool(FIRST),
     max_active_runs=1,
     dagrun_timeout=dt.timedelta(hours=20),
+    params={
+        "date": Param(None, type=["null", "string"], format="date", description="of the night; else the day before")
+    },
     doc_md=__doc__,
     tags=["popflow"],
 ) as dag:
@@ -27,11 +31,11 @@ with DAG(
     steps = {}
     for step in STEPS:
         each = [arguments("--mno", mno) for mno in MNOS] if step.each_mno else [arguments()]
-        more = {"depends_on_past": True} if step.name == "persons" else {}
-        if step.each_mno:
-            more["map_index_template"] = "{{ task.application_args[-1] }}"
+        more = {"map_index_template": "{{ task.application_args[-1] }}"} if step.each_mno else {}
         steps[step.name] = job(step, **more).expand(application_args=each)
     for before, after in sorted(edges()):
         steps[before] >> steps[after]
     landed >> steps["intake"]
-    steps["release"] >> upkeep()
+    kept_up, end = upkeep(), through()
+    steps["release"] >> kept_up
+    [steps["release"], kept_up] >> end

@@ -1,4 +1,4 @@
-"""The tasks that the DAGs are made of: a sensor for a delivery, a spark-submit of a job, the upkeep."""
+"""The tasks that the DAGs are made of: a sensor for a delivery, a spark-submit of a job, the upkeep, the end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import Asset
-from night_plan import DEADLINE, HOUSE, STEPS, ZONE, Step, setting
+from night_plan import DATE, DEADLINE, HOUSE, STEPS, UPKEEP, Step, manifests, setting, upkeep_variables
 from notice import Notice
 
-# A run at 02:00 is of the day before; a run that somebody starts names its date.
-DATE = "{{ dag_run.conf.get('date') or data_interval_start.in_timezone('" + ZONE + "').to_date_string() }}"
 AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": dt.timedelta(seconds=int(setting("RETRY_SECONDS", "300")))}
 RETRIES = AGAIN | {"on_failure_callback": Notice("failed", DATE)}
 
@@ -30,7 +29,7 @@ def delivery(mno: str) -> FileSensor:
     """
     return FileSensor(
         task_id=f"delivery_{mno}",
-        filepath=f"{setting('LANDING')}/{mno}/{DATE}/*/manifest.json",
+        filepath=manifests(mno),
         deferrable=True,
         poke_interval=float(setting("POKE_SECONDS", "60")),
         timeout=float(setting("DEADLINE_SECONDS", str(DEADLINE.total_seconds()))),
@@ -62,15 +61,21 @@ def arguments(*more: str) -> list[str]:
 
 
 def upkeep() -> BashOperator:
-    """Quality page, leak scan and retention, once the date is through."""
-    python = HOUSE / ".venv" / "bin" / "python"
+    """Quality page, retention and leak scan, once nothing of the night is left to do, however it ended."""
     return BashOperator(
         task_id="upkeep",
-        bash_command=f"{python} -m popflow.operations.upkeep --date {DATE} --lake $POPFLOW_LAKE",
+        bash_command=UPKEEP,
+        env=upkeep_variables(),
         append_env=True,
+        trigger_rule="all_done",
         execution_timeout=dt.timedelta(hours=1),
         **RETRIES,
     )
+
+
+def through() -> EmptyOperator:
+    """What a run's state is that of: it fails where the release or the upkeep did; no worker runs it."""
+    return EmptyOperator(task_id="through", **AGAIN)
 
 
 def spark_conf() -> dict[str, str]:

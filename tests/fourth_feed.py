@@ -9,6 +9,7 @@ mno_bit: 3
 meaning: A regional feed, 21 headerless comma-separated columns
 format: csv
 file_pattern: '*.csv'
+retention_days: 7
 delimiter: ','
 columns: [token, lac, ci, c4, c5, c6, c7, at, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, text]
 fields:

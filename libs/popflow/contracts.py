@@ -292,6 +292,7 @@ class Feed(Declared):
     format: Literal["csv", "parquet", "jsonl"]
     compression: Literal["none", "gzip"] = "none"
     file_pattern: str
+    retention_days: int = Field(ge=1)
     delimiter: str | None = None
     header: bool = False
     columns: list[str] = Field(min_length=1)

@@ -64,7 +64,7 @@ def _feed(feed: Feed) -> str:
     lines = [
         f"### {feed.feed}\n",
         f"{feed.meaning}. Files `{feed.file_pattern}`, {feed.format}, compression {feed.compression}; "
-        f"columns {', '.join(feed.columns)}.\n",
+        f"columns {', '.join(feed.columns)}. Deleted after {feed.retention_days} days.\n",
         f"- sim_token: `{fields.sim_token.from_column}`, form `{fields.sim_token.pattern}`",
         f"- time: `{fields.time.from_column}`, {fields.time.kind}, zone {fields.time.zone}",
         f"- cell_id: {', '.join(f'`{name}`' for name in fields.cell_id.from_columns)}, {fields.cell_id.base}",

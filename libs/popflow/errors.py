@@ -26,3 +26,7 @@ def printable(text: object) -> str:
 def one_line(text: object) -> str:
     """A message as one printable line: line ends and runs of blanks become one blank."""
     return printable(" ".join(str(text).split()))
+
+
+class AtWork(PopflowError):  # noqa: N818 a state of a lake, not a fault
+    """Another run holds the lake's lock, and does whatever is to be done."""

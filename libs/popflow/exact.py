@@ -35,7 +35,7 @@ def keep_flows(lake: Lake, date: dt.date, states: DataFrame, mnos: MNOs) -> None
 
     In: person_state of the date; the MNOs of the night with their bits.
     """
-    lake.replace("flows_exact", daily_flows(states, mnos).toArrow(), date=date)
+    lake.replace_aggregate("flows_exact", daily_flows(states, mnos), date=date)
 
 
 def keep_population(lake: Lake, date: dt.date, days: DataFrame, mnos: MNOs) -> None:
@@ -43,4 +43,4 @@ def keep_population(lake: Lake, date: dt.date, days: DataFrame, mnos: MNOs) -> N
 
     In: person_day of the date; the MNOs of the night with their bits.
     """
-    lake.replace("population_exact", population(days, mnos).toArrow(), date=date)
+    lake.replace_aggregate("population_exact", population(days, mnos), date=date)

@@ -14,7 +14,8 @@ import operator
 import os
 import re
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import Column, DataFrame, SparkSession
 
+Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
+COMPACTED_BYTES = 128 << 20  # of a file that many small ones become
 BEYOND_ASCII = re.compile("%[89A-F]")  # in the name of a partition's folder, which Spark would read byte by byte
 
 
@@ -146,12 +150,31 @@ class Lake:
         contract, stored = self._contracts_of(name)
         if self._encrypted(contract):
             return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
-        wanted, schema = _filters(contract, equals), stored.arrow_schema()
-        _, found = self._files_with(name, wanted)
-        # Not delta-rs's own reading: it looks at every file of the table, and ends many a process in abort().
-        folders = partitioning(pa.schema([schema.field(column) for column in stored.partition_by]), flavor="hive")
-        files = dataset(found, schema, "parquet", _file_system(self.path(name)), folders)
+        wanted = _filters(contract, equals)
+        files = self._dataset_of(name, stored, wanted)
         return files.to_table(list(columns or contract.columns), pq.filters_to_expression(wanted) if wanted else None)
+
+    def through(self, name: str, columns: Sequence[str], task: Batches, schema: pa.Schema) -> pa.Table:
+        """What a task makes of a table's rows, batch by batch, so that their number does not matter.
+
+        task: takes record batches of the columns and gives those of a schema, here or, where only Spark reads the
+        table, in its tasks; of what it gives all is returned.
+        """
+        contract, stored = self._contracts_of(name)
+        if self._encrypted(contract):
+            from pyspark.sql.pandas.types import from_arrow_schema
+
+            return self.read(name).select(*columns).mapInArrow(task, from_arrow_schema(schema)).toArrow()
+        wanted = _filters(contract, {})
+        filters = pq.filters_to_expression(wanted) if wanted else None
+        batches = self._dataset_of(name, stored, wanted).to_batches(list(columns), filter=filters)
+        return pa.Table.from_batches(task(batches), schema)
+
+    def _dataset_of(self, name: str, stored: Table, wanted: Sequence[tuple[str, str, Any]]) -> Any:
+        """The files that may hold wanted rows. Not by delta-rs: it looks at all, and ends many a process in abort()."""
+        schema, found = stored.arrow_schema(), self._files_with(name, wanted)[1]
+        folders = partitioning(pa.schema([schema.field(column) for column in stored.partition_by]), flavor="hive")
+        return dataset(found, schema, "parquet", _file_system(self.path(name)), folders)
 
     def frame(self, name: str, rows: pd.DataFrame | Sequence[tuple]) -> pa.Table:
         """A pandas frame, or tuples in the order of the contract, as Arrow with the table's columns and types."""
@@ -179,14 +202,27 @@ class Lake:
         if isinstance(rows, pa.Table) and not self._encrypted(contract):
             self._overwrite(name, rows, condition or None)
             return
-        frame = self.spark.createDataFrame(rows) if isinstance(rows, pa.Table) else rows
-        writer = self._ordered(contract, frame).write.format("delta").mode("overwrite")
+        writer = self._ordered(contract, self._spark_frame(rows)).write.format("delta").mode("overwrite")
         if condition:
             writer = writer.option("replaceWhere", condition)
         writer.save(_spark_address(self.path(name)))
 
+    def replace_aggregate(self, name: str, rows: DataFrame, **partition: Any) -> None:
+        """Write a Spark frame of counts in place of a partition's rows.
+
+        On one machine through the driver and by delta-rs, which is seconds faster; on a cluster by Spark, since the
+        counts of a nation's pairs of counties are some hundred megabytes. Raises PopflowError as `replace` does.
+        """
+        through_driver = (self.spark.sparkContext.master or "").startswith("local")
+        if through_driver and not self._encrypted(self.contracts.table(name)):
+            self.replace(name, rows.toArrow(), **partition)
+        else:
+            self.replace(name, rows, **partition)
+
     def append_once(self, name: str, rows: DataFrame | pa.Table, app_id: str, metadata: str) -> bool:
         """Append in one commit that a rerun under the same app id does not repeat; True if it was written now.
+
+        Arrow rows become one data file a partition.
 
         By Spark, also what is small: of two that append under one app id at the same moment its Delta lets one through,
         delta-rs both.
@@ -195,8 +231,8 @@ class Lake:
         self._create(name)
         if self._is_written(name, app_id):
             return False
-        frame = self.spark.createDataFrame(rows) if isinstance(rows, pa.Table) else rows
-        writer = self._ordered(self.contracts.table(name), frame).write.format("delta").mode("append")
+        frame = self._ordered(self.contracts.table(name), self._spark_frame(rows))
+        writer = frame.write.format("delta").mode("append")
         writer = writer.option("txnAppId", app_id).option("txnVersion", 1).option("userMetadata", metadata)
         before = self._version(name)
         try:
@@ -207,15 +243,37 @@ class Lake:
             raise
         return self._version(name) > before
 
-    def history(self, name: str) -> list[dict[str, Any]]:
-        """The commits of a table, the newest first; empty where there is none."""
+    def history(self, name: str, newest: int | None = None) -> list[dict[str, Any]]:
+        """The commits of a table, the newest first, at most so many of them; empty where there is none."""
         table = self._open(name)
-        return table.history() if table else []
+        return table.history(newest) if table else []
+
+    def commits(self, name: str) -> int:
+        """How many commits a table has had; 0 where there is none."""
+        table = self._open(name)
+        return table.version() + 1 if table else 0
 
     def partitions(self, name: str) -> list[dict[str, str]]:
         """Partitions that the table has now, each by its columns' values as text; empty where there is no table."""
         table = self._open(name)
         return [{c: str(v) for c, v in one.items()} for one in table.partitions()] if table else []
+
+    def spans(self, name: str, column: str) -> list[tuple[dict[str, str], Any, Any]]:
+        """Each data file's partition, and the least and greatest value of a column in it, from the log alone.
+
+        None for a value that the log does not say; an empty list where there is no table.
+        """
+        table = self._open(name)
+        if table is None:
+            return []
+        self.on_access(name, "read")
+        said = pa.table(table.get_add_actions(flatten=True))
+        ends = [said[kind] if kind in said.schema.names else None for kind in (f"min.{column}", f"max.{column}")]
+        least, most = (end.to_pylist() if end is not None else [None] * said.num_rows for end in ends)
+        partitions = {n: said[f"partition.{n}"].to_pylist() for n in table.metadata().partition_columns}
+        rows = zip(*partitions.values(), strict=True) if partitions else [()] * said.num_rows
+        named = [dict(zip(partitions, map(str, row), strict=True)) for row in rows]
+        return list(zip(named, least, most, strict=True))
 
     def snapshot(self, name: str) -> Snapshot:
         """The table's newest version. Raises PopflowError for a table that plain Parquet readers would misread."""
@@ -271,6 +329,28 @@ class Lake:
             self.on_access(name, "vacuum")
             hours = math.ceil(keep_hours)
             table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
+
+    def compact(self, name: str, most_files: int, small: int) -> int:
+        """Put the small files of each partition together that has more than so many; the number of files less.
+
+        small: bytes below which a file is. The rows stay as they are and in their partition. Nothing is done to a table
+        that is encrypted, whose files Spark writes large enough at once.
+        """
+        if self._encrypted(self.contracts.table(name)) or not (table := self._open(name)):
+            return 0
+        sizes = pa.table(table.get_add_actions(flatten=True))
+        columns = table.metadata().partition_columns
+        keys = list(zip(*(sizes[f"partition.{column}"].to_pylist() for column in columns), strict=True))
+        found = Counter(
+            key for key, size in zip(keys or [()] * sizes.num_rows, sizes["size_bytes"].to_pylist(), strict=True)
+            if size < small
+        )  # fmt: skip
+        before = sizes.num_rows
+        for key in [key for key, files in found.items() if files > most_files]:
+            self.on_access(name, "write")
+            only = [(column, "=", str(value)) for column, value in zip(columns, key, strict=True)]
+            table.optimize.compact(partition_filters=only or None, target_size=COMPACTED_BYTES)
+        return before - len(table.file_uris())
 
     def make_zone(self, name: str) -> Path | None:
         """The folder of a zone, made if need be, the restricted one for its owner alone; None in object storage."""
@@ -370,6 +450,10 @@ class Lake:
         if contract.append_only:
             raise PopflowError(f"{name} is append-only: what is published cannot be taken back")
         return contract
+
+    def _spark_frame(self, rows: DataFrame | pa.Table) -> DataFrame:
+        """Rows for Spark to write. Arrow in one piece: each would become a file, one for every core of a cluster."""
+        return self.spark.createDataFrame(rows).coalesce(1) if isinstance(rows, pa.Table) else rows
 
     def _ordered(self, contract: Table, frame: DataFrame) -> DataFrame:
         from pyspark.sql import functions as F

@@ -13,7 +13,7 @@ from popflow.geography.cell_files import read_cells
 from popflow.geography.cells import cell_to_county
 from popflow.geography.counties import from_contract, shipped_counties, to_contract
 from popflow.geography.county_files import read_counties
-from popflow.intake.register import load_subscribers
+from popflow.intake.register import edition_on, load_subscribers
 from popflow.lake import Lake
 
 Say = Callable[[str], None]
@@ -52,8 +52,7 @@ def load_cells(lake: Lake, file: Path, say: Say = lambda _: None) -> str:
 
 def register_on(lake: Lake, date: dt.date) -> DataFrame:
     """The edition of the register that holds on a date: the newest that is not younger."""
-    editions = [row.as_of for row in lake.read("subscribers").select("as_of").distinct().collect()]
-    holding = [edition for edition in editions if edition <= date]
-    if not holding:
+    edition = edition_on(lake, date)
+    if edition is None:
         raise PopflowError(f"no register of subscribers holds on {date}: popflow reference load subscribers FILE")
-    return lake.read("subscribers", as_of=max(holding))
+    return lake.read("subscribers", as_of=edition)

@@ -67,6 +67,8 @@ def _settings() -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.log.level": "ERROR",
+        # Small partitions are put together to 64 MB; by default each core keeps one, and each becomes a file.
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
         # Beyond so many groups collect_list sorts its input; the default of 128 makes it sort always.
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
         # Where every partition of one side is found to be small, a join needs no sorting of both.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from computed_nights import computed_night
 from popflow import contracts
 from popflow.lake import Lake
 
@@ -50,7 +51,27 @@ def test_the_dag_in_airflow_has_the_edges_of_the_plan(settings: dict[str, str]):
     import night_plan
 
     sensors = {(f"delivery_{mno}", "intake") for mno in night_plan.MNOS}
-    assert found == night_plan.edges() | sensors | {("release", "upkeep")}
+    assert found == night_plan.edges() | sensors | {
+        ("release", "upkeep"),
+        ("release", "through"),
+        ("upkeep", "through"),
+    }
+
+
+def test_the_upkeep_follows_a_night_that_failed(settings: dict[str, str], tmp_path: Path):
+    lake, landing = Lake(tmp_path / "lake", contracts.load()), tmp_path / "landing"
+    computed_night(lake, FIRST - dt.timedelta(days=1))
+    for mno in ("mobile", "unicom", "telecom"):
+        for date in (FIRST, FIRST - dt.timedelta(days=8)):
+            (landing / mno / str(date) / "d").mkdir(parents=True)
+        (landing / mno / str(FIRST) / "d" / "manifest.json").touch()
+    without_spark = {"PATH": f"{Path(AIRFLOW).parent}:/usr/bin:/bin", "SPARK_HOME": ""}
+    here = {"POPFLOW_LAKE": lake.root, "POPFLOW_LANDING": str(landing)} | without_spark
+    command = [AIRFLOW, "dags", "test", "popflow_nightly", "--conf", json.dumps({"date": str(FIRST)})]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=settings | here)
+    assert done.returncode != 0, done.stdout[-3000:]  # the night has failed, though its upkeep went well
+    assert (tmp_path / "lake" / "ops" / "quality_page.html").exists(), done.stdout[-3000:]
+    assert {path.name for path in landing.glob("*/*")} == {str(FIRST)}
 
 
 def test_two_nights_on_real_data_end_in_a_release(settings: dict[str, str]):

@@ -48,7 +48,8 @@ def feed(**changes) -> Feed:
         "cell_id": changes.pop("cell_id", {"from": ["lac", "ci"], "base": "decimal", "prefix": "460-00"}),
     }
     plain = {"feed": "x", "mno": "x", "mno_bit": 5, "meaning": "x", "format": "csv", "file_pattern": "*",
-             "delimiter": ";", "columns": ["sim", "at", "lac", "ci"], "fields": fields}  # fmt: skip
+             "retention_days": 7, "delimiter": ";", "columns": ["sim", "at", "lac", "ci"],
+             "fields": fields}  # fmt: skip
     return Feed.model_validate(plain | changes)
 
 

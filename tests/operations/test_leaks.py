@@ -15,7 +15,9 @@ import pytest
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
 from popflow.lake import Lake
-from popflow.operations.leaks import KnownTokens, LeakReport, scan, scan_lake, shapes_of
+from popflow.operations import leaks
+from popflow.operations.known_tokens import KnownTokens, RegisterTokens
+from popflow.operations.leaks import LeakReport, known_of, scan, scan_lake, shapes_of
 
 TOKEN = "3f" + "0a9b7c" * 5  # 32 hex digits, as the feeds write them
 DATE = dt.date(2020, 1, 22)
@@ -129,8 +131,99 @@ def test_a_token_across_the_pieces_of_a_long_line_is_found(left: Path, contracts
     assert [Path(leak.file).name for leak in scanned(left, contracts).leaks] == ["one_line.html"]
 
 
+def test_a_token_in_the_name_of_a_folder_is_found_and_not_repeated(left: Path, contracts: Contracts):
+    (left / ODD).mkdir()
+    (left / ODD / "run.log").write_text("a line\n")
+    (leak,) = scanned(left, contracts, ODD).leaks
+    assert (leak.file, leak.place) == (str(left), "folder name")
+
+
+def test_what_was_clean_and_is_untouched_is_read_once(bare_lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+    texts = leaks.texts_of
+    monkeypatch.setattr(leaks, "texts_of", lambda file: read.append(file.name) or texts(file))
+    published = Path(bare_lake.zone("published"))
+    published.mkdir(parents=True)
+    for name in ("a.csv", "b.csv"):
+        (published / name).write_text("a line\n")
+    counted = scan_lake(bare_lake).refuse().files
+    assert {"a.csv", "b.csv"} <= set(read)
+    read.clear()
+    assert scan_lake(bare_lake).refuse().files == counted + 1  # and what the first one keeps
+    assert not {"a.csv", "b.csv"} & set(read)
+    (published / "b.csv").write_text(f"{TOKEN}\n")
+    for _ in range(2):  # what is not clean is read each time
+        with pytest.raises(PopflowError, match=r"b\.csv: shape of a token"):
+            scan_lake(bare_lake).refuse()
+    assert "a.csv" not in read
+    (published / "b.csv").write_text(f"{ODD}\n")
+    assert scan_lake(bare_lake).ok
+    with pytest.raises(PopflowError, match=r"b\.csv: known token"):  # other tokens are another question
+        scan_lake(bare_lake, KnownTokens([ODD])).refuse()
+    assert "a.csv" in read
+
+
 def test_tokens_are_kept_as_hashes_only():
     known = KnownTokens([TOKEN])
     assert TOKEN not in repr(vars(known))
-    assert known.within(TOKEN)
-    assert not known.within(TOKEN[:-1] + "0")
+    assert known.among(known.forms().within(f"x{TOKEN.upper()}")) == {TOKEN}
+    assert not known.among(known.forms().within(TOKEN[:-1] + "0"))
+
+
+def registered(lake: Lake, sims: int, line_of: str = "sim") -> None:
+    """A register in which SIM n's token is <line_of>-<n>, and its other secrets are as good as random."""
+    rows = [
+        (DATE, "mobile", f"{line_of}-{n:08}", f"person-{n:08}", f"{n:032x}", f"{n:031x}f", "person", None, 1)
+        for n in range(sims)
+    ]
+    lake.replace("subscribers", lake.frame("subscribers", rows), as_of=DATE)
+
+
+def test_every_token_of_the_register_is_known_in_whatever_column_and_case(left: Path, contracts: Contracts):
+    lake = Lake(left / "lake", contracts)
+    registered(lake, 1000)
+    known = known_of(lake)
+    assert known.forms().lengths == (12, 15, 32)
+    (left / "run.log").write_text("a\nxSIM-00000999\n_person-00000998\nsim-00001000\n" + f"{7:032x}")
+    found = scan([left / "run.log", left / "page.html"], [], known).leaks
+    assert [(leak.place, leak.kind) for leak in found] == [(f"line {n}", "known token") for n in (2, 3, 5)]
+
+
+def test_no_more_of_the_register_is_in_memory_than_a_batch(
+    left: Path, contracts: Contracts, monkeypatch: pytest.MonkeyPatch
+):
+    lake = Lake(left / "lake", contracts)
+    registered(lake, 300_000)
+    (left / "run.log").write_text("sim-00299999\n")
+    known, before = known_of(lake), pa.total_allocated_bytes()
+    monkeypatch.setattr(lake, "read_arrow", None)  # which would hold all of it
+    report = scan([left / "run.log", left / "page.html"], shapes_of(contracts), known)
+    assert [leak.kind for leak in report.leaks] == ["known token"]
+    assert pa.total_allocated_bytes() - before < 1 << 20
+    assert not any("sim-" in repr(value) for value in vars(known).values())
+
+
+def test_what_could_be_a_token_is_looked_up_in_portions(left: Path, contracts: Contracts, monkeypatch):
+    asked: list[int] = []
+
+    class Counted(KnownTokens):
+        def among(self, texts):
+            asked.append(len(texts))
+            return super().among(texts)
+
+    monkeypatch.setattr(leaks, "AT_ONCE", 100)
+    lines = [f"sim-{n:08}" for n in range(1000)]
+    (left / "run.log").write_text("\n".join(lines))
+    report = scan([left / "run.log"], [], Counted(lines[::111]))
+    assert [leak.place for leak in report.leaks][:3] == ["line 1", "line 112", "line 223"]
+    assert len(report.leaks) == 10
+    assert len(asked) == 10
+    assert max(asked) <= 100
+
+
+def test_an_encrypted_register_is_asked_in_sparks_tasks(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    registered(lake, 20)
+    monkeypatch.setattr(lake, "_encrypted", lambda contract: True)
+    known = RegisterTokens(lake)
+    assert known.forms().lengths == (12, 15, 32)
+    assert known.among({"sim-00000007", "sim-00000021"}) == {"sim-00000007"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -11,7 +14,7 @@ import typer
 from popflow import contracts
 from popflow.cli.opened import opened
 from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
-from popflow.errors import PopflowError
+from popflow.errors import AtWork, PopflowError
 from popflow.lake import Lake
 from popflow.publish.served import MOST_DATES
 
@@ -39,11 +42,12 @@ def nightly(
     keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Then quality page, retention, leaks.")] = True,
     contracts_folder: Feeds = None,
 ) -> None:
-    """Run one night: three deliveries in, a published table out; then the quality page, retention and the leak scan.
+    """Run one night: three deliveries in, a published table out.
+
+    However it ends, quality page, retention and leak scan follow.
 
     Example: popflow nightly --date 2020-01-22 --landing sim/landing --lake lake
     """
-    from popflow.operations.upkeep import run_id_of, upkeep
     from popflow.pipeline import Night
     from popflow.pipeline import nightly as run
 
@@ -54,17 +58,40 @@ def nightly(
     if missing and not yes:
         _ask(missing, day(date))
     opened = Lake(lake, known)
-    with progress(f"night of {date}") as on_progress:
-        night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample, on_progress=on_progress)
-        figures = run(opened, night)
-    for stage, said in figures.items():
-        say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")
-        for warning in said.get("warnings", ()):
-            say(f"  warning: {warning}")
-    if keep_up:
-        kept = upkeep(opened, night.date, run_id_of(night.date))
-        gone = sum(kept["retention"]["deleted"].values())
-        say(f"upkeep: {gone} partitions past their retention deleted, no token in {kept['leak_scan']['files']} files")
+    night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample)
+    with kept_up(opened, night.date, landing) if keep_up else nullcontext():
+        with progress(f"night of {date}") as on_progress:
+            figures = run(opened, dataclasses.replace(night, on_progress=on_progress))
+        for stage, said in figures.items():
+            say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")
+            for warning in said.get("warnings", ()):
+                say(f"  warning: {warning}")
+
+
+@contextmanager
+def kept_up(lake: Lake, date: dt.date, landing: str) -> Iterator[None]:
+    """Follow a night with its upkeep, however the night ends; of two failures both are said, and the night's counts."""
+    from popflow.operations.events import reason_of
+    from popflow.operations.upkeep import run_id_of, upkeep
+
+    failed: Exception | None = None
+    try:
+        yield
+    except AtWork:
+        raise
+    except Exception as failure:  # noqa: BLE001 - raised below, after the upkeep
+        failed = failure
+    try:
+        kept = upkeep(lake, date, run_id_of(date), landing)
+    except Exception as failure:
+        if failed is None:
+            raise
+        typer.echo(f"popflow: upkeep: {reason_of(failure)}", err=True)
+    else:
+        for line in (kept.said, *kept.notes):
+            say(f"upkeep: {line}")
+    if failed is not None:
+        raise failed
 
 
 def _ask(missing: tuple[str, ...], date: dt.date) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from popflow.errors import Held, PopflowError
 from popflow.intake import cell_table, law, progress, tasks
 from popflow.intake.deliveries import Delivery, Landing, ManifestFile, discover
+from popflow.intake.feed_sql import DAYS
 from popflow.intake.file_checks import PASSING
 from popflow.intake.packing import budget, packs
 from popflow.intake.reduction import Limits
@@ -156,15 +157,25 @@ def _planned(delivery: Delivery, accepted: set[tuple[str, str]]) -> Planned:
 
 
 def _accepted_fingerprints(lake: Lake, left: list[Delivery]) -> set[tuple[str, str]]:
-    """Files that are in by other deliveries than those that are left: what these had is replaced."""
-    prints = sorted({file.sha256 for delivery in left for file in delivery.manifest.files})
+    """Files that are in by other deliveries than those that are left: what these had is replaced.
+
+    Of dates nearby alone, so that this costs the same every night: a record is of its delivery's date, the one before
+    or the one after, so a file of two deliveries further apart has no record that both could count.
+    """
+    prints = {file.sha256 for delivery in left for file in delivery.manifest.files}
     if not lake.exists("deliveries"):
         return set()
     columns = ["mno", "delivery_id", "sha256"]
-    found = lake.read_pandas("deliveries", columns, sha256=prints, status="accepted")
+    found = lake.read_pandas("deliveries", columns, delivery_date=_dates_near(left), status="accepted")
     own = {_key(delivery) for delivery in left}
-    rows = found.itertuples(index=False, name=None)
+    rows = found[found["sha256"].isin(prints)].itertuples(index=False, name=None)
     return {(mno, sha256) for mno, delivery_id, sha256 in rows if (mno, delivery_id) not in own}
+
+
+def _dates_near(deliveries: list[Delivery]) -> list[dt.date]:
+    """Dates of which a delivery may hold a record that one of these holds too."""
+    apart = range(2 * min(DAYS), 2 * max(DAYS) + 1)
+    return sorted({one.manifest.event_date + dt.timedelta(days=days) for one in deliveries for days in apart})
 
 
 def _key(delivery: Delivery) -> Key:

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from popflow.intake.feed_sql import DAYS
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -19,7 +21,9 @@ def presence_of(lake: Lake, date: dt.date, mnos: Sequence[str]) -> DataFrame:
     """
     from pyspark.sql import functions as F
 
-    taken = lake.read("deliveries", status="accepted", mno=list(mnos)).select("mno", "delivery_id").distinct()
+    near = [date - dt.timedelta(days=days) for days in DAYS]  # deliveries of other dates hold no record of this one
+    taken = lake.read("deliveries", status="accepted", mno=list(mnos), delivery_date=near)
+    taken = taken.select("mno", "delivery_id").distinct()
     seen = lake.read("presence", event_date=date).join(F.broadcast(taken), ["mno", "delivery_id"], "left_semi")
     # Shuffled by SIM once: the register is joined, and a SIM's counties are put together, where they already are.
     return (

@@ -42,6 +42,12 @@ def load_subscribers(lake: Lake, files: str | Sequence[str], as_of: dt.date) -> 
     return rows
 
 
+def edition_on(lake: Lake, date: dt.date) -> dt.date | None:
+    """The edition of the register that holds on a date, the newest not younger; None without one. No row is read."""
+    editions = {dt.date.fromisoformat(one["as_of"]) for one in lake.partitions("subscribers")}
+    return max((edition for edition in editions if edition <= date), default=None)
+
+
 def with_mno_masks(register: DataFrame, mno_bits: Mapping[str, int]) -> DataFrame:
     """The register with mno_mask: the MNOs at which each SIM's person has a SIM of any kind, active or not."""
     from pyspark.sql import Window

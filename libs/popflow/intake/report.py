@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from popflow.intake.feed_sql import REASONS
+from popflow.intake.register import edition_on
 from popflow.intake.summary import MnoIntake, mno_intake, tallies_of
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ def _sims(lake: Lake, date: dt.date) -> dict[tuple[str, dt.date], tuple[int, int
     from pyspark.sql import functions as F
 
     since = date - dt.timedelta(days=NORM_DAYS)
-    seen = lake.read("presence").where(F.col("event_date").between(F.lit(since), F.lit(date)))
-    seen = seen.select("mno", "event_date", "sim_token").distinct()
+    dates = [since + dt.timedelta(days=days) for days in range(NORM_DAYS + 1)]
+    seen = lake.read("presence", event_date=dates).select("mno", "event_date", "sim_token").distinct()
     things = _no_persons(lake, date)
     if things is None:
         counted = seen.withColumn("thing", F.lit(0))
@@ -123,13 +124,10 @@ def _sims(lake: Lake, date: dt.date) -> dict[tuple[str, dt.date], tuple[int, int
 def _no_persons(lake: Lake, date: dt.date) -> DataFrame | None:
     from pyspark.sql import functions as F
 
-    if not lake.exists("subscribers"):
+    edition = edition_on(lake, date)
+    if edition is None:
         return None
-    register = lake.read("subscribers").where(F.col("as_of") <= F.lit(date))
-    edition = register.agg(F.max("as_of")).first()
-    if edition is None or edition[0] is None:
-        return None
-    things = register.where((F.col("as_of") == F.lit(edition[0])) & (F.col("line_kind") != "person"))
+    things = lake.read("subscribers", as_of=edition).where(F.col("line_kind") != "person")
     return things.select("mno", "sim_token", F.lit(1).alias("thing"))
 
 

@@ -47,13 +47,21 @@ def reduced(spark: SparkSession, packs: Sequence[Pack], task: PackTask, contract
 
 
 def combined(frame: DataFrame) -> DataFrame:
-    """One row per key: slots of packs that saw the same SIM in the same county on the same date are ORed."""
+    """One row per key: slots of packs that saw the same SIM in the same county on the same date are ORed.
+
+    Shuffled by delivery, kind and SIM: what is of no SIM, tallies and quarantine, comes to one task a delivery, and so
+    to one file, where else each task would write a nearly empty one.
+    """
     from pyspark.sql import functions as F
 
-    return frame.groupBy(*KEYS).agg(
-        F.bit_or("slots_lo").alias("slots_lo"),
-        F.bit_or("slots_hi").alias("slots_hi"),
-        F.sum("records").alias("records"),
+    return (
+        frame.repartition("mno", "delivery_id", "kind", "sim_token")
+        .groupBy(*KEYS)
+        .agg(
+            F.bit_or("slots_lo").alias("slots_lo"),
+            F.bit_or("slots_hi").alias("slots_hi"),
+            F.sum("records").alias("records"),
+        )
     )
 
 

@@ -7,24 +7,27 @@ it found.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyarrow.fs import FileSelector, LocalFileSystem, copy_files
 
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, is_local, open_address, task_scratch
-from popflow.operations.readable import texts_of
+from popflow.operations.clean_files import CleanFiles
+from popflow.operations.known_tokens import Known, KnownTokens, RegisterTokens
+from popflow.operations.readable import NAME, texts_of
 
 if TYPE_CHECKING:
     from popflow.contracts import Contracts
     from popflow.lake import Lake
 
-WORD = re.compile(r"[0-9A-Za-z_\-]{8,}")
+FOLDER = "folder name"
+Piece = tuple[str, str, str]  # what the file lies below, the file, the place in it
+AT_ONCE = 300_000  # places that the register is asked about together: some 100 MB
 # Fields that hold something of a token's shape and are none: fingerprints of files, frames and runs.
 FINGERPRINTS = (
     "run_id",
@@ -69,42 +72,101 @@ class LeakReport:
         return self
 
 
-class KnownTokens:
-    """A set of tokens that keeps only their hashes, so that the scan is no second copy of the register."""
+def scan(paths: Iterable[Path], shapes: list[re.Pattern[str]], known: Known | None = None) -> LeakReport:
+    """Scan files and folders: text (compressed too), Parquet values, statistics and metadata, and names.
 
-    def __init__(self, tokens: Iterable[str] = ()) -> None:
-        hashed = [(len(token), _hashed(token)) for token in tokens]
-        self._hashes = frozenset(one for _, one in hashed)
-        self._lengths = sorted({length for length, _ in hashed})
-
-    def within(self, word: str) -> bool:
-        """Whether a token is the word or a part of it, whatever its case."""
-        text = word.lower()
-        return any(
-            _hashed(text[start : start + length]) in self._hashes
-            for length in self._lengths
-            for start in range(len(text) - length + 1)
-        )
+    Whatever the size of `known`, no more is held in memory than so many places that could be a token.
+    """
+    search = _Search(shapes, known or KnownTokens())
+    for root in paths:
+        for file in sorted(_files(root)):
+            search.read(str(root), str(file), file)
+    return search.report()
 
 
-def scan(paths: Iterable[Path], shapes: list[re.Pattern[str]], known: KnownTokens | None = None) -> LeakReport:
-    """Scan files and folders: text (compressed too), Parquet values, statistics and metadata, and file names."""
-    known = known or KnownTokens()
-    files = sorted({file for path in paths for file in _files(path)})
-    return LeakReport(len(files), tuple(leak for file in files for leak in _leaks(file, shapes, known)))
-
-
-def scan_lake(lake: Lake, known: KnownTokens | None = None, more: Iterable[Path] = ()) -> LeakReport:
+def scan_lake(lake: Lake, known: Known | None = None, more: Iterable[Path] = ()) -> LeakReport:
     """Scan all that a lake shows outside its restricted zone, that zone's Delta logs, and further files or folders.
 
-    What lies in object storage is scanned as a copy, in a folder of the run's owner that is gone afterwards.
+    What an earlier scan for the same tokens found clean and nobody has touched since is counted, and not read again.
+    What lies in object storage is read from a copy, file by file, in a folder of the run's owner.
     """
-    addresses = [lake.zone(name) for name in ("ops", "published", "reference")] + _logs(lake.zone("restricted"))
+    known, shapes = known or KnownTokens(), shapes_of(lake.contracts)
+    search, clean = _Search(shapes, known), CleanFiles(lake, [shape.pattern for shape in shapes], known.version())
     with task_scratch() as scratch:
-        folders = {address: _as_folder(address, scratch / f"{n:04}") for n, address in enumerate(addresses)}
-        report = scan([*folders.values(), *more], shapes_of(lake.contracts), known)
-    copies = {str(folder): address for address, folder in folders.items() if folder.parent == scratch}
-    return replace(report, leaks=tuple(replace(leak, file=_in_words_of(copies, leak.file)) for leak in report.leaks))
+        for zone in ("ops", "published", "reference"):
+            _read_new(lake.zone(zone), search, clean, scratch)
+        for log in _logs(lake.zone("restricted")):
+            _read_new(log, search, clean, scratch)
+    for root in more:
+        for file in sorted(_files(root)):
+            search.read(str(root), str(file), file)
+    report = search.report()
+    clean.keep(without=search.leaking())
+    return report
+
+
+def _read_new(address: str, search: _Search, clean: CleanFiles, scratch: Path) -> None:
+    """Read the files below an address that are not known to be clean."""
+    system, base = open_address(address)
+    for found in sorted(files_under(address), key=lambda one: one.path):
+        file = f"{address}{found.path.removeprefix(base)}"
+        if clean.holds(file, [found.size, found.mtime.isoformat()]):
+            search.files += 1
+        elif is_local(address):
+            search.read(address, file, Path(found.path))
+        else:
+            copy = scratch / Path(found.path).name
+            copy_files(found.path, str(copy), source_filesystem=system, destination_filesystem=LocalFileSystem())
+            search.read(address, file, copy)
+            copy.unlink()
+
+
+class _Search:
+    """What has been found so far, and what could be a known token, to be looked up."""
+
+    def __init__(self, shapes: list[re.Pattern[str]], known: Known) -> None:
+        self.files = 0
+        self._shapes, self._known, self._forms = shapes, known, known.forms()
+        self._kinds: dict[Piece, str] = {}
+        self._could_be: dict[str, list[Piece]] = {}
+        self._held = 0
+
+    def read(self, root: str, file: str, at: Path) -> None:
+        """Read a file, which is called `file` and lies below a root; at: where it can be opened."""
+        self.files += 1
+        for folder in file.removeprefix(root).strip("/").split("/")[:-1]:
+            self._look((root, file, FOLDER), folder)
+        for place, text in texts_of(at):
+            self._look((root, file, place), text)
+
+    def report(self) -> LeakReport:
+        """All that was found; a name that is a token is not repeated, what it lies in is named."""
+        self._look_up()
+        pieces = sorted(self._kinds, key=_in_order)
+        return LeakReport(self.files, tuple(Leak(self._shown(*one[:2]), one[2], self._kinds[one]) for one in pieces))
+
+    def leaking(self) -> set[str]:
+        """Files in which anything was found."""
+        return {file for _, file, _ in self._kinds}
+
+    def _shown(self, root: str, file: str) -> str:
+        if (root, file, FOLDER) in self._kinds:
+            return root
+        return file.rpartition("/")[0] if (root, file, NAME) in self._kinds else file
+
+    def _look(self, piece: Piece, text: str) -> None:
+        if _has_shape(text, self._shapes):
+            self._kinds.setdefault(piece, "shape of a token")
+        for candidate in self._forms.within(text):
+            self._could_be.setdefault(candidate, []).append(piece)
+            self._held += 1
+        if self._held >= AT_ONCE:
+            self._look_up()
+
+    def _look_up(self) -> None:
+        for token in self._known.among(self._could_be) if self._could_be else ():
+            self._kinds |= dict.fromkeys(self._could_be[token], "known token")
+        self._could_be, self._held = {}, 0
 
 
 def _logs(zone: str) -> list[str]:
@@ -112,21 +174,6 @@ def _logs(zone: str) -> list[str]:
     system, path = open_address(zone)
     tables = system.get_file_info(FileSelector(path, allow_not_found=True))
     return [f"{zone}/{name}/_delta_log" for name in sorted(table.base_name for table in tables)]
-
-
-def _as_folder(address: str, copy: Path) -> Path:
-    system, path = open_address(address)
-    if is_local(address):
-        return Path(path)
-    copy.mkdir()
-    if files_under(address):
-        copy_files(path, str(copy), source_filesystem=system, destination_filesystem=LocalFileSystem())
-    return copy
-
-
-def _in_words_of(copies: dict[str, str], file: str) -> str:
-    copy = next((one for one in copies if file.startswith(one)), "")
-    return copies[copy] + file.removeprefix(copy) if copy else file
 
 
 def shapes_of(contracts: Contracts) -> list[re.Pattern[str]]:
@@ -138,30 +185,22 @@ def shapes_of(contracts: Contracts) -> list[re.Pattern[str]]:
     return [re.compile(rf"(?<![0-9A-Za-z])(?:{one})(?![0-9A-Za-z])", re.IGNORECASE) for one in bare]
 
 
-def known_of(lake: Lake, at_most: int = 1_000_000) -> KnownTokens:
-    """Tokens and keys of a lake's register, so many at most; a national register is too large, its shapes must do."""
-    if not lake.exists("subscribers"):
-        return KnownTokens()
-    secret = [n for n, c in lake.contracts.table("subscribers").columns.items() if c.sensitivity == "secret"]
-    rows = lake.read_pandas("subscribers", columns=secret).head(at_most // len(secret))
-    return KnownTokens(token for column in secret for token in rows[column])
+def known_of(lake: Lake) -> Known:
+    """All tokens and keys of a lake's register; none where it has no register."""
+    return RegisterTokens(lake) if lake.exists("subscribers") else KnownTokens()
 
 
-def _leaks(file: Path, shapes: list[re.Pattern[str]], known: KnownTokens) -> Iterator[Leak]:
-    shown = file.parent if _kind(file.name, shapes, known) else file  # a name that is a token is not repeated either
-    for place, text in texts_of(file):
-        if kind := _kind(text, shapes, known):
-            yield Leak(str(shown), place, kind)
+def _in_order(piece: Piece) -> tuple[str, list[Any]]:
+    """By file and place, line 2 before line 10."""
+    return piece[1], [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", piece[2])]
 
 
-def _kind(text: str, shapes: list[re.Pattern[str]], known: KnownTokens) -> str | None:
-    if any(known.within(word) for word in WORD.findall(text)):
-        return "known token"
-    for shape in shapes:
-        for match in shape.finditer(text):
-            if not BEFORE.search(text[max(0, match.start() - 80) : match.start()]):
-                return "shape of a token"
-    return None
+def _has_shape(text: str, shapes: list[re.Pattern[str]]) -> bool:
+    return any(
+        not BEFORE.search(text[max(0, match.start() - 80) : match.start()])
+        for shape in shapes
+        for match in shape.finditer(text)
+    )
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -169,7 +208,3 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
     else:
         yield from (file for file in path.rglob("*") if file.is_file())
-
-
-def _hashed(token: str) -> bytes:
-    return hashlib.sha256(token.lower().encode()).digest()[:12]

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 Piece = tuple[str, str]  # place, text
+NAME = "file name"  # the place of what stands in the name itself, or in that of a folder
 LONGEST_LINE = 1 << 16
 
 
 def texts_of(file: Path) -> Iterator[Piece]:
     """The pieces of one file, its name included."""
-    yield "file name", file.name
+    yield NAME, file.name
     with file.open("rb") as opened:
         magic = opened.read(4)
     if magic == b"PAR1":

@@ -8,16 +8,15 @@ the day on which a newer one took its place.
 from __future__ import annotations
 
 import datetime as dt
-import re
-import shutil
 import urllib.parse
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, open_address
+from popflow.operations import old_landing
+from popflow.operations.known_deliveries import delivery_dates
 from popflow.operations.retired import delete_retired
 
 if TYPE_CHECKING:
@@ -27,16 +26,19 @@ if TYPE_CHECKING:
     from popflow.lake import Lake
 
 DELIVERED = ("mno", "delivery_id")
-LANDING_DAYS = 7
 OBJECT_STORE_HOURS = 24.0  # another machine may be writing; on one machine the night's lock keeps others out
 
 
 @dataclass(frozen=True)
 class RetentionReport:
-    """What was deleted (partitions by table) and what should be gone and is not (files, or why one cannot tell)."""
+    """What was deleted (partitions by table, and deliveries in landing) and what should be gone and is not (files).
+
+    unread: deliveries in landing, as mno/date/delivery, that were too old and had never been taken in.
+    """
 
     deleted: dict[str, int]
     remaining: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -55,9 +57,11 @@ class RetentionReport:
 def enforce_retention(lake: Lake, date: dt.date, landing: Path | None = None) -> RetentionReport:
     """Delete, vacuum and verify, as of the night of a date; landing: folder whose old deliveries go too.
 
-    Deletes whole partitions only. Call it under the night's lock: VACUUM removes what nobody has committed.
+    Deletes whole partitions only, and deliveries taken in or not. Call it under the night's lock: VACUUM removes what
+    nobody has committed.
     """
-    deleted = {}
+    gone, stays, unread = _delete_landing(lake, date, landing) if landing else (0, [], [])
+    deleted = {"landing": gone} if landing else {}
     for contract in _ageing(lake):
         old = sorted(_expired(lake, contract, date))
         if old:
@@ -66,9 +70,16 @@ def enforce_retention(lake: Lake, date: dt.date, landing: Path | None = None) ->
     for contract in _ageing(lake):
         lake.vacuum(contract.table, _kept_hours(lake, contract))
     deleted |= delete_retired(lake)
-    if landing is not None:
-        deleted["landing"] = _delete_landing(landing, date)
-    return RetentionReport(deleted, tuple(verify_retention(lake, date, landing)))
+    return RetentionReport(deleted, (*stays, *verify_retention(lake, date)), tuple(unread))
+
+
+def _delete_landing(lake: Lake, date: dt.date, landing: Path) -> tuple[int, list[str], list[str]]:
+    """How much was deleted; what stays, and why; what of all this was never taken in."""
+    old = old_landing.old_deliveries(landing, lake.contracts, date)
+    unread = old_landing.never_taken_in(old, delivery_dates(lake)) if old else []
+    reasons = [f"{path} ({reason})" for path, reason in old_landing.delete(old).items()]
+    left = old_landing.old_deliveries(landing, lake.contracts, date)
+    return len(old) - len(left), reasons or [str(one.path) for one in left], unread
 
 
 def verify_retention(lake: Lake, date: dt.date, landing: Path | None = None) -> list[str]:
@@ -78,7 +89,7 @@ def verify_retention(lake: Lake, date: dt.date, landing: Path | None = None) -> 
     """
     found = [file for contract in _ageing(lake) for file in _overdue(lake, contract, date)]
     if landing is not None:
-        found += [str(folder) for folder in _old_landing(landing, date)]
+        found += [str(old.path) for old in old_landing.old_deliveries(landing, lake.contracts, date)]
     return found
 
 
@@ -135,21 +146,13 @@ def _too_old(lake: Lake, contract: Table, date: dt.date, known: list[Partition])
         return [one for one in known if _replaced_on(one, known) < oldest]
     if day is not None:
         return [one for one in known if dt.date.fromisoformat(one[day]) < oldest]
-    dates = _delivery_dates(lake)
+    dates = delivery_dates(lake)  # one that is not known here was left by a night that died, and goes
     return [one for one in known if dates.get((one["mno"], one["delivery_id"]), dt.date.min) < oldest]
 
 
 def _replaced_on(edition: Partition, known: list[Partition]) -> dt.date:
     newer = [one["as_of"] for one in known if one["mno"] == edition["mno"] and one["as_of"] > edition["as_of"]]
     return dt.date.fromisoformat(min(newer)) if newer else dt.date.max
-
-
-def _delivery_dates(lake: Lake) -> dict[tuple[str, str], dt.date]:
-    """Date of each delivery; a partition of one that is not known here was left by a night that died, and goes."""
-    if not lake.exists("deliveries"):
-        return {}
-    frame = lake.read_pandas("deliveries", columns=["mno", "delivery_id", "delivery_date"])
-    return {(mno, delivery): day for mno, delivery, day in frame.itertuples(index=False, name=None)}
 
 
 def _partition_of(path: str, contract: Table) -> tuple[tuple[str, str], ...]:
@@ -161,17 +164,3 @@ def _any_of(partitions: list[tuple[tuple[str, str], ...]]) -> str:
     return " OR ".join(
         "(" + " AND ".join(f"`{n}` = '{v.replace(chr(39), chr(39) * 2)}'" for n, v in one) + ")" for one in partitions
     )
-
-
-def _old_landing(landing: Path, date: dt.date) -> Iterator[Path]:
-    oldest = date - dt.timedelta(days=LANDING_DAYS)
-    for folder in sorted(landing.glob("*/*")):
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", folder.name) and dt.date.fromisoformat(folder.name) < oldest:
-            yield folder
-
-
-def _delete_landing(landing: Path, date: dt.date) -> int:
-    old = list(_old_landing(landing, date))
-    for folder in old:
-        shutil.rmtree(folder)
-    return len(old)

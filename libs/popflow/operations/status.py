@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from popflow.operations.known_deliveries import delivery_dates
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -19,9 +24,17 @@ def status(lake: Lake, nights: int = 14) -> pd.DataFrame:
     Columns: date; landed: MNOs with an accepted delivery; state: released, empty, withdrawn, held, failed or landed;
     release: its number, 0 for none; why: the run's own words; run_id; ended_at_utc.
     """
-    landed, released, runs = _landed(lake), _released(lake), _last_runs(lake)
-    dates = sorted({*landed, *released, *runs}, reverse=True)[:nights]
-    return pd.DataFrame([_row(date, landed, released, runs) for date in dates], columns=COLUMNS)
+    dates = sorted(_dates(lake), reverse=True)[:nights]
+    landed, released, runs = _landed(lake, dates), _released(lake, dates), _last_runs(lake, dates)
+    shown = [date for date in map(str, dates) if date in landed or date in released or date in runs]
+    return pd.DataFrame([_row(date, landed, released, runs) for date in shown], columns=COLUMNS)
+
+
+def _dates(lake: Lake) -> set[dt.date]:
+    """Dates of which anything is known; no run's summary is opened for it, and of `deliveries` the log alone."""
+    runs = {dt.date.fromisoformat(path.name.split(".")[0]) for path in _run_files(lake, "*")}
+    released = lake.read_arrow("releases", ["date"])["date"].unique().to_pylist() if lake.exists("releases") else []
+    return runs | set(delivery_dates(lake).values()) | set(released)
 
 
 def _row(date: str, landed: dict, released: dict, runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -38,22 +51,28 @@ def _row(date: str, landed: dict, released: dict, runs: dict[str, dict[str, Any]
     }
 
 
-def _landed(lake: Lake) -> dict[str, list[str]]:
+def _landed(lake: Lake, dates: list[dt.date]) -> dict[str, list[str]]:
     if not lake.exists("deliveries"):
         return {}
-    frame = lake.read_pandas("deliveries", columns=["mno", "delivery_date", "status"])
-    accepted = frame[frame["status"] == "accepted"].drop_duplicates(["delivery_date", "mno"]).sort_values("mno")
+    found = lake.read_arrow("deliveries", ["mno", "delivery_date"], delivery_date=dates, status="accepted")
+    accepted = found.group_by(["mno", "delivery_date"]).aggregate([]).to_pandas(date_as_object=True).sort_values("mno")
     return {str(date): list(mnos) for date, mnos in accepted.groupby("delivery_date")["mno"]}
 
 
-def _released(lake: Lake) -> dict[str, dict[str, Any]]:
+def _released(lake: Lake, dates: list[dt.date]) -> dict[str, dict[str, Any]]:
     if not lake.exists("releases"):
         return {}
-    frame = lake.read_pandas("releases", indicator="outflow").sort_values(["date", "release", "released_at_utc"])
+    frame = lake.read_pandas("releases", date=dates, indicator="outflow")
+    frame = frame.sort_values(["date", "release", "released_at_utc"])
     rows: list[dict[str, Any]] = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
     return {str(row["date"]): row for row in rows}  # the last one of each date stands
 
 
-def _last_runs(lake: Lake) -> dict[str, dict[str, Any]]:
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in lake.local_zone("ops").glob("runs/*.json")]
+def _last_runs(lake: Lake, dates: list[dt.date]) -> dict[str, dict[str, Any]]:
+    files = [path for date in dates for path in _run_files(lake, date)]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in files]
     return {run["date"]: run for run in sorted(found, key=lambda run: run["ended_at_utc"])}
+
+
+def _run_files(lake: Lake, date: object) -> Iterator[Path]:
+    return lake.local_zone("ops").glob(f"runs/{date}.*.json")

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from popflow.errors import PopflowError
+from popflow.errors import AtWork
 from popflow.operations.owner_only import ops_folder
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def one_at_a_time(lake: Lake, doing: str, *, wait: bool = False) -> Iterator[None]:
     """Hold the lake's lock while something is done; the operating system lets go of it when a process dies.
 
-    Raises PopflowError, naming what runs, where another process holds it; wait: wait for that one instead.
+    Raises AtWork, naming what runs, where another process holds it; wait: wait for that one instead.
     """
     path = ops_folder(lake) / "night.lock"
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -37,4 +37,4 @@ def _take(handle: int, path: str, wait: bool) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         running = os.pread(handle, 200, 0).decode(errors="replace")
-        raise PopflowError(f"{path}: another run is at work ({running}); start this one when it is through") from None
+        raise AtWork(f"{path}: another run is at work ({running}); start this one when it is through") from None

@@ -8,6 +8,7 @@ first's commits say and `releases` does not hold yet.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from popflow.lake import Lake
 
 FIRST_RELEASE = "first release"
 THE_NIGHT = "the night"
+RECENT_COMMITS = 20  # looked at first; a night that died left one or two to be recorded
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,18 @@ def publish(lake: Lake, table: ProtectedTable, verdict: Verdict, run: Run) -> bo
 
 
 def record_releases(lake: Lake) -> int:
-    """Bring `releases` up to what the commits of `flows` say; the number of rows added."""
+    """Bring `releases` up to what the commits of `flows` say; the number of rows added.
+
+    In the order of the commits: so what is missing is what the newest ones say, and no older one is read again.
+    """
     known = {(row["indicator"], str(row["date"]), row["release"]) for row in all_releases(lake)}
-    said = [json.loads(commit["userMetadata"]) for commit in lake.history("flows") if commit.get("userMetadata")]
-    new = [row for row in said if (row["indicator"], row["date"], row["release"]) not in known]
-    for row in sorted(new, key=lambda one: (one["date"], one["indicator"], one["release"])):
+    new: list[dict[str, Any]] = []
+    for newest in (RECENT_COMMITS, None):
+        said = [json.loads(one["userMetadata"]) for one in lake.history("flows", newest) if one.get("userMetadata")]
+        new = list(itertools.takewhile(lambda row: (row["indicator"], row["date"], row["release"]) not in known, said))
+        if len(new) < len(said):
+            break
+    for row in reversed(new):
         _append_release(lake, row)
     return len(new)
 

@@ -6,7 +6,7 @@ A gate's verdict and its Data Docs page print what a gate saw, so nothing finer 
 from __future__ import annotations
 
 import datetime as dt
-from itertools import combinations
+from math import comb
 from typing import Any, cast
 
 import numpy as np
@@ -92,7 +92,10 @@ def _twins(deliveries: pd.DataFrame, date: dt.date) -> int:
         *delivery, area = cast(tuple[Any, ...], key)
         known.setdefault(tuple(delivery), {})[area] = int(rows)
     large = {key: rows for key, rows in known.items() if sum(rows.values()) >= TWIN_ROWS}
-    return sum(large[a] == large[b] for a, b in combinations(large, 2) if date in (a[0], b[0]))
+    alike: dict[Any, list[bool]] = {}  # by rows of each area: for each delivery, whether it is of the date
+    for delivery, rows_by_area in large.items():
+        alike.setdefault(frozenset(rows_by_area.items()), []).append(delivery[0] == date)
+    return sum(comb(len(of_date), 2) - comb(len(of_date) - sum(of_date), 2) for of_date in alike.values())
 
 
 def _hours(activity: pd.DataFrame, date: dt.date) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from popflow.quality.norms import NIGHTS
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
+LOOKED_AT = ["mno", "delivery_id", "delivery_date", "area", "rows", "status"]  # of the last nights' deliveries
 SAMPLED = ("flows_exact", "population_exact")
 
 
@@ -44,8 +45,7 @@ def after_intake(
     tonight = activity(lake.read("presence", event_date=date, mno=list(mnos)), date).toArrow()
     known = pd.concat([_activity_before(lake, date), tonight.to_pandas(date_as_object=True)], ignore_index=True)
     found = coverage(mnos, landed, known, date, allowed, reason, sample=sample)
-    deliveries = lake.read_pandas("deliveries")
-    lately = deliveries[deliveries["delivery_date"] >= date - dt.timedelta(days=NIGHTS)]
+    lately = lake.read_pandas("deliveries", LOOKED_AT, delivery_date=[date, *_nights_before(date)])
     delivered = sorted(set(lately.loc[lately["delivery_date"] == date, "delivery_id"]))
     tallies = lake.read_pandas("tallies", delivery_id=delivered)
     figures = intake_figures(tallies, lately, known, date, found.mnos)
@@ -79,7 +79,7 @@ def after_flows(lake: Lake, date: dt.date, run_id: str, *, sample: bool = False)
     ]
     if flows.empty:
         return verdicts
-    eve = lake.read_pandas("flows_exact", date=date - dt.timedelta(days=1))
+    eve = lake.read_pandas("flows_exact", ["destination_county", "persons"], date=date - dt.timedelta(days=1))
     figures = movement_figures(flows, eve, population, _counties(lake))
     return [*verdicts, gates.check("movement", figures, sample=sample).enforce()]
 
@@ -95,7 +95,12 @@ def _landed(lake: Lake, date: dt.date, mnos: tuple[str, ...]) -> dict[str, bool]
 def _activity_before(lake: Lake, date: dt.date) -> pd.DataFrame:
     if not lake.exists("activity"):
         return lake.frame("activity", []).to_pandas(date_as_object=True)
-    return lake.read_pandas("activity", date=[date - dt.timedelta(days=back) for back in range(1, NIGHTS + 1)])
+    return lake.read_pandas("activity", date=_nights_before(date))
+
+
+def _nights_before(date: dt.date) -> list[dt.date]:
+    """The nights that a date is compared with."""
+    return [date - dt.timedelta(days=back) for back in range(1, NIGHTS + 1)]
 
 
 def _counties(lake: Lake) -> pd.DataFrame:
