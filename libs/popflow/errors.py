@@ -15,6 +15,10 @@ class NoTable(PopflowError):  # noqa: N818 a state of a lake, not a fault
     """A table was asked for that nobody has written yet."""
 
 
+class AtWork(PopflowError):  # noqa: N818 a state of a lake, not a fault
+    """Another run holds the lake's lock, and does whatever is to be done."""
+
+
 def printable(text: object) -> str:
     """Text of people and files as a terminal or a log may be given it: what steers either is written out.
 
@@ -26,7 +30,3 @@ def printable(text: object) -> str:
 def one_line(text: object) -> str:
     """A message as one printable line: line ends and runs of blanks become one blank."""
     return printable(" ".join(str(text).split()))
-
-
-class AtWork(PopflowError):  # noqa: N818 a state of a lake, not a fault
-    """Another run holds the lake's lock, and does whatever is to be done."""
