@@ -25,6 +25,7 @@ from popflow.cli import (
     share,
     simulation,
 )
+from popflow.encryption.faults import fault_in
 from popflow.errors import Held, PopflowError
 
 app = typer.Typer(
@@ -62,6 +63,8 @@ def stopping_in_one_line(run: Callable[[], object]) -> None:
     except OSError as error:
         _stop(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1)
     except Exception as error:  # noqa: BLE001 an unforeseen error's message may hold a record: only its kind is said
+        if fault := fault_in(error):
+            _stop(str(fault), 1)
         _stop(f"unforeseen {type(error).__name__}; POPFLOW_DEBUG=1 shows where, in the restricted zone only", 1)
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from popflow.contracts import Contracts, Feed
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, open_address, read_bytes
+from popflow.paths import normal
 
 MANIFEST = "manifest.json"
 PlainName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f'`]+$")]  # it becomes part of a path and of a condition
@@ -82,11 +83,12 @@ def discover(landing: str, date: dt.date, contracts: Contracts, mnos: Sequence[s
     Raises PopflowError where there is no such landing folder, or no feed of an MNO.
     """
     feeds = {mno: feed_of(contracts, mno) for mno in mnos}
+    landing = normal(landing)
     _refuse_missing_folder(landing)
     found = Landing([], [], [])
     for mno, feed in feeds.items():
-        for delivery_id, names in sorted(_folders(f"{landing.rstrip('/')}/{mno}/{date}").items()):
-            address = f"{landing.rstrip('/')}/{mno}/{date}/{delivery_id}"
+        for delivery_id, names in sorted(_folders(f"{landing}/{mno}/{date}").items()):
+            address = f"{landing}/{mno}/{date}/{delivery_id}"
             if MANIFEST not in names:
                 found.waiting.append(address)
                 continue

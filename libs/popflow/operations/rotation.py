@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from popflow.encryption.key_file import keys_file
 from popflow.errors import PopflowError
 from popflow.intake.keys import person_key, read_secret, sim_key
+from popflow.operations.turns import one_at_a_time
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -42,6 +44,32 @@ def rotate_person_key(lake: Lake, old: Path, new: Path) -> dict[str, int]:
     _rotate(lake, "subscribers", REGISTER_KEYS, mapping)
     mapping.unpersist()
     return left
+
+
+def encrypt_tables(lake: Lake) -> list[str]:
+    """Write each restricted table anew under the newest master key, and remove its old files; the tables' names.
+
+    What lies there plain, or was encrypted by a popflow that did not bind files to their names, is read too: run it
+    when keys are new to a lake. Holds the lake's lock. Raises PopflowError without master keys.
+    """
+    keys_file()
+    with one_at_a_time(lake, "encryption of the restricted tables"):
+        lake.spark.sparkContext._jsc.hadoopConfiguration().set("popflow.unbound.files", "true")
+        try:
+            return [name for name in _restricted_tables(lake) if _write_anew(lake, name)]
+        finally:
+            lake.spark.sparkContext._jsc.hadoopConfiguration().unset("popflow.unbound.files")
+
+
+def _restricted_tables(lake: Lake) -> list[str]:
+    tables = lake.contracts.tables.items()
+    return [name for name, one in tables if one.zone == "restricted" and not one.stored_in and lake.exists(name)]
+
+
+def _write_anew(lake: Lake, name: str) -> bool:
+    lake.rewrite(name)
+    lake.vacuum(name, 0)
+    return True
 
 
 def _rotate(lake: Lake, table: str, columns: tuple[str, ...], mapping: DataFrame) -> int:
