@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
-BEYOND_ASCII = re.compile("%[89A-F]")  # in the name of a partition's folder, which Spark would read byte by byte
+# In the name of a partition's folder: Spark's reader would take it byte by byte, and as Spark writes it, delta-rs
+# spells it otherwise and so removes nothing.
+BEYOND_ASCII = re.compile("%[89A-Fa-f]|[^\x00-\x7f]")
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class Lake:
         self._create(name)
         condition = " OR ".join(f"({_sql_all(partition)})" for partition in partitions)
         with self._readable(contract):
-            if isinstance(rows, pa.Table) and not self._encrypted(contract):
+            if isinstance(rows, pa.Table) and not self._encrypted(contract) and not self._is_spelled_otherwise(name):
                 self._overwrite(name, rows, condition or None)
                 return
             frame = self.spark.createDataFrame(rows) if isinstance(rows, pa.Table) else rows
@@ -297,7 +299,10 @@ class Lake:
         if table := self._open(name):
             self.on_access(name, "delete")
             with self._readable(self.contracts.table(name)):
-                table.delete(condition)
+                if self._is_spelled_otherwise(name):
+                    self.spark.sql(f"DELETE FROM delta.`{for_spark(self.path(name))}` WHERE {condition}")
+                else:
+                    table.delete(condition)
 
     def vacuum(self, name: str, keep_hours: float) -> None:
         """Remove files that no version younger than keep_hours needs, those of failed attempts too."""
@@ -375,6 +380,13 @@ class Lake:
     def _file_system(self, name: str) -> SubTreeFileSystem:
         files, base = file_system(self.path(name))
         return SubTreeFileSystem(base, files)
+
+    def _is_spelled_otherwise(self, name: str) -> bool:
+        """Whether the table has files that delta-rs cannot remove, since Spark spells their partition otherwise."""
+        contract, table = self.contracts.table(name), self._open(name)
+        if table is None or all(contract.columns[column].type == "date" for column in contract.partition_by):
+            return False
+        return any(BEYOND_ASCII.search(path) for path in pa.table(table.get_add_actions())["path"].to_pylist())
 
     def _version(self, name: str) -> int:
         return self._refuse_missing(name).version()

@@ -59,7 +59,7 @@ def drop(
 
 @keys.command()
 def encrypt(lake: Annotated[str, LAKE]) -> None:
-    """Write the restricted tables anew under the newest master key, between two nights; those that lie there plain, too.
+    """Write the restricted tables anew under the newest master key, between two nights; plain ones too.
 
     Example: popflow keys encrypt --lake lake
     """

@@ -10,13 +10,13 @@ OURS = re.compile(r"popflow: ([^\r\n]+)")  # what the classes of java/ say
 FILE = re.compile(r"(?:reading file|Could not read footer for file:?|Exception reading) (\S[^\r\n]*?\.parquet)")
 SAID = {
     "Applying decryptor on plaintext file": "a file of the restricted zone is plain where an encrypted one belongs",
-    "AAD Prefix not found in file": "a file of the restricted zone is not bound to its name (an earlier popflow wrote it)",
+    "AAD Prefix not found in file": "a file of the restricted zone is not bound to its name: an older popflow wrote it",
     "GCM tag check failed": "a file of the restricted zone was changed after it was written",
 }
 MEND = {
     "not the one that a file": "put the key back from its copy",
     "no master key": "put the key back from its copy",
-    "is not the file that was written there": "somebody moved files; restore the zone from a copy, or run its night anew",
+    "is not the file that was written there": "somebody moved files; restore the zone from a copy",
     "is plain where": "see who put it there; a lake to which keys are new is encrypted by 'popflow keys encrypt'",
     "not bound to its name": "'popflow keys encrypt' writes its tables anew",
     "was changed after": "restore it from a copy, or run its night again",

@@ -15,6 +15,7 @@ from popflow.intake.storage import files_under, open_address, read_bytes
 from popflow.paths import normal
 
 MANIFEST = "manifest.json"
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # a partition of this name is read as null, and makes its table unreadable
 PlainName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f'`]+$")]  # it becomes part of a path and of a condition
 
 
@@ -144,6 +145,8 @@ def _manifest(address: str, mno: str, date: dt.date, delivery_id: str) -> Manife
                                 ("delivery_id", manifest.delivery_id, delivery_id)):  # fmt: skip
         if told != stands:
             raise PopflowError(f"{where}: {field}: says {told} and lies in the folder of {stands}")
+    if delivery_id == NO_VALUE:
+        raise PopflowError(f"{where}: delivery_id: stands for no value in a table's folders; send it by another name")
     names = [file.name for file in manifest.files]
     if twice := sorted({name for name in names if names.count(name) > 1})[:1]:
         raise PopflowError(f"{where}: files: {twice[0]} is listed twice")
