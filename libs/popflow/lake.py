@@ -285,13 +285,14 @@ class Lake:
 
     def write_text(self, zone: str, name: str, text: str) -> None:
         """Write such a file; a reader sees the old one or the new one."""
+        self.make_zone(zone)
         files, path = file_system(below(self.zone(zone), name))
         files.create_dir(path.rsplit("/", 1)[0])
         with files.open_output_stream(f"{path}.part") as stream:
             stream.write(text.encode())
         files.move(f"{path}.part", path)
         if zone in OPEN_ZONES and is_local(self.zone(zone)):
-            open_to_readers(Path(self.zone(zone), name))
+            open_to_readers(Path(self.zone(zone), name.partition("/")[0]))
 
     def delete(self, name: str, condition: str) -> None:
         """Delete the rows for which the SQL condition holds; one on partition columns reads no file."""
@@ -326,14 +327,15 @@ class Lake:
             return
         self.make_zone(contract.zone)
         rules = {f"delta.constraints.{rule}": sql for rule, sql in contract.constraints().items()}
-        DeltaTable.create(
-            for_delta_rs(self.path(name)),
-            schema=contract.arrow_schema(),
-            partition_by=contract.partition_by,
-            configuration=PROTOCOL | contract.delta_properties() | rules,
-            mode="ignore",
-            raise_if_key_not_exists=False,  # delta-rs does not know all that Spark's Delta knows
-        )
+        with self._readable(contract):
+            DeltaTable.create(
+                for_delta_rs(self.path(name)),
+                schema=contract.arrow_schema(),
+                partition_by=contract.partition_by,
+                configuration=PROTOCOL | contract.delta_properties() | rules,
+                mode="ignore",
+                raise_if_key_not_exists=False,  # delta-rs does not know all that Spark's Delta knows
+            )
 
     def _overwrite(self, name: str, rows: pa.Table, condition: str | None) -> None:
         schema = self.contracts.table(name).arrow_schema()

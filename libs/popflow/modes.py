@@ -32,19 +32,14 @@ def make_folder(folder: Path, mode: int) -> Path:
     return folder
 
 
-def open_to_readers(folder: Path) -> None:
-    """Let everybody read the files and folders below a folder that belong to this user, and the folder itself."""
-    with contextlib.suppress(FileNotFoundError):
-        _open(folder, folder.lstat())
-        for entry in os.scandir(folder):
-            with contextlib.suppress(FileNotFoundError):  # vacuumed or replaced meanwhile
-                if entry.is_dir(follow_symlinks=False):
-                    open_to_readers(Path(entry.path))
-                elif entry.is_file(follow_symlinks=False):
-                    _open(Path(entry.path), entry.stat(follow_symlinks=False))
-
-
-def _open(path: Path, found: os.stat_result) -> None:
-    wanted = OPEN if stat.S_ISDIR(found.st_mode) else OPEN & ~0o111
-    if found.st_uid == os.getuid() and found.st_mode & wanted != wanted:
-        path.chmod(stat.S_IMODE(found.st_mode) | wanted)
+def open_to_readers(place: Path) -> None:
+    """Let everybody read a file, or a folder with all that lies below it, where it belongs to this user; no link."""
+    with contextlib.suppress(FileNotFoundError):  # vacuumed or replaced meanwhile
+        found = place.lstat()
+        is_folder = stat.S_ISDIR(found.st_mode)
+        wanted = OPEN if is_folder else OPEN & ~0o111
+        is_own = found.st_uid == os.getuid() and (is_folder or stat.S_ISREG(found.st_mode))
+        if is_own and found.st_mode & wanted != wanted:
+            place.chmod(stat.S_IMODE(found.st_mode) | wanted)
+        for below in place.iterdir() if is_folder else ():
+            open_to_readers(below)

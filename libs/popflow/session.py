@@ -84,6 +84,7 @@ def _settings() -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.log.level": "ERROR",
+        "spark.hadoop.fs.permissions.umask-mode": "077",  # Hadoop sets modes itself, whatever the process's umask
         # Beyond so many groups collect_list sorts its input; the default of 128 makes it sort always.
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
         # Where every partition of one side is found to be small, a join needs no sorting of both.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, open_address
+from popflow.paths import is_local
 
 if TYPE_CHECKING:
     from popflow.contracts import Table
@@ -112,7 +113,7 @@ def _data_files(root: str) -> dict[str, Found]:
 
 
 def _kept_hours(lake: Lake, contract: Table) -> float:
-    return OBJECT_STORE_HOURS if "://" in lake.path(contract.table) else 0
+    return 0 if is_local(lake.path(contract.table)) else OBJECT_STORE_HOURS
 
 
 def _kept_by_vacuum(lake: Lake, contract: Table, files: dict[str, Found]) -> set[str]:
