@@ -254,10 +254,12 @@ ROUND_TRIP = """
 
 @pytest.mark.slow
 def test_what_a_lake_writes_to_its_restricted_zone_is_encrypted_and_bound_to_its_place(tmp_path: Path, keys: Path):
-    """The lake's path is relative and has a blank, %, # and Chinese in it."""
-    environment = os.environ | {"POPFLOW_DRIVER_MEMORY": "1g", "POPFLOW_MASTER_KEYS": keys.name}
+    """The lake's path is relative and has a blank, %, # and Chinese in it; the locale is not of UTF-8."""
+    environment = os.environ | {"POPFLOW_DRIVER_MEMORY": "1g", "POPFLOW_MASTER_KEYS": keys.name, "LC_ALL": "POSIX"}
     command = [sys.executable, "-c", textwrap.dedent(ROUND_TRIP), "./湖 50% #1/lake"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False, env=environment, cwd=tmp_path
+    )
     assert "USED 2020-01 2020-02" in done.stdout, done.stderr[-2000:]
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
     assert "is not the file that was written there, but flows_exact/date=" in said["SWAPPED"]

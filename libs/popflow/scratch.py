@@ -47,16 +47,20 @@ def keep() -> None:
 
 @contextlib.contextmanager
 def children_in(folder: Path) -> Iterator[None]:
-    """Processes that are started inside take the folder for temporary files, and so do those that they start."""
-    before = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = str(folder)
+    """Processes that are started inside take the folder for temporary files, and so do those that they start.
+
+    They take names of files as UTF-8 too, which Java does by the locale alone.
+    """
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
+    wanted = {"TMPDIR": str(folder)} | ({} if re.search("utf-?8", locale, re.IGNORECASE) else {"LC_ALL": "C.UTF-8"})
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = before
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({} if value is None else {name: value})
 
 
 def checked_place() -> Path:

@@ -18,6 +18,7 @@ from popflow.encryption.key_file import keys_file
 from popflow.errors import PopflowError
 from popflow.intake.keys import person_key, read_secret, sim_key
 from popflow.operations.turns import one_at_a_time
+from popflow.paths import local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -37,6 +38,7 @@ def rotate_person_key(lake: Lake, old: Path, new: Path) -> dict[str, int]:
     is run again: what is under the new key already stays. The old file is destroyed when retention has deleted the
     last version that it keyed; until then a mistake can be taken back by rotating from new to old.
     """
+    old, new = local_path(old), local_path(new)  # tasks have a working folder of their own
     if read_secret(old) == read_secret(new):
         raise PopflowError(f"{new}: is the same key as {old}; make a new one of 32 random bytes")
     mapping = _mapping(lake, old, new).cache()
