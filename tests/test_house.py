@@ -7,8 +7,21 @@ import pytest
 
 HOUSE = Path(__file__).parents[1] / "libs" / "popflow"
 EVERYBODY = {"errors", "contracts", ""}  # "" is the package itself: its version
-ORDER = ["encryption", "session", "older_tables", "lake", "geography", "intake", "movement", "disclosure", "audit"]
-ORDER += ["publish"]
+ORDER = [
+    "paths",
+    "modes",
+    "scratch",
+    "encryption",
+    "session",
+    "older_tables",
+    "lake",
+    "geography",
+    "intake",
+    "movement",
+    "disclosure",
+    "audit",
+    "publish",
+]
 ORDER += ["quality", "synthetic", "report", "operations", "sharing", "reference", "exact", "release", "corrections"]
 ORDER += ["pipeline", "accuracy", "scenario", "demo", "cli"]
 NEVER = {

@@ -16,6 +16,7 @@ import re
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +26,24 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from pyarrow.dataset import dataset, partitioning
-from pyarrow.fs import FileSystem, FileType, SubTreeFileSystem
+from pyarrow.fs import FileType, SubTreeFileSystem
 
 from popflow.contracts import Contracts, Table
-from popflow.encryption import VARIABLE as MASTER_KEYS
 from popflow.encryption import settings_of
+from popflow.encryption.key_file import VARIABLE as MASTER_KEYS
 from popflow.errors import NoTable, PopflowError
+from popflow.modes import OPEN, OPEN_ZONES, OWNER_ALONE, close_process, make_folder, open_to_readers
 from popflow.older_tables import bring_up, version_of
+from popflow.paths import (
+    below,
+    file_system,
+    for_delta_rs,
+    for_spark,
+    is_local,
+    normal,
+    refuse_for_tables,
+    table_reader,
+)
 from popflow.session import jars_folder, session
 
 if TYPE_CHECKING:
@@ -42,7 +54,9 @@ Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
 COMPACTED_BYTES = 128 << 20  # of a file that many small ones become
-BEYOND_ASCII = re.compile("%[89A-F]")  # in the name of a partition's folder, which Spark would read byte by byte
+# In the name of a partition's folder: Spark's reader would take it byte by byte, and as Spark writes it, delta-rs
+# spells it otherwise and so removes nothing.
+BEYOND_ASCII = re.compile("%[89A-Fa-f]|[^\x00-\x7f]")
 
 
 @dataclass(frozen=True)
@@ -87,11 +101,11 @@ class Lake:
         zones: Mapping[str, str] | None = None,
         on_access: Callable[[str, str], None] | None = None,
     ) -> None:
-        self.root = str(root).rstrip("/")
+        self.root = normal(root)
         self.on_access = on_access or (lambda table, verb: None)
         self.contracts = contracts
         self._spark = spark
-        self._zones = dict(zones or {})
+        self._zones = {name: normal(place) for name, place in (zones or {}).items()}
 
     @property
     def spark(self) -> SparkSession:
@@ -101,8 +115,12 @@ class Lake:
         return self._spark
 
     def zone(self, name: str) -> str:
-        """Root of a zone: reference, restricted, published or ops."""
-        return self._zones.get(name) or os.environ.get(f"POPFLOW_ZONE_{name.upper()}") or f"{self.root}/{name}"
+        """Root of a zone (reference, restricted, published or ops), absolute and normal.
+
+        Raises PopflowError where the folder's name is one below which no Delta table can lie.
+        """
+        given = self._zones.get(name) or os.environ.get(f"POPFLOW_ZONE_{name.upper()}") or below(self.root, name)
+        return refuse_for_tables(normal(given))
 
     def local_zone(self, name: str) -> Path:
         """The folder of a zone whose files are appended to, which object storage cannot do; there or not.
@@ -110,7 +128,7 @@ class Lake:
         Raises PopflowError where the zone is no folder of this machine.
         """
         zone = self.zone(name)
-        if "://" in zone:
+        if not is_local(zone):
             variable = f"POPFLOW_ZONE_{name.upper()}"
             raise PopflowError(f"{zone}: files of the zone {name} are appended to; name a folder for it by {variable}")
         return Path(zone)
@@ -118,7 +136,7 @@ class Lake:
     def path(self, name: str) -> str:
         """Where the table of a contract lies; for one that is stored in another, that one's place."""
         contract = self.contracts.table(name)
-        return f"{self.zone(contract.zone)}/{contract.stored_in or name}"
+        return below(self.zone(contract.zone), contract.stored_in or name)
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written at all."""
@@ -174,7 +192,7 @@ class Lake:
         """The files that may hold wanted rows. Not by delta-rs: it looks at all, and ends many a process in abort()."""
         schema, found = stored.arrow_schema(), self._files_with(name, wanted)[1]
         folders = partitioning(pa.schema([schema.field(column) for column in stored.partition_by]), flavor="hive")
-        return dataset(found, schema, "parquet", _file_system(self.path(name)), folders)
+        return dataset(found, schema, "parquet", self._file_system(name), folders)
 
     def frame(self, name: str, rows: pd.DataFrame | Sequence[tuple]) -> pa.Table:
         """A pandas frame, or tuples in the order of the contract, as Arrow with the table's columns and types."""
@@ -199,13 +217,23 @@ class Lake:
         self.on_access(name, "write")
         self._create(name)
         condition = " OR ".join(f"({_sql_all(partition)})" for partition in partitions)
-        if isinstance(rows, pa.Table) and not self._encrypted(contract):
-            self._overwrite(name, rows, condition or None)
-            return
-        writer = self._ordered(contract, self._spark_frame(rows)).write.format("delta").mode("overwrite")
-        if condition:
-            writer = writer.option("replaceWhere", condition)
-        writer.save(_spark_address(self.path(name)))
+        with self._readable(contract):
+            if isinstance(rows, pa.Table) and not self._encrypted(contract) and not self._is_spelled_otherwise(name):
+                self._overwrite(name, rows, condition or None)
+                return
+            writer = self._ordered(contract, self._spark_frame(rows)).write.format("delta").mode("overwrite")
+            if condition:
+                writer = writer.option("replaceWhere", condition)
+            writer.save(for_spark(self.path(name)))
+
+    def rewrite(self, name: str) -> None:
+        """Write all rows of a table anew by Spark, into new files; no reader sees a change."""
+        contract = self.contracts.table(name)
+        self.on_access(name, "write")
+        frame = self._ordered(contract, self.read(name))
+        with self._readable(contract):
+            writer = frame.write.format("delta").mode("overwrite").option("dataChange", "false")
+            writer.save(for_spark(self.path(name)))
 
     def replace_aggregate(self, name: str, rows: DataFrame, **partition: Any) -> None:
         """Write a Spark frame of counts in place of a partition's rows.
@@ -236,7 +264,8 @@ class Lake:
         writer = writer.option("txnAppId", app_id).option("txnVersion", 1).option("userMetadata", metadata)
         before = self._version(name)
         try:
-            writer.save(_spark_address(self.path(name)))
+            with self._readable(self.contracts.table(name)):
+                writer.save(for_spark(self.path(name)))
         except Exception:
             if self._is_written(name, app_id):
                 return False  # by somebody else, while we were at it
@@ -281,7 +310,13 @@ class Lake:
         self.on_access(name, "read")
         rows = pa.table(table.get_add_actions(flatten=False)).to_pylist()
         files = [
-            DataFile(row["path"], row["size_bytes"], row.get("partition") or {}, row["min"] or {}, row["max"] or {})
+            DataFile(
+                urllib.parse.unquote(row["path"]),
+                row["size_bytes"],
+                row.get("partition") or {},
+                row["min"] or {},
+                row["max"] or {},
+            )
             for row in rows
         ]
         about = table.metadata()
@@ -297,12 +332,11 @@ class Lake:
 
     def open_file(self, name: str, path: str) -> pa.NativeFile:
         """A data file of a table, by the path that its snapshot gives, to be read at any place."""
-        files, address = FileSystem.from_uri(_with_scheme(f"{self.path(name)}/{path}"))
-        return files.open_input_file(address)
+        return self._file_system(name).open_input_file(path)
 
     def read_text(self, zone: str, name: str) -> str | None:
         """A small file beside the tables of a zone; None where there is none."""
-        files, path = FileSystem.from_uri(_with_scheme(f"{self.zone(zone)}/{name}"))
+        files, path = file_system(below(self.zone(zone), name))
         if files.get_file_info(path).type is FileType.NotFound:
             return None
         with files.open_input_stream(path) as stream:
@@ -310,25 +344,33 @@ class Lake:
 
     def write_text(self, zone: str, name: str, text: str) -> None:
         """Write such a file; a reader sees the old one or the new one."""
-        files, path = FileSystem.from_uri(_with_scheme(f"{self.zone(zone)}/{name}"))
+        self.make_zone(zone)
+        files, path = file_system(below(self.zone(zone), name))
         files.create_dir(path.rsplit("/", 1)[0])
         with files.open_output_stream(f"{path}.part") as stream:
             stream.write(text.encode())
         files.move(f"{path}.part", path)
+        if zone in OPEN_ZONES and is_local(self.zone(zone)):
+            open_to_readers(Path(self.zone(zone), name.partition("/")[0]))
 
     def delete(self, name: str, condition: str) -> None:
         """Delete the rows for which the SQL condition holds; one on partition columns reads no file."""
         self._refuse_append_only(name)
         if table := self._open(name):
             self.on_access(name, "delete")
-            table.delete(condition)
+            with self._readable(self.contracts.table(name)):
+                if self._is_spelled_otherwise(name):
+                    self.spark.sql(f"DELETE FROM delta.`{for_spark(self.path(name))}` WHERE {condition}")
+                else:
+                    table.delete(condition)
 
     def vacuum(self, name: str, keep_hours: float) -> None:
         """Remove files that no version younger than keep_hours needs, those of failed attempts too."""
         if table := self._open(name):
             self.on_access(name, "vacuum")
             hours = math.ceil(keep_hours)
-            table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
+            with self._readable(self.contracts.table(name)):
+                table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
 
     def compact(self, name: str, most_files: int, small: int) -> int:
         """Put the small files of each partition together that has more than so many; the number of files less.
@@ -349,38 +391,40 @@ class Lake:
         for key in [key for key, files in found.items() if files > most_files]:
             self.on_access(name, "write")
             only = [(column, "=", str(value)) for column, value in zip(columns, key, strict=True)]
-            table.optimize.compact(partition_filters=only or None, target_size=COMPACTED_BYTES)
+            with self._readable(self.contracts.table(name)):
+                table.optimize.compact(partition_filters=only or None, target_size=COMPACTED_BYTES)
         return before - len(table.file_uris())
 
     def make_zone(self, name: str) -> Path | None:
         """The folder of a zone, made if need be, the restricted one for its owner alone; None in object storage."""
-        if "://" in self.zone(name):
+        if not is_local(self.zone(name)):
             return None
-        folder = Path(self.zone(name))
-        folder.mkdir(mode=0o700 if name == "restricted" else 0o777, parents=True, exist_ok=True)
-        return folder
+        return make_folder(Path(self.zone(name)), OPEN if name in OPEN_ZONES else OWNER_ALONE)
 
     def _create(self, name: str) -> None:
         contract = self.contracts.table(name)
+        if contract.zone not in OPEN_ZONES:
+            close_process()
         if table := self._open(name):
             bring_up(table, contract, self.path(name))
             return
         self.make_zone(contract.zone)
         rules = {f"delta.constraints.{rule}": sql for rule, sql in contract.constraints().items()}
-        DeltaTable.create(
-            delta_rs_address(self.path(name)),
-            schema=contract.arrow_schema(),
-            partition_by=contract.partition_by,
-            configuration=PROTOCOL | contract.delta_properties() | rules,
-            mode="ignore",
-            raise_if_key_not_exists=False,  # delta-rs does not know all that Spark's Delta knows
-        )
+        with self._readable(contract):
+            DeltaTable.create(
+                for_delta_rs(self.path(name)),
+                schema=contract.arrow_schema(),
+                partition_by=contract.partition_by,
+                configuration=PROTOCOL | contract.delta_properties() | rules,
+                mode="ignore",
+                raise_if_key_not_exists=False,  # delta-rs does not know all that Spark's Delta knows
+            )
 
     def _overwrite(self, name: str, rows: pa.Table, condition: str | None) -> None:
         schema = self.contracts.table(name).arrow_schema()
         try:
             typed = rows.select(schema.names).cast(schema)
-            write_deltalake(delta_rs_address(self.path(name)), typed, mode="overwrite", predicate=condition)
+            write_deltalake(for_delta_rs(self.path(name)), typed, mode="overwrite", predicate=condition)
         except CommitFailedError:
             raise PopflowError(f"{self.path(name)}: another run wrote there at the same moment; start again") from None
         except (DeltaError, pa.ArrowInvalid, ValueError):  # their messages show rows
@@ -401,13 +445,33 @@ class Lake:
         return table, [uri.removeprefix(root) for uri in table.file_uris(file_pruning_predicate=list(wanted) or None)]
 
     def _frame_of(self, contract: Table, table: DeltaTable, files: Sequence[str]) -> DataFrame:
-        root, schema = _spark_address(self.path(contract.table)), contract.spark_schema()
+        root, schema = for_spark(self.path(contract.table)), contract.spark_schema()
         if any(BEYOND_ASCII.search(file) for file in files):
             return self.spark.read.format("delta").option("versionAsOf", table.version()).load(root)
-        reader = self.spark.read.schema(schema).option("basePath", root)
+        reader = table_reader(self.spark, root).schema(schema)
         return (
             reader.parquet(*(f"{root}/{file}" for file in files)) if files else self.spark.createDataFrame([], schema)
         )
+
+    @contextmanager
+    def _readable(self, contract: Table) -> Iterator[None]:
+        """What is written inside to a table that is for everybody is opened to everybody, whatever the umask."""
+        try:
+            yield
+        finally:
+            if contract.zone in OPEN_ZONES and is_local(self.path(contract.table)):
+                open_to_readers(Path(self.path(contract.table)))
+
+    def _file_system(self, name: str) -> SubTreeFileSystem:
+        files, base = file_system(self.path(name))
+        return SubTreeFileSystem(base, files)
+
+    def _is_spelled_otherwise(self, name: str) -> bool:
+        """Whether the table has files that delta-rs cannot remove, since Spark spells their partition otherwise."""
+        contract, table = self.contracts.table(name), self._open(name)
+        if table is None or all(contract.columns[column].type == "date" for column in contract.partition_by):
+            return False
+        return any(BEYOND_ASCII.search(path) for path in pa.table(table.get_add_actions())["path"].to_pylist())
 
     def _version(self, name: str) -> int:
         return self._refuse_missing(name).version()
@@ -421,7 +485,7 @@ class Lake:
 
     def _open(self, name: str) -> DeltaTable | None:
         try:
-            table = DeltaTable(delta_rs_address(self.path(name)))
+            table = DeltaTable(for_delta_rs(self.path(name)))
         except TableNotFoundError:
             return None
         written_by = version_of(table)
@@ -460,25 +524,6 @@ class Lake:
 
         fields = contract.spark_schema().fields
         return frame.select(*(F.col(field.name).cast(field.dataType).alias(field.name) for field in fields))
-
-
-def _spark_address(path: str) -> str:
-    """The address under which Spark finds what everything else calls s3://."""
-    return path.replace("s3://", "s3a://", 1)
-
-
-def delta_rs_address(path: str) -> str:
-    """The address under which delta-rs finds what Spark calls s3a://."""
-    return path.replace("s3a://", "s3://", 1)
-
-
-def _file_system(address: str) -> FileSystem:
-    files, base = FileSystem.from_uri(_with_scheme(address))
-    return SubTreeFileSystem(base, files)
-
-
-def _with_scheme(address: str) -> str:
-    return delta_rs_address(address) if "://" in address else Path(address).absolute().as_uri()
 
 
 def _filters(contract: Table, equals: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

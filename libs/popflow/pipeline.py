@@ -14,6 +14,7 @@ from popflow.exact import days_of, keep_flows, keep_population
 from popflow.intake.night import take_in as take_deliveries_in
 from popflow.lake import Lake
 from popflow.movement.person_states import person_states
+from popflow.operations.at_rest import kept_from_others
 from popflow.operations.attended import Turn, attended
 from popflow.operations.events import RunLog
 from popflow.publish.releases import FIRST_RELEASE, record_releases, rounded
@@ -189,7 +190,7 @@ def _computed(lake: Lake) -> set[dt.date]:
 def _attend(lake: Lake, night: Night, stage: Stage, log: RunLog) -> Figures:
     night.on_progress(stage.name)
     name = stage.name if night.date == log.date else f"{stage.name} of {night.date}"
-    with log.stage(name, stage.reads, stage.writes) as shown:
+    with log.stage(name, stage.reads, stage.writes) as shown, kept_from_others(lake, sample=night.sample):
         figures = stage.run(lake, night)
         shown |= figures.get("shown", {})
     return figures

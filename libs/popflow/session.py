@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from popflow import scratch
+from popflow.encryption.jar import JARS as ZONE_CRYPTO_JARS
 from popflow.errors import PopflowError
+from popflow.modes import close_process
+from popflow.paths import local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,21 +30,22 @@ def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None
     builder = SparkSession.builder.appName(app_name)
     for name, value in (_settings() | dict(settings or {})).items():
         builder = builder.config(name, value)
+    close_process()  # shuffle files hold tokens, and Spark makes them as the umask says
     log = spark_log()
     try:
-        with _standard_error_to(log):
+        with scratch.children_in(scratch.of_process()), _standard_error_to(log):
             return builder.getOrCreate()
     except PySparkRuntimeError:
+        scratch.keep()
         raise PopflowError(
             f"Spark did not start: is Java 17 installed? (apt-get install openjdk-17-jre-headless); it said: {log}"
         ) from None
 
 
 def spark_log() -> Path:
-    """Where the JVM writes what it has to say: it may quote data, so the file is its owner's alone."""
-    folder = Path(tempfile.gettempdir()) / f"popflow-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return Path(os.environ.get("POPFLOW_SPARK_LOG", folder / f"spark-{os.getpid()}.log"))
+    """Where the JVM writes what it has to say, which may quote data: the process's scratch, or POPFLOW_SPARK_LOG."""
+    named = os.environ.get("POPFLOW_SPARK_LOG")
+    return Path(named).absolute() if named else scratch.of_process() / "spark.log"
 
 
 @contextmanager
@@ -49,7 +53,7 @@ def _standard_error_to(log: Path) -> Iterator[None]:
     """The JVM inherits standard error when it starts, and only then."""
     sys.stderr.flush()
     kept = os.dup(2)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    file = _own_log(log)
     try:
         os.dup2(file, 2)
         yield
@@ -57,6 +61,19 @@ def _standard_error_to(log: Path) -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(file)
+
+
+def _own_log(log: Path) -> int:
+    """The log, opened. Raises PopflowError where it is a link, another user's, or open to others."""
+    try:
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise PopflowError(f"{log}: Spark's log cannot be written there ({error.strerror})") from None
+    found = os.fstat(file)
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        os.close(file)
+        raise PopflowError(f"{log}: others can read Spark's log, which may quote data; chmod 600 it, or remove it")
+    return file
 
 
 def _settings() -> dict[str, str]:
@@ -69,6 +86,7 @@ def _settings() -> dict[str, str]:
         "spark.log.level": "ERROR",
         # Small partitions are put together to 64 MB; by default each core keeps one, and each becomes a file.
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        "spark.hadoop.fs.permissions.umask-mode": "077",  # Hadoop sets modes itself, whatever the process's umask
         # Beyond so many groups collect_list sorts its input; the default of 128 makes it sort always.
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
         # Where every partition of one side is found to be small, a join needs no sorting of both.
@@ -80,11 +98,15 @@ def _settings() -> dict[str, str]:
         return always
     return always | {
         "spark.master": os.environ.get("POPFLOW_MASTER", f"local[{os.cpu_count()},4]"),  # local[n] never retries a task
-        "spark.jars": ",".join(str(jar) for jar in sorted(jars_folder().glob("*.jar"))),
+        "spark.jars": ",".join(
+            jar.as_uri() for jar in sorted(jars_folder().glob("*.jar")) if not jar.match(ZONE_CRYPTO_JARS)
+        ),
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": os.environ.get("POPFLOW_DRIVER_MEMORY", "4g"),
-        "spark.driver.extraJavaOptions": os.environ.get("POPFLOW_JAVA_OPTIONS", THROUGHPUT),
+        "spark.driver.extraJavaOptions": _java_options(),
+        "spark.local.dir": str(scratch.of_process()),
+        "spark.sql.warehouse.dir": (scratch.of_process() / "warehouse").as_uri(),
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": str(DAY_PARTITIONS),
         # By default they are put together to one a core, which makes three uneven ones for two cores.
@@ -92,6 +114,12 @@ def _settings() -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",  # VACUUM on small tables takes 100 s otherwise
     }
+
+
+def _java_options() -> str:
+    """Those asked for; and nothing of the JVM's in the folder that all users share."""
+    asked = os.environ.get("POPFLOW_JAVA_OPTIONS", THROUGHPUT)
+    return f'{asked} -XX:-UsePerfData "-Djava.io.tmpdir={scratch.of_process()}"'
 
 
 def _object_storage() -> dict[str, str]:
@@ -105,7 +133,7 @@ def _object_storage() -> dict[str, str]:
 
 def jars_folder() -> Path:
     """Where Delta's jars lie: POPFLOW_JARS, else .jars of the checkout. Raises PopflowError where there are none."""
-    folder = Path(os.environ.get("POPFLOW_JARS", Path(__file__).parents[2] / ".jars"))
+    folder = local_path(os.environ.get("POPFLOW_JARS") or Path(__file__).parents[2] / ".jars")
     if not any(folder.glob("io.delta_delta-spark*.jar")):
         raise PopflowError(f"no Delta jars in {folder}; 'make setup' fetches them, or set POPFLOW_JARS to their folder")
     return folder

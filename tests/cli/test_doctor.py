@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from popflow.cli import lake_state, machine
 from popflow.cli.doctor import doctor
 from popflow.errors import PopflowError
 from popflow.lake import Lake
+from popflow.operations.at_rest import waive
 
 
 def states(folder: Path, reading_only: bool = False) -> dict[str, tuple[str, str]]:
@@ -27,6 +29,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(variable, raising=False)
     for zone in ("restricted", "ops"):
         (tmp_path / zone).mkdir(mode=0o700)
+    waive(Lake(tmp_path, contracts.load()), "Li Na", dt.date.today(), "disk under LUKS")
     return tmp_path
 
 

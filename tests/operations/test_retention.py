@@ -74,7 +74,8 @@ def test_object_storage_keeps_for_some_hours_what_a_version_had(
 ):
     seconds = 0.5
     monkeypatch.setattr(retention, "OBJECT_STORE_HOURS", seconds / 3600)
-    lake = Lake((tmp_path / "lake").as_uri(), contracts)  # an address, as that of object storage
+    monkeypatch.setattr(retention, "is_local", lambda place: False)
+    lake = Lake(tmp_path / "lake", contracts)
     rows = [(days_ago(n), "420102", "420103", 5, 5, {"mobile": 1}) for n in (4, 5)]
     lake.replace("flows_exact", lake.frame("flows_exact", rows))
     time.sleep(1.5 * seconds)

@@ -54,7 +54,7 @@ def _whole_way(
         load_reference(lake, kind, nation / "reference" / f"{kind}.parquet", as_of=dates[0])
     for date in dates:
         say(f"night of {date}")
-        night = Night(date, str(nation / "landing"), tuple(known.mno_bits()))
+        night = Night(date, str(nation / "landing"), tuple(known.mno_bits()), sample=True)
         run_stage(lake, night, INTAKE)
         _let_pass(lake, date)
         run_stage(lake, night, PERSONS)

@@ -183,7 +183,7 @@ class Files:
             if file.partition["indicator"] != OUTFLOW:
                 continue
             there = stored.get(file.path)
-            storage = (there.size, there.mtime_ns) if there is not None else None
+            storage = (there.size, there.mtime.isoformat()) if there is not None else None
             date = pd.Timestamp(file.partition["date"]).date()
             facts.setdefault(date, []).append((file.path, file.size, storage))
         return {date: digest_of(sorted(of_date)) for date, of_date in facts.items()}

@@ -26,6 +26,7 @@ from popflow.cli import (
     share,
     simulation,
 )
+from popflow.encryption.faults import fault_in
 from popflow.errors import Held, PopflowError, one_line
 
 app = typer.Typer(
@@ -66,6 +67,8 @@ def stopping_in_one_line(run: Callable[[], object]) -> None:
     except OSError as error:
         _stop(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1)
     except Exception as error:  # noqa: BLE001 an unforeseen error's message may hold a record: only its kind is said
+        if fault := fault_in(error):
+            _stop(str(fault), 1)
         _stop(f"unforeseen {type(error).__name__}; POPFLOW_DEBUG=1 shows where, in the restricted zone only", 1)
 
 

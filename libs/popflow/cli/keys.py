@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
-from popflow import contracts, encryption
-from popflow.cli.screen import LAKE, say
+from popflow import contracts
+from popflow.cli.screen import DATE_HELP, LAKE, day, say
+from popflow.encryption import folder_of
+from popflow.encryption.files import keys_in_use
+from popflow.encryption.key_file import VARIABLE, add_master_key, drop_master_key
+from popflow.errors import PopflowError
 from popflow.lake import Lake
+from popflow.paths import local_path
 
 keys = typer.Typer(help="Keys of the restricted zone; none is ever shown.", no_args_is_help=True)
-FILE = typer.Option("--file", envvar=encryption.VARIABLE, help="File of master keys, mode 0600.")
+FILE = typer.Option("--file", envvar=VARIABLE, help="File of master keys, mode 0600.")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,8 +31,9 @@ def add(name: Annotated[str, typer.Argument(help="Of the new key.")], file: Anno
 
     Example: popflow keys add 2020-02 --file /secure/master.keys
     """
-    encryption.add_master_key(file, name)
-    say(f"{file}: new files are encrypted with {name}")
+    path = local_path(file)
+    add_master_key(path, name)
+    say(f"{path}: new files are encrypted with {name}")
 
 
 @keys.command()
@@ -40,9 +46,44 @@ def drop(
 
     Example: popflow keys drop 2020-01 --file /secure/master.keys --lake lake
     """
-    zone = encryption.folder_of(Lake(lake, contracts.load()).zone("restricted"))
-    encryption.drop_master_key(file, name, encryption.keys_in_use(zone, encryption.key_names(file)))
-    say(f"{file}: {name} is forgotten")
+    from popflow.operations.turns import one_at_a_time
+
+    opened, path = Lake(lake, contracts.load()), local_path(file)
+    zone = folder_of(opened.zone("restricted"))
+    if not zone.is_dir():
+        raise PopflowError(f"{zone}: there is no restricted zone whose files could need the key; mend --lake")
+    with one_at_a_time(opened, f"dropping of the key {name}"):
+        drop_master_key(path, name, sorted(keys_in_use(zone)))
+    say(f"{path}: {name} is forgotten")
+
+
+@keys.command()
+def encrypt(lake: Annotated[str, LAKE]) -> None:
+    """Write the restricted tables anew under the newest master key, between two nights; plain ones too.
+
+    Example: popflow keys encrypt --lake lake
+    """
+    from popflow.operations.rotation import encrypt_tables
+
+    written = encrypt_tables(Lake(lake, contracts.load()))
+    say(f"encrypted: {', '.join(written) or 'no restricted tables there'}")
+
+
+@keys.command()
+def waive(
+    lake: Annotated[str, LAKE],
+    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
+    until: Annotated[str, typer.Option(help=f"Last day that it holds for. {DATE_HELP}")],
+    reason: Annotated[str, typer.Option(help="What protects the restricted tables instead.")],
+) -> None:
+    """Sign that nights may run without master keys: on a disk or in a bucket that encrypts by itself, for a time.
+
+    Example: popflow keys waive --lake lake --signed-by "Li Na" --until 2020-12-31 --reason "disk under LUKS"
+    """
+    from popflow.operations.at_rest import waive as run
+
+    waiver = run(Lake(lake, contracts.load()), signed_by, day(until), reason)
+    say(f"nights run without master keys until {waiver.until}, signed for by {waiver.signed_by}; it is on the trail")
 
 
 @keys.command()

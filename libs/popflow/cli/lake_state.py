@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from popflow import encryption
 from popflow.cli.machine import Finding, disk
+from popflow.encryption import key_file
 from popflow.errors import PopflowError
 from popflow.intake import keys, sealed
 from popflow.lake import Lake
+from popflow.operations.at_rest import SIGN, at_rest
 from popflow.operations.trail import ANCHOR_VARIABLE
+from popflow.paths import is_local, local_path
 
 ZONES = ("reference", "restricted", "published", "ops")
 OWNER_ONLY = ("restricted", "ops")
@@ -19,7 +21,7 @@ OWNER_ONLY = ("restricted", "ops")
 
 def lake_state(lake: Lake, reading_only: bool = False) -> Iterator[Finding]:
     """The findings on a lake; reading_only: what only those who run nights may see is left out."""
-    if "://" in lake.root:
+    if not is_local(lake.root):
         yield Finding("lake", "ok", f"{lake.root}: object storage, its permissions are looked after there")
     elif not Path(lake.root).is_dir():
         yield Finding("lake", "broken", f"there is no folder {lake.root}", "popflow demo makes one, or mend --lake")
@@ -30,6 +32,7 @@ def lake_state(lake: Lake, reading_only: bool = False) -> Iterator[Finding]:
     if reading_only:
         return
     yield from _permissions(lake)
+    yield _at_rest(lake)
     yield _person_key(lake)
     yield from _named_keys()
     yield _anchor()
@@ -58,7 +61,7 @@ def _tables(lake: Lake) -> Iterator[Finding]:
 def _permissions(lake: Lake) -> Iterator[Finding]:
     for zone in OWNER_ONLY:
         folder = Path(lake.zone(zone))
-        if "://" in lake.zone(zone) or not folder.is_dir():
+        if not is_local(lake.zone(zone)) or not folder.is_dir():
             continue
         what, mend = f"permissions of {zone}", f"chmod -R go-rwx {folder}"
         mode = folder.stat().st_mode & 0o777
@@ -68,12 +71,23 @@ def _permissions(lake: Lake) -> Iterator[Finding]:
         yield Finding(what, "broken", f"{folder} is open to others ({mode:04o})", mend)
 
 
+def _at_rest(lake: Lake) -> Finding:
+    """How the restricted tables lie; a night would refuse what is broken here."""
+    try:
+        found = at_rest(lake)
+    except PopflowError as error:
+        return Finding("encryption at rest", "broken", str(error), f"mend it, or {SIGN}")
+    if found.state == "refused":
+        return Finding("encryption at rest", "broken", f"REFUSED: {found.said}", SIGN)
+    return Finding("encryption at rest", "ok" if found.state == "encrypted" else "note", found.said)
+
+
 def _person_key(lake: Lake) -> Finding:
     """The key of persons' pseudonyms: looked at, never read and never made."""
     named, zone = os.environ.get(keys.VARIABLE), lake.zone("restricted")
-    if not named and "://" in zone:
+    if not named and not is_local(zone):
         return Finding("person key", "broken", f"{keys.VARIABLE} is not set", "name a key file every worker can read")
-    path = Path(named) if named else Path(zone) / "_keys" / "person.key"
+    path = local_path(named) if named else Path(zone) / "_keys" / "person.key"
     if not named and not path.exists() and not any(lake.exists(table) for table in keys.KEYED_TABLES):
         return Finding("person key", "note", f"none yet at {path}", "the first load of a register makes it")
     return _key("person key", path, keys.KEY_BYTES, "put the key back from its copy, mode 0600")
@@ -81,9 +95,9 @@ def _person_key(lake: Lake) -> Finding:
 
 def _named_keys() -> Iterator[Finding]:
     """Key files that the environment names."""
-    for variable in (encryption.VARIABLE, sealed.VARIABLE):
+    for variable in (key_file.VARIABLE, sealed.VARIABLE):
         if named := os.environ.get(variable):
-            yield _key(variable, Path(named), None, f"mend {variable}, or chmod 600 the file")
+            yield _key(variable, local_path(named), None, f"mend {variable}, or chmod 600 the file")
 
 
 def _key(what: str, path: Path, size: int | None, mend: str) -> Finding:

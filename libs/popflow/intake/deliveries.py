@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from popflow.contracts import Contracts, Feed
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, open_address, read_bytes
+from popflow.paths import normal
 
 MANIFEST = "manifest.json"
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # a partition of this name is read as null, and makes its table unreadable
 PlainName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f'`]+$")]  # it becomes part of a path and of a condition
 
 
@@ -82,11 +84,12 @@ def discover(landing: str, date: dt.date, contracts: Contracts, mnos: Sequence[s
     Raises PopflowError where there is no such landing folder, or no feed of an MNO.
     """
     feeds = {mno: feed_of(contracts, mno) for mno in mnos}
+    landing = normal(landing)
     _refuse_missing_folder(landing)
     found = Landing([], [], [])
     for mno, feed in feeds.items():
-        for delivery_id, names in sorted(_folders(f"{landing.rstrip('/')}/{mno}/{date}").items()):
-            address = f"{landing.rstrip('/')}/{mno}/{date}/{delivery_id}"
+        for delivery_id, names in sorted(_folders(f"{landing}/{mno}/{date}").items()):
+            address = f"{landing}/{mno}/{date}/{delivery_id}"
             if MANIFEST not in names:
                 found.waiting.append(address)
                 continue
@@ -142,6 +145,8 @@ def _manifest(address: str, mno: str, date: dt.date, delivery_id: str) -> Manife
                                 ("delivery_id", manifest.delivery_id, delivery_id)):  # fmt: skip
         if told != stands:
             raise PopflowError(f"{where}: {field}: says {told} and lies in the folder of {stands}")
+    if delivery_id == NO_VALUE:
+        raise PopflowError(f"{where}: delivery_id: stands for no value in a table's folders; send it by another name")
     names = [file.name for file in manifest.files]
     if twice := sorted({name for name in names if names.count(name) > 1})[:1]:
         raise PopflowError(f"{where}: files: {twice[0]} is listed twice")

@@ -72,7 +72,7 @@ def parquet_records(feed: Feed, address: str, instants: bool) -> str:
     """Records of a Parquet file; instants: its timestamps bear a zone."""
     found = {name: quoted(value) for name, value in feed.constants.items()}
     found |= {name: identifier(name) for name in feed.fields.needed_columns() if name not in found}
-    rows = f"read_parquet({quoted(address)}, file_row_number = true)"
+    rows = f"read_parquet({quoted(address)}, file_row_number = true, hive_partitioning = false)"
     timestamp = f"epoch_us(CAST({{}} AS {'TIMESTAMPTZ' if instants else 'TIMESTAMP'}))"
     time = timestamp if feed.fields.time.kind.startswith("timestamp") else _time_of_text(feed.fields.time)
     return _records(feed, found, rows, "file_row_number + 1", time)

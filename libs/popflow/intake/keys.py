@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from popflow.errors import PopflowError
+from popflow.paths import local_path
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -30,7 +31,7 @@ def key_file(lake: Lake) -> Path:
     Raises PopflowError where the key cannot be had: a key is never made anew beside tables that an earlier one keyed.
     """
     if named := os.environ.get(VARIABLE):
-        return _checked(Path(named))
+        return _checked(local_path(named))
     zone = lake.make_zone("restricted")
     if zone is None:
         raise PopflowError(f"{VARIABLE} is not set: with the restricted zone at {lake.zone('restricted')}, name a key "
@@ -43,7 +44,7 @@ def key_file(lake: Lake) -> Path:
 
 def read_secret(path: str | Path) -> bytes:
     """The key itself; call it in the task that needs it, and let it go no further."""
-    return _checked(Path(path)).read_bytes()
+    return _checked(local_path(path)).read_bytes()
 
 
 def person_key(secret: bytes, person_token: str) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from popflow.errors import PopflowError
 from popflow.intake import keys
+from popflow.paths import for_spark, literal_reader, normal
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -69,11 +70,12 @@ def _read(lake: Lake, address: str) -> DataFrame:
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
 
+    place, reader = for_spark(normal(address)), literal_reader(lake.spark)
     try:
         if address.endswith((".csv", ".csv.gz")):
-            frame = lake.spark.read.csv(address, header=True, inferSchema=False, mode="FAILFAST")
+            frame = reader.csv(place, header=True, inferSchema=False, mode="FAILFAST")
         else:
-            frame = lake.spark.read.parquet(address)
+            frame = reader.parquet(place)
     except AnalysisException:
         raise PopflowError(f"{address}: no such register; it is a CSV file with a header, or Parquet") from None
     for column in COLUMNS:

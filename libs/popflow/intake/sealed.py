@@ -14,6 +14,7 @@ from typing import IO, Any, BinaryIO
 import pyrage
 
 from popflow.errors import PopflowError
+from popflow.paths import local_path
 
 VARIABLE = "POPFLOW_AGE_IDENTITY"
 SUFFIX = ".age"
@@ -81,7 +82,8 @@ class _Unsealing(io.RawIOBase):
 
 def identities(path: Path | None = None) -> list[pyrage.x25519.Identity]:
     """What opens sealed files. Raises PopflowError where there is no such file, or others can read it."""
-    named = path or (Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None)
+    given = path or os.environ.get(VARIABLE)
+    named = local_path(given) if given else None
     if named is None or not named.is_file():
         raise PopflowError(f"{VARIABLE}: no file of age identities at {named}; 'age-keygen -o FILE' makes one")
     if named.stat().st_mode & 0o077:

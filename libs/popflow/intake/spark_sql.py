@@ -19,6 +19,7 @@ from popflow.intake import feed_sql, spark_tallies, tasks
 from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_shape, positions, text_lines
 from popflow.intake.packing import Pack, PackFile
 from popflow.intake.storage import open_address, task_scratch
+from popflow.paths import for_spark, literal_reader, normal
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -155,11 +156,7 @@ def _presence(placed: DataFrame, misfits: list[spark_tallies.FileKey]) -> DataFr
 
 
 def _cells(spark: SparkSession, address: str) -> DataFrame:
-    return spark.read.parquet(_for_spark(address))
-
-
-def _for_spark(address: str) -> str:
-    return address.replace("s3://", "s3a://", 1)
+    return literal_reader(spark).parquet(for_spark(normal(address)))
 
 
 def _records(spark: SparkSession, packs: Sequence[Pack], feed: Feed) -> tuple[DataFrame, bool]:
@@ -167,16 +164,16 @@ def _records(spark: SparkSession, packs: Sequence[Pack], feed: Feed) -> tuple[Da
     from pyspark.sql import functions as F
     from pyspark.sql.types import TimestampNTZType, TimestampType
 
-    paths = [_for_spark(file.address) for pack in packs for file in pack.files]
+    paths = [for_spark(normal(file.address)) for pack in packs for file in pack.files]
     if feed.format == "parquet":
-        raw = spark.read.option("mergeSchema", "true").parquet(*paths)
+        raw = literal_reader(spark).option("mergeSchema", "true").parquet(*paths)
         columns = {name: F.col(f"`{name}`") for name in raw.columns}
         numbered = raw.select("*", F.col("_metadata.row_index").alias("position"), *_file_columns())
         kind = raw.schema[feed.fields.time.from_column].dataType
         is_timestamp = isinstance(kind, TimestampType | TimestampNTZType)
         aware = isinstance(kind, TimestampType)
     else:
-        raw = spark.read.text(paths, lineSep="\n").where(F.lit(True))
+        raw = literal_reader(spark).text(paths, lineSep="\n").where(F.lit(True))
         numbered = raw.select("value", F.monotonically_increasing_id().alias("position"), *_file_columns())
         numbered, columns = _fields(numbered, packs, feed)
         is_timestamp = aware = False

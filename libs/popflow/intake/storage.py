@@ -3,77 +3,76 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from pyarrow import fs
 
-from popflow.errors import PopflowError
+from popflow import paths, scratch
 
-SCRATCH = "POPFLOW_SCRATCH"  # where tasks may spill; by default the machine's folder for temporary files
+
+class Found(NamedTuple):
+    """A file that lies below a place: its path, size in bytes, and when it was last changed (UTC)."""
+
+    path: str
+    size: int
+    mtime: dt.datetime
 
 
 def open_address(address: str) -> tuple[fs.FileSystem, str]:
-    """The file system of an address, and the path within it; s3a:// is Spark's name for s3://."""
-    if "://" not in address:
-        return fs.LocalFileSystem(), os.path.abspath(address)  # noqa: PTH100 - an address is text, also on a cluster
-    try:
-        return fs.FileSystem.from_uri(address.replace("s3a://", "s3://", 1))
-    except (ValueError, OSError) as error:
-        raise PopflowError(f"{address}: no such address ({' '.join(str(error).split())[:200]})") from None
+    """The file system of an address, and the path within it."""
+    return paths.file_system(address)
 
 
-def files_under(address: str) -> list[fs.FileInfo]:
-    """Every file below an address; empty where nothing lies there."""
+def files_under(address: str) -> list[Found]:
+    """Every file below an address; empty where nothing lies there. Names that are no UTF-8 come with surrogates."""
     system, path = open_address(address)
+    if isinstance(system, fs.LocalFileSystem):
+        return list(_local_files(path))
     selected = system.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
-    return [info for info in selected if info.type == fs.FileType.File]
+    return [Found(info.path, info.size, info.mtime) for info in selected if info.type == fs.FileType.File]
+
+
+def _local_files(folder: str) -> Iterator[Found]:
+    # Not pyarrow's listing: one name that is no UTF-8 ends it for all.
+    for parent, _, names in os.walk(folder, onerror=_not_there_alone):
+        for name in names:
+            path = os.path.join(parent, name)  # noqa: PTH118 - as text, also with bytes that are no letters
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile, or a link to nothing
+                found = os.stat(path)  # noqa: PTH116
+                if stat.S_ISREG(found.st_mode):
+                    yield Found(path, found.st_size, dt.datetime.fromtimestamp(found.st_mtime, dt.UTC))
+
+
+def _not_there_alone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def read_bytes(address: str) -> bytes:
     """All of a small file."""
     system, path = open_address(address)
+    if isinstance(system, fs.LocalFileSystem):
+        return Path(path).read_bytes()
     with system.open_input_stream(path) as stream:
         return stream.read()
 
 
 def is_local(address: str) -> bool:
     """Whether a library that knows folders only can open the address."""
-    return isinstance(open_address(address)[0], fs.LocalFileSystem)
+    return paths.is_local(paths.normal(address))
 
 
 @contextlib.contextmanager
 def task_scratch() -> Iterator[Path]:
-    """A folder of this attempt alone, for spills and copies, gone when the attempt ends.
-
-    What attempts that were killed left behind is removed first: a folder bears its process's number.
-    """
-    root = Path(os.environ.get(SCRATCH, tempfile.gettempdir())) / f"popflow-{os.getuid()}"
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root.chmod(0o700)
-    _remove_orphans(root)
-    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))  # mode 0700
+    """A folder of this attempt alone, for spills and copies, gone when the attempt ends."""
+    folder = scratch.new_folder()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_orphans(root: Path) -> None:
-    for folder in root.iterdir():
-        process = folder.name.partition("-")[0]
-        if process.isdigit() and not _runs(int(process)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

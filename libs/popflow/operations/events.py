@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow import __version__
+from popflow.encryption.faults import fault_in
 from popflow.errors import Held, PopflowError
 from popflow.operations.owner_only import append_private, ops_folder, write_private
 
@@ -138,7 +139,10 @@ def outcome_of(error: BaseException) -> str:
 
 def reason_of(error: BaseException) -> str:
     """What may be written of an error: our own messages, and only the kind of any other, which may hold a record."""
-    return str(error) if isinstance(error, PopflowError) else type(error).__name__
+    if isinstance(error, PopflowError):
+        return str(error)
+    fault = fault_in(error)
+    return str(fault) if fault else type(error).__name__
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:

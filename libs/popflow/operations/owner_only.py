@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from popflow.modes import OWNER_ALONE, make_folder
+
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
@@ -21,7 +23,7 @@ def ops_folder(lake: Lake, *parts: str) -> Path:
 
 def private_folder(folder: Path) -> Path:
     """The folder, made where it is missing, and closed to all but its owner."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder, OWNER_ALONE)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
     return folder

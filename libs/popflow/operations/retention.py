@@ -18,11 +18,11 @@ from popflow.intake.storage import files_under, open_address
 from popflow.operations import old_landing
 from popflow.operations.known_deliveries import delivery_dates
 from popflow.operations.retired import delete_retired
+from popflow.paths import is_local
 
 if TYPE_CHECKING:
-    from pyarrow.fs import FileInfo
-
     from popflow.contracts import Table
+    from popflow.intake.storage import Found
     from popflow.lake import Lake
 
 DELIVERED = ("mno", "delivery_id")
@@ -117,7 +117,7 @@ def _overdue(lake: Lake, contract: Table, date: dt.date) -> list[str]:
     return [f"{root}/{path}" for path in sorted(late.keys() - _kept_by_vacuum(lake, contract, late))]
 
 
-def _data_files(root: str) -> dict[str, FileInfo]:
+def _data_files(root: str) -> dict[str, Found]:
     """A table's Parquet files by their path below it."""
     base = open_address(root)[1]
     below = {info.path.removeprefix(f"{base}/"): info for info in files_under(root)}
@@ -126,10 +126,10 @@ def _data_files(root: str) -> dict[str, FileInfo]:
 
 
 def _kept_hours(lake: Lake, contract: Table) -> float:
-    return OBJECT_STORE_HOURS if "://" in lake.path(contract.table) else 0
+    return 0 if is_local(lake.path(contract.table)) else OBJECT_STORE_HOURS
 
 
-def _kept_by_vacuum(lake: Lake, contract: Table, files: dict[str, FileInfo]) -> set[str]:
+def _kept_by_vacuum(lake: Lake, contract: Table, files: dict[str, Found]) -> set[str]:
     """Of these files those that a version of the last hours may have had; asked of the log only where there are any."""
     hours = _kept_hours(lake, contract)
     if not hours or not files:

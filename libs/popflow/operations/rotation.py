@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from popflow.encryption.key_file import keys_file
 from popflow.errors import PopflowError
 from popflow.intake.keys import person_key, read_secret, sim_key
+from popflow.operations.turns import one_at_a_time
+from popflow.paths import local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -35,6 +38,7 @@ def rotate_person_key(lake: Lake, old: Path, new: Path) -> dict[str, int]:
     is run again: what is under the new key already stays. The old file is destroyed when retention has deleted the
     last version that it keyed; until then a mistake can be taken back by rotating from new to old.
     """
+    old, new = local_path(old), local_path(new)  # tasks have a working folder of their own
     if read_secret(old) == read_secret(new):
         raise PopflowError(f"{new}: is the same key as {old}; make a new one of 32 random bytes")
     mapping = _mapping(lake, old, new).cache()
@@ -42,6 +46,32 @@ def rotate_person_key(lake: Lake, old: Path, new: Path) -> dict[str, int]:
     _rotate(lake, "subscribers", REGISTER_KEYS, mapping)
     mapping.unpersist()
     return left
+
+
+def encrypt_tables(lake: Lake) -> list[str]:
+    """Write each restricted table anew under the newest master key, and remove its old files; the tables' names.
+
+    What lies there plain, or was encrypted by a popflow that did not bind files to their names, is read too: run it
+    when keys are new to a lake. Holds the lake's lock. Raises PopflowError without master keys.
+    """
+    keys_file()
+    with one_at_a_time(lake, "encryption of the restricted tables"):
+        lake.spark.sparkContext._jsc.hadoopConfiguration().set("popflow.unbound.files", "true")
+        try:
+            return [name for name in _restricted_tables(lake) if _write_anew(lake, name)]
+        finally:
+            lake.spark.sparkContext._jsc.hadoopConfiguration().unset("popflow.unbound.files")
+
+
+def _restricted_tables(lake: Lake) -> list[str]:
+    tables = lake.contracts.tables.items()
+    return [name for name, one in tables if one.zone == "restricted" and not one.stored_in and lake.exists(name)]
+
+
+def _write_anew(lake: Lake, name: str) -> bool:
+    lake.rewrite(name)
+    lake.vacuum(name, 0)
+    return True
 
 
 def _rotate(lake: Lake, table: str, columns: tuple[str, ...], mapping: DataFrame) -> int:

@@ -12,23 +12,37 @@ public final class ZoneKeys extends LocalWrapKmsClient {
 
   protected void initializeInternal() throws KeyAccessDeniedException {}
 
-  protected byte[] getMasterKeyFromServer(String name) throws KeyAccessDeniedException {
-    String file = this.hadoopConfiguration.get("popflow.master.keys");
+  public byte[] unwrapKey(String wrapped, String name) throws KeyAccessDeniedException {
     try {
-      BufferedReader reader = new BufferedReader(new FileReader(file));
+      return super.unwrapKey(wrapped, name);
+    } catch (KeyAccessDeniedException error) {
+      throw error;
+    } catch (RuntimeException error) {
+      throw new KeyAccessDeniedException(
+          "popflow: the master key '" + name + "' in " + file() + " is not the one that a file was encrypted with");
+    }
+  }
+
+  protected byte[] getMasterKeyFromServer(String name) throws KeyAccessDeniedException {
+    try {
+      BufferedReader reader = new BufferedReader(new FileReader(file()));
       try {
         for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-          int gap = line.indexOf(' ');
-          if (gap > 0 && line.substring(0, gap).equals(name)) {
-            return Base64.getDecoder().decode(line.substring(gap + 1).trim());
+          String[] parts = line.trim().split("\\s+");
+          if (parts.length == 2 && parts[0].equals(name)) {
+            return Base64.getDecoder().decode(parts[1]);
           }
         }
       } finally {
         reader.close();
       }
     } catch (IOException error) {
-      throw new KeyAccessDeniedException("cannot read the file of master keys: " + file);
+      throw new KeyAccessDeniedException("popflow: cannot read the file of master keys: " + file());
     }
-    throw new KeyAccessDeniedException("no master key '" + name + "' in " + file);
+    throw new KeyAccessDeniedException("popflow: no master key '" + name + "' in " + file());
+  }
+
+  private String file() {
+    return this.hadoopConfiguration.get("popflow.master.keys");
   }
 }
