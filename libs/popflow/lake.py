@@ -26,7 +26,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from pyarrow.dataset import dataset, partitioning
 from pyarrow.fs import FileSystem, FileType, SubTreeFileSystem
 
-from popflow.contracts import Contracts, Table
+from popflow.contracts import Contracts, Table, refuse_unlisted, stated
 from popflow.encryption import VARIABLE as MASTER_KEYS
 from popflow.encryption import settings_of
 from popflow.errors import NoTable, PopflowError
@@ -71,7 +71,7 @@ class Lake:
 
     root is a folder or an object-storage address; zones, or else the environment's POPFLOW_ZONE_<NAME>, may say where
     a zone lies apart. on_access is told of each access before it happens (table, and read, write, delete or vacuum),
-    and forbids it by raising.
+    and forbids it by raising; without one, an access under a purpose that the table's contract does not list is.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Lake:
         on_access: Callable[[str, str], None] | None = None,
     ) -> None:
         self.root = str(root).rstrip("/")
-        self.on_access = on_access or (lambda table, verb: None)
+        self.on_access = on_access or (lambda table, verb: refuse_unlisted(contracts.table(table), stated()))
         self.contracts = contracts
         self._spark = spark
         self._zones = dict(zones or {})

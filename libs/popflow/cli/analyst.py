@@ -101,11 +101,12 @@ def stock(
 
 
 def _answer(indicator: str, lake: str, out: Path | None, form: str | None, *asked: Any, **given: Any) -> None:
+    from popflow.cli.opened import opened
     from popflow.publish.reader import Reader
     from popflow.publish.tables_out import as_text, format_of, save, screen_table
 
     kind = format_of(out, form)
-    frame = getattr(Reader(lake), indicator)(*asked, kind == "geojson", **given)
+    frame = getattr(Reader(opened(lake)), indicator)(*asked, kind == "geojson", **given)
     if out:
         save(frame, out, form)
         say(f"{len(frame):,} rows written to {out}")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from popflow import contracts, encryption
+from popflow import encryption
+from popflow.cli.opened import unwatched
 from popflow.cli.screen import LAKE, say
-from popflow.lake import Lake
 
 keys = typer.Typer(help="Keys of the restricted zone; none is ever shown.", no_args_is_help=True)
 FILE = typer.Option("--file", envvar=encryption.VARIABLE, help="File of master keys, mode 0600.")
@@ -40,7 +40,7 @@ def drop(
 
     Example: popflow keys drop 2020-01 --file /secure/master.keys --lake lake
     """
-    zone = encryption.folder_of(Lake(lake, contracts.load()).zone("restricted"))
+    zone = encryption.folder_of(unwatched(lake).zone("restricted"))
     encryption.drop_master_key(file, name, encryption.keys_in_use(zone, encryption.key_names(file)))
     say(f"{file}: {name} is forgotten")
 
@@ -61,9 +61,9 @@ def rotate(
     from popflow.operations.attended import attended
     from popflow.operations.rotation import rotate_person_key
 
-    opened = Lake(lake, contracts.load())
-    with attended(opened, dt.date.today(), uuid.uuid4().hex[:12], "rotation of keys") as log:
-        left = rotate_person_key(opened, old, new)
+    at = unwatched(lake)
+    with attended(at, dt.date.today(), uuid.uuid4().hex[:12], "rotation of keys") as log:
+        left = rotate_person_key(at, old, new)
         log.finish("done")
     for table, persons in left.items():
         say(f"{table}: {persons} persons keep their old key until they age out")

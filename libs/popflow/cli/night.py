@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
 
 from popflow import contracts
-from popflow.cli.opened import opened
+from popflow.cli.opened import opened, unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
 from popflow.errors import PopflowError
-from popflow.lake import Lake
 
 Engine = Literal["duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
@@ -52,16 +52,16 @@ def nightly(
     mnos = tuple(name for name in _mnos(known, mno) if name not in missing)
     if missing and not yes:
         _ask(missing, day(date))
-    opened = Lake(lake, known)
+    at = unwatched(lake, known, new=True)
     with progress(f"night of {date}") as on_progress:
         night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample, on_progress=on_progress)
-        figures = run(opened, night)
+        figures = run(at, night)
     for stage, said in figures.items():
         say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")
         for warning in said.get("warnings", ()):
             say(f"  warning: {warning}")
     if keep_up:
-        kept = upkeep(opened, night.date, run_id_of(night.date))
+        kept = upkeep(at, night.date, run_id_of(night.date))
         gone = sum(kept["retention"]["deleted"].values())
         say(f"upkeep: {gone} partitions past their retention deleted, no token in {kept['leak_scan']['files']} files")
 
@@ -103,11 +103,28 @@ def verify(
     from popflow.operations.trail import Trail
     from popflow.operations.trail import verify as run
 
-    kept = Trail.of(Lake(lake, contracts.load()), anchor)
+    kept = Trail.of(opened(lake), anchor)
     verdict = run(kept.path, kept.anchor)
     if not verdict.ok:
         raise PopflowError(f"{kept.path}: {verdict.summary()}")
     say(verdict.summary())
+
+
+@trail.command()
+def anchor(
+    lake: Annotated[str, LAKE],
+    file: Annotated[
+        Path, typer.Option("--anchor", envvar="POPFLOW_TRAIL_ANCHOR", help="File outside the lake, not there yet.")
+    ],
+) -> None:
+    """Anchor a trail that has no anchor yet, after a check of all of it.
+
+    Example: popflow trail anchor --lake lake --anchor /mnt/elsewhere/anchor
+    """
+    from popflow.operations.trail import Trail
+
+    Trail.of(opened(lake), file).start_anchor(uuid.uuid4().hex[:12], contracts.stated())
+    say(f"{file}: holds the newest entry; set POPFLOW_TRAIL_ANCHOR to it for every run")
 
 
 def deliveries(date: Annotated[str, typer.Option(help=DATE_HELP)], lake: Annotated[str, LAKE]) -> None:
@@ -143,7 +160,7 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
     from popflow.publish.releases import all_releases
 
-    rows = all_releases(Lake(lake, contracts.load()))
+    rows = all_releases(opened(lake))
     if not rows:
         raise PopflowError(f"{lake}: nothing has been released yet")
     frame = pd.DataFrame(rows).assign(mnos=lambda f: f["mnos"].map(", ".join))
@@ -157,14 +174,27 @@ def withdraw(
     signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
     lake: Annotated[str, LAKE],
     indicator: Annotated[str, typer.Option()] = "outflow",
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
 ) -> None:
-    """Stop serving the newest release of a date. What was read is read.
+    """Stop serving the newest release of a date, for good; asks first. What was read is read.
 
     Example: popflow withdraw --date 2020-01-22 --reason "wrong cell table" --signed-by "Li Na" --lake lake
     """
+    from popflow.operations.attended import attended
+    from popflow.operations.trail import Trail
+    from popflow.publish.releases import refuse_unsigned, served_release
     from popflow.publish.releases import withdraw as run
 
-    number = run(Lake(lake, contracts.load()), indicator, day(date), reason, signed_by)
+    at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
+    refuse_unsigned(reason, signed_by)
+    newest = served_release(at, indicator, day(date))
+    if not yes and not typer.confirm(f"Withdraw release {newest['release']} of {indicator} for {date}, for good?"):
+        raise PopflowError(f"{date}: nothing was withdrawn")
+    with attended(at, day(date), run_id, "withdrawal", turn="share") as log:
+        about = f"{indicator} of {date}, release {newest['release']}, signed by {signed_by}: {reason}"
+        Trail.of(at).append("withdraw", "flows", run_id, contracts.stated(), about)
+        number = run(at, indicator, day(date), reason, signed_by)
+        log.finish("withdrawn", reason)
     say(f"{indicator} of {date}, release {number}: no longer served; the notice stays")
 
 
