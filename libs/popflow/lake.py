@@ -96,7 +96,7 @@ class Lake:
         return self._spark
 
     def zone(self, name: str) -> str:
-        """Root of a zone: reference, restricted, published or ops."""
+        """Root of a zone: reference, restricted, published, ops or share."""
         return self._zones.get(name) or os.environ.get(f"POPFLOW_ZONE_{name.upper()}") or f"{self.root}/{name}"
 
     def local_zone(self, name: str) -> Path:

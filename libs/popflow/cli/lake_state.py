@@ -15,7 +15,7 @@ from popflow.operations.trail import ANCHOR_VARIABLE, Trail
 from popflow.operations.trail_anchor import read_anchor
 
 ZONES = ("reference", "restricted", "published", "ops")
-OWNER_ONLY = ("restricted", "ops")
+OWNER_ONLY = ("restricted", "ops", "share")
 
 
 def lake_state(lake: Lake, reading_only: bool = False) -> Iterator[Finding]:

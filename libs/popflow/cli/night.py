@@ -13,6 +13,8 @@ from popflow import contracts
 from popflow.cli.opened import opened, unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
 from popflow.errors import PopflowError
+from popflow.lake import Lake
+from popflow.operations.trail import ANCHOR_VARIABLE, Trail
 
 Engine = Literal["duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
@@ -89,21 +91,22 @@ def status(lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1
 trail = typer.Typer(help="The audit trail of restricted tables.", no_args_is_help=True)
 
 
+State = Annotated[Path | None, typer.Option("--state", help="The share's folder, for its trail.")]
+
+
 @trail.command()
 def verify(
-    lake: Annotated[str, LAKE],
-    anchor: Annotated[
-        Path | None, typer.Option(envvar="POPFLOW_TRAIL_ANCHOR", help="File outside the lake with the newest entry.")
-    ] = None,
+    lake: Annotated[str | None, LAKE] = None,
+    anchor: Annotated[Path | None, typer.Option(help=f"File with the newest entry; {ANCHOR_VARIABLE}.")] = None,
+    state: State = None,
 ) -> None:
     """Check that no entry of the audit trail was edited, dropped, reordered or cut off; exit code 1 if one was.
 
     Example: popflow trail verify --lake lake --anchor /mnt/elsewhere/anchor
     """
-    from popflow.operations.trail import Trail
     from popflow.operations.trail import verify as run
 
-    kept = Trail.of(opened(lake), anchor)
+    kept = _trail(lake, anchor, state)
     verdict = run(kept.path, kept.anchor)
     if not verdict.ok:
         raise PopflowError(f"{kept.path}: {verdict.summary()}")
@@ -112,19 +115,29 @@ def verify(
 
 @trail.command()
 def anchor(
-    lake: Annotated[str, LAKE],
-    file: Annotated[
-        Path, typer.Option("--anchor", envvar="POPFLOW_TRAIL_ANCHOR", help="File outside the lake, not there yet.")
-    ],
+    file: Annotated[Path, typer.Option("--anchor", help="File outside the lake, not there yet.")],
+    lake: Annotated[str | None, LAKE] = None,
+    state: State = None,
 ) -> None:
     """Anchor a trail that has no anchor yet, after a check of all of it.
 
     Example: popflow trail anchor --lake lake --anchor /mnt/elsewhere/anchor
     """
-    from popflow.operations.trail import Trail
+    _trail(lake, file, state).start_anchor(uuid.uuid4().hex[:12], contracts.stated())
+    say(f"{file}: holds the newest entry; set {'POPFLOW_SHARE_ANCHOR' if state else ANCHOR_VARIABLE} to it for ever")
 
-    Trail.of(opened(lake), file).start_anchor(uuid.uuid4().hex[:12], contracts.stated())
-    say(f"{file}: holds the newest entry; set POPFLOW_TRAIL_ANCHOR to it for every run")
+
+def _trail(lake: str | None, anchor: Path | None, state: Path | None) -> Trail:
+    """The trail of a lake, or of a share."""
+    from popflow.sharing.state import trail_of
+
+    if state:
+        known = contracts.load()
+        contracts.refuse_unknown(known, contracts.stated())
+        return trail_of(Lake(state.parent, known, zones={"share": str(state)}), anchor)
+    if not lake:
+        raise PopflowError("name a lake by --lake, or a share's folder by --state")
+    return Trail.of(opened(lake), anchor)
 
 
 def deliveries(date: Annotated[str, typer.Option(help=DATE_HELP)], lake: Annotated[str, LAKE]) -> None:
@@ -181,7 +194,6 @@ def withdraw(
     Example: popflow withdraw --date 2020-01-22 --reason "wrong cell table" --signed-by "Li Na" --lake lake
     """
     from popflow.operations.attended import attended
-    from popflow.operations.trail import Trail
     from popflow.publish.releases import refuse_unsigned, served_release
     from popflow.publish.releases import withdraw as run
 
