@@ -44,7 +44,7 @@ class Admission:
             await self.app(scope, receive, send)
             return
         line = self._lines[self.grant_of(Request(scope))]
-        if line.waiting >= self.in_line or not await self._turn(line):
+        if not await self._turn(line):
             text = {"errorCode": "429", "message": "too many requests of this token at once; try again"}
             await JSONResponse(text, 429, headers={"Retry-After": "2"})(scope, receive, send)
             return
@@ -54,6 +54,10 @@ class Admission:
             line.turn.release()
 
     async def _turn(self, line: Line) -> bool:
+        if not line.turn.locked():
+            return await line.turn.acquire()
+        if line.waiting >= self.in_line:
+            return False
         line.waiting += 1
         try:
             await asyncio.wait_for(line.turn.acquire(), self.patience)

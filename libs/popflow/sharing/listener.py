@@ -64,13 +64,13 @@ class Connection(H11Protocol):
         """Wait for the next request; the client has to take what was answered."""
         self.since = time.monotonic()
         if self.transport.get_write_buffer_size():
-            self.pause_or_end()
+            self._await_taking()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
         """Begin to wait for the client to take its answer."""
         super().pause_writing()
-        self.pause_or_end()
+        self._await_taking()
 
     def resume_writing(self) -> None:
         """Go on answering: the client took something."""
@@ -82,7 +82,7 @@ class Connection(H11Protocol):
         self._awaiting, self._answering = _ended(self._awaiting), _ended(self._answering)
         super().connection_lost(exc)
 
-    def pause_or_end(self) -> None:
+    def _await_taking(self) -> None:
         """End the connection unless the client takes something in time."""
         self._answering = _ended(self._answering)
         self._answering = self.loop.call_later(self.answer_seconds, self._end_untaken)
@@ -95,7 +95,7 @@ class Connection(H11Protocol):
 class Loop(asyncio.SelectorEventLoop):
     """An event loop whose TLS handshakes end in time, too."""
 
-    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:  # type: ignore[override]
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
         """Listen; a handshake has as long as a request."""
         if options.get("ssl"):
             options |= {"ssl_handshake_timeout": REQUEST_SECONDS, "ssl_shutdown_timeout": REQUEST_SECONDS}
@@ -151,6 +151,7 @@ def _allow_open_files() -> None:
     Connection.most = CONNECTIONS_AT_MOST if soft == resource.RLIM_INFINITY else min(wanted, soft) - FILES_BESIDE
 
 
-def _ended(timer: asyncio.TimerHandle | None) -> None:
+def _ended(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
     if timer is not None:
         timer.cancel()
+    return None
