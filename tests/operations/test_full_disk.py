@@ -97,6 +97,8 @@ def test_a_short_write_that_goes_on_is_finished(tmp_path: Path, monkeypatch: pyt
 
 LIMITED = """
 import sys, pathlib
+from popflow import contracts
+from popflow.lake import Lake
 from popflow.errors import PopflowError
 from popflow.operations.owner_only import append_private, write_private
 from popflow.operations.trail import Trail
@@ -112,6 +114,12 @@ for doing in (
         print("written")
     except PopflowError as error:
         print(error)
+lake = Lake(folder / "lake", contracts.load())
+lake.write_text("restricted", "_audit/passed.json", "old")
+try:
+    lake.write_text("restricted", "_audit/passed.json", "z" * 100_000)
+except OSError:
+    print(lake.read_text("restricted", "_audit/passed.json"))
 """
 
 
@@ -123,8 +131,9 @@ def test_where_the_machine_itself_refuses_more_bytes_what_is_there_is_whole(tmp_
 
     call = [sys.executable, "-c", LIMITED, str(tmp_path)]
     said = subprocess.run(call, capture_output=True, text=True, check=True, preexec_fn=limit).stdout.splitlines()
-    assert len(said) == 3
-    assert all("could not be written (File too large)" in line for line in said)
+    assert len(said) == 4
+    assert all("could not be written (File too large)" in line for line in said[:3])
+    assert said[3] == "old"
     assert verify(tmp_path / "trail.jsonl").entries > 10
     assert (tmp_path / "kept.json").read_text() == "old"
     assert {len(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()} == {100}
