@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shared_dates import D20, D21, D22, ROWS
 from starlette.testclient import TestClient
@@ -166,7 +166,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["version", "limitHint", "a"]), inner),
     max_leaves=6,
 )
-FUZZED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZED = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(FUZZED, max_examples=5000)
 
 
 def asked(client: TestClient, method: str, path: str, shared: set[bytes], **more: Any) -> int:
@@ -176,20 +177,29 @@ def asked(client: TestClient, method: str, path: str, shared: set[bytes], **more
     return answer.status_code
 
 
-@FUZZED
-@given(st.sampled_from(["GET", "POST", "HEAD", "PUT"]), st.lists(TEXT, max_size=8), st.booleans(), HEADER)
-def test_any_path_is_answered(
-    client: TestClient, own: dict[str, str], method: str, parts: list[str], known: bool, odd: str
-):
+ANY_PATH_IS_ANSWERED = (
+    st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
+    st.lists(TEXT, max_size=8),
+    st.booleans(),
+    HEADER,
+)
+
+
+def any_path_is_answered(client: TestClient, own: dict[str, str], method: str, parts: list[str], known: bool, odd: str):
     path = "/delta-sharing/" + "/".join(quote(part, safe="") for part in parts)
     headers = own if known else {"Authorization": odd.encode("latin-1")}
     asked(client, method, path, set(), headers=headers)
 
 
-@FUZZED
-@given(st.integers(3, 12), TEXT, RANGE, st.booleans())
-@example(7, "../../../restricted/x", "bytes=0-1", False)
-def test_any_address_but_those_given_is_refused(
+ANY_ADDRESS_BUT_THOSE_GIVEN_IS_REFUSED = (
+    st.integers(3, 12),
+    TEXT,
+    RANGE,
+    st.booleans(),
+)
+
+
+def any_address_but_those_given_is_refused(
     client: TestClient, own: dict[str, str], at: int, part: str, asked_range: str, head: bool
 ):
     parts = addresses(client, own)[0].split("/")
@@ -203,9 +213,10 @@ def test_any_address_but_those_given_is_refused(
     assert same or status in (401, 403, 404, 405, 410, 307)
 
 
-@FUZZED
-@given(RANGE)
-def test_any_range_holds_bytes_of_the_file(client: TestClient, own: dict[str, str], header: str):
+ANY_RANGE_HOLDS_BYTES_OF_THE_FILE = (RANGE,)
+
+
+def any_range_holds_bytes_of_the_file(client: TestClient, own: dict[str, str], header: str):
     address = addresses(client, own)[0]
     whole = client.get(address).content
     answer = client.get(address, headers={"Range": header.encode("latin-1")})
@@ -215,18 +226,34 @@ def test_any_range_holds_bytes_of_the_file(client: TestClient, own: dict[str, st
         assert answer.content == whole[int(first) : int(last) + 1]
 
 
-@FUZZED
-@given(JSON | st.binary(max_size=60), TEXT)
-def test_any_query_is_answered(client: TestClient, own: dict[str, str], body: Any, table: str):
+ANY_QUERY_IS_ANSWERED = (
+    JSON | st.binary(max_size=60),
+    TEXT,
+)
+
+
+def any_query_is_answered(client: TestClient, own: dict[str, str], body: Any, table: str):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     asked(client, "POST", f"{TABLES}/{quote(table, safe='')}/query", set(), content=content, headers=own)
     asked(client, "POST", QUERY, set(), content=content, headers=own)
 
 
-@pytest.mark.slow
-def test_many_more_requests_are_answered(client: TestClient, own: dict[str, str]):
-    for fuzzed in (test_any_path_is_answered, test_any_address_but_those_given_is_refused, test_any_query_is_answered):
-        settings(FUZZED, max_examples=5000)(fuzzed)(client=client, own=own)
+test_any_path_is_answered = FUZZED(given(*ANY_PATH_IS_ANSWERED)(any_path_is_answered))
+test_any_path_is_answered_many_times = pytest.mark.slow(MANY(given(*ANY_PATH_IS_ANSWERED)(any_path_is_answered)))
+test_any_address_but_those_given_is_refused = FUZZED(
+    given(*ANY_ADDRESS_BUT_THOSE_GIVEN_IS_REFUSED)(any_address_but_those_given_is_refused)
+)
+test_any_address_but_those_given_is_refused_many_times = pytest.mark.slow(
+    MANY(given(*ANY_ADDRESS_BUT_THOSE_GIVEN_IS_REFUSED)(any_address_but_those_given_is_refused))
+)
+test_any_range_holds_bytes_of_the_file = FUZZED(
+    given(*ANY_RANGE_HOLDS_BYTES_OF_THE_FILE)(any_range_holds_bytes_of_the_file)
+)
+test_any_range_holds_bytes_of_the_file_many_times = pytest.mark.slow(
+    MANY(given(*ANY_RANGE_HOLDS_BYTES_OF_THE_FILE)(any_range_holds_bytes_of_the_file))
+)
+test_any_query_is_answered = FUZZED(given(*ANY_QUERY_IS_ANSWERED)(any_query_is_answered))
+test_any_query_is_answered_many_times = pytest.mark.slow(MANY(given(*ANY_QUERY_IS_ANSWERED)(any_query_is_answered)))
 
 
 @pytest.fixture
