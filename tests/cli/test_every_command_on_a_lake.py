@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+import popflow
+import published_lake
 from popflow.cli import app
 from popflow.errors import PopflowError
 
@@ -99,3 +102,11 @@ def test_where_there_is_no_lake_nothing_is_made(name: str, command: Any, elsewhe
     before = sorted(elsewhere.rglob("*"))
     assert str(lake) in refusal(words)
     assert sorted(elsewhere.rglob("*")) == before
+
+
+def test_a_notebook_is_refused_like_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    published_lake.publish(tmp_path, dt.date(2020, 1, 22), [("area", "hubei", "all", "all", 1000)])
+    reader = popflow.read(tmp_path)
+    monkeypatch.setenv("POPFLOW_PURPOSE", "advertising")
+    with pytest.raises(PopflowError, match="'advertising' is no purpose"):
+        reader.outflow("hubei", "2020-01-22", "2020-01-22", "province")

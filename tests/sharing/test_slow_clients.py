@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +20,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from conftest import serving
+from popflow.errors import PopflowError
+from popflow.lake import Lake
+from popflow.sharing import listener
 from popflow.sharing.listener import Connection
+from popflow.sharing.server import application
 
 HEAD = b"GET /delta-sharing/shares HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 SECONDS = 0.5
@@ -166,3 +172,37 @@ def test_one_readers_line_keeps_no_other_waiting():
 
     asyncio.run(ask_many())
     assert sorted(statuses) == [("a", 200)] * 5 + [("a", 429), ("b", 200)]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for this machine, and its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl")
+    certificate, key = tmp_path / "share.pem", tmp_path / "share.key"
+    call = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    call += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(call, check=True, capture_output=True)
+    return certificate, key
+
+
+def test_a_handshake_that_does_not_come_ends_too(
+    lake: Lake, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(listener, "REQUEST_SECONDS", SECONDS)
+    with serving(application(lake), *certificate) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            assert closed_after(connection) < 5 * SECONDS
+        address = f"https://localhost:{port}/delta-sharing/shares"
+        assert requests.get(address, verify=certificate[0], timeout=10).status_code == 401
+
+
+def test_a_bad_certificate_and_a_taken_port_are_one_line(certificate: tuple[Path, Path]):
+    certificate[1].write_text("no key")
+    with pytest.raises(PopflowError, match="not a certificate and its key in PEM"):
+        listener.server(Response(), *certificate)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(PopflowError, match="cannot listen there"),
+    ):
+        listener.listen("127.0.0.1", taken.getsockname()[1])
