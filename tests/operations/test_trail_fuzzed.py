@@ -15,7 +15,7 @@ from popflow.operations.trail import Trail, verify
 from popflow.operations.trail_entries import LONGEST
 
 ENTRIES = 6
-EXAMPLES = 60
+EXAMPLES = 40
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers())
 ODD = [
     b"[" * 100_000,

@@ -172,6 +172,7 @@ class Share:
         if size is None:
             raise HTTPException(410, "this file is no longer served; ask for the table again")
         if request.method == "HEAD":
+            self._opened(asked["table"], asked["path"], size).close()
             return Response(headers=_of_bytes(0, size), media_type=BYTES)
         try:
             wanted = asked_range(None if "if-range" in request.headers else request.headers.get("range"), size)
