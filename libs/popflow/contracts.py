@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,7 @@ K_MINIMUM = 20  # constants of the promise (docs/design, section 6): disclosure.
 FLOOR_MINIMUM = 10
 PURPOSE = "epidemic_prevention"
 LOG_DAYS = 2  # in object storage retention looks for the version of a day ago
+PURPOSE_VARIABLE = "POPFLOW_PURPOSE"
 SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is built in: eight times as fast
 Zone = Literal["reference", "restricted", "published"]
 
@@ -387,6 +389,26 @@ def load(folder: Path | None = None) -> Contracts:
     areas = {name: _validated(Area, body, folder / "areas.yaml", name) for name, body in _read(folder / "areas.yaml")}
     disclosure = _validated(Disclosure, dict(_read(folder / "disclosure.yaml")), folder / "disclosure.yaml")
     return Contracts(folder=folder, tables=tables, feeds=feeds, areas=areas, disclosure=disclosure)
+
+
+def stated(purpose: str | None = None) -> str:
+    """The run's purpose: as given, else POPFLOW_PURPOSE, else the one that popflow is for."""
+    return purpose or os.environ.get(PURPOSE_VARIABLE) or PURPOSE
+
+
+def refuse_unlisted(contract: Table, purpose: str) -> None:
+    """Raise PopflowError unless the table's contract lists the purpose."""
+    if purpose not in contract.purpose:
+        listed = ", ".join(contract.purpose)
+        raise PopflowError(f"{contract.table}: '{purpose}' is no purpose of its contract; state one of {listed}")
+
+
+def refuse_unknown(contracts: Contracts, purpose: str) -> None:
+    """Raise PopflowError for a purpose that no table's contract lists."""
+    listed = sorted({one for table in contracts.tables.values() for one in table.purpose})
+    if purpose not in listed:
+        raise PopflowError(f"{PURPOSE_VARIABLE}: '{purpose}' is no purpose of any contract; state one of "
+                           f"{', '.join(listed)}")  # fmt: skip
 
 
 def _read(path: Path) -> Iterable[tuple[str, Any]]:

@@ -28,7 +28,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from pyarrow.dataset import dataset, partitioning
 from pyarrow.fs import FileType, SubTreeFileSystem
 
-from popflow.contracts import Contracts, Table
+from popflow.contracts import Contracts, Table, refuse_unlisted, stated
 from popflow.encryption import settings_of
 from popflow.encryption.key_file import VARIABLE as MASTER_KEYS
 from popflow.errors import NoTable, PopflowError
@@ -90,7 +90,7 @@ class Lake:
 
     root is a folder or an object-storage address; zones, or else the environment's POPFLOW_ZONE_<NAME>, may say where
     a zone lies apart. on_access is told of each access before it happens (table, and read, write, delete or vacuum),
-    and forbids it by raising.
+    and forbids it by raising; without one, an access under a purpose that the table's contract does not list is.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Lake:
         on_access: Callable[[str, str], None] | None = None,
     ) -> None:
         self.root = normal(root)
-        self.on_access = on_access or (lambda table, verb: None)
+        self.on_access = on_access or (lambda table, verb: refuse_unlisted(contracts.table(table), stated()))
         self.contracts = contracts
         self._spark = spark
         self._zones = {name: normal(place) for name, place in (zones or {}).items()}
@@ -115,7 +115,7 @@ class Lake:
         return self._spark
 
     def zone(self, name: str) -> str:
-        """Root of a zone (reference, restricted, published or ops), absolute and normal.
+        """Root of a zone (reference, restricted, published, ops or share), absolute and normal.
 
         Raises PopflowError where the folder's name is one below which no Delta table can lie.
         """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.operations.purposes import refuse_unlisted, stated, watch
 from popflow.operations.trail import Trail, verify
+from popflow.operations.trail_entries import GENESIS, sealed, written
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def test_a_chain_built_anew_shows_by_the_anchor_alone(trail: Trail, tmp_path: Pa
 
 def test_nothing_is_appended_to_a_trail_that_was_cut(trail: Trail):
     rewrite(trail, lines(trail)[:2])
-    with pytest.raises(PopflowError, match="does not end as its anchor"):
+    with pytest.raises(PopflowError, match="does not hold the entry that its anchor"):
         trail.append("read", "presence", "run2", "epidemic_prevention")
     assert len(lines(trail)) == 2
 
@@ -88,6 +91,89 @@ def test_nothing_is_appended_to_a_trail_that_was_cut(trail: Trail):
 def test_a_line_that_is_no_entry_shows(trail: Trail):
     rewrite(trail, [*lines(trail)[:2], "rubbish", *lines(trail)[2:]])
     assert "line 3: is no entry" in findings(trail)
+
+
+def forged_without(trail: Trail, gone: int) -> list[str]:
+    """The trail's lines without one entry, padded to as many and chained anew: what whoever can write it could do."""
+    made, previous = [], GENESIS
+    kept = [entry for entry in trail.entries() if entry["number"] != gone]
+    for number, entry in enumerate([*kept, kept[-1]]):
+        body = {name: value for name, value in entry.items() if name != "hash"}
+        made.append(sealed(body | {"number": number, "previous": previous}))
+        previous = made[-1]["hash"]
+    return [written(entry).rstrip() for entry in made]
+
+
+def test_the_anchor_does_not_move_to_a_forgery(trail: Trail):
+    before = trail.anchor.read_bytes()
+    rewrite(trail, forged_without(trail, 1))
+    assert verify(trail.path).ok  # a chain like any other
+    with pytest.raises(PopflowError, match="does not hold the entry that its anchor"):
+        trail.append("read", "presence", "run2", "epidemic_prevention")
+    assert trail.anchor.read_bytes() == before
+    assert "built anew" in findings(trail)
+
+
+def test_the_anchor_does_not_move_past_lines_that_do_not_follow_it(trail: Trail):
+    before = trail.anchor.read_text()
+    for _ in range(2):
+        trail.append("read", "presence", "run2", "epidemic_prevention")
+    trail.anchor.write_text(before)
+    text = lines(trail)
+    rewrite(trail, [*text[:4], text[5]])
+    with pytest.raises(PopflowError, match="after the anchored entry, entry 5 stands where 4 belongs"):
+        trail.append("read", "presence", "run3", "epidemic_prevention")
+
+
+def test_an_anchor_that_is_gone_stops(trail: Trail):
+    trail.anchor.unlink()
+    with pytest.raises(PopflowError, match=r"its anchor .* is gone"):
+        trail.append("read", "presence", "run2", "epidemic_prevention")
+    assert len(lines(trail)) == 4
+    assert "is gone" in findings(trail)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "4", "x y", "4 " + "0" * 63, "9" * 5000, "\u00b2 " + "0" * 64, "\x00" * 10_000_000]
+)
+def test_an_anchor_that_is_none_stops_in_one_line(trail: Trail, text: str):
+    trail.anchor.write_text(text)
+    for doing in (lambda: trail.append("read", "presence", "r", "p"), lambda: verify(trail.path, trail.anchor)):
+        with pytest.raises(PopflowError, match="an anchor holds a number and a hash") as stopped:
+            doing()
+        assert "\n" not in str(stopped.value)
+
+
+def test_an_anchor_of_an_earlier_popflow_is_looked_for_and_gets_its_place(trail: Trail):
+    number, digest, _ = trail.anchor.read_text().split()
+    trail.anchor.write_text(f"{number} {digest}\n")
+    trail.append("read", "presence", "run2", "epidemic_prevention")
+    assert len(trail.anchor.read_text().split()) == 3
+    assert verify(trail.path, trail.anchor).ok
+
+
+def test_an_append_reads_nothing_before_the_anchored_entry(trail: Trail):
+    text = trail.path.read_bytes()
+    before = len(text) - len(text.splitlines(keepends=True)[-1])
+    trail.path.write_bytes(b"\0" * before + text[before:])
+    trail.append("read", "presence", "run2", "epidemic_prevention")
+    assert not verify(trail.path, trail.anchor).ok
+
+
+def test_a_trail_without_an_anchor_gets_one_after_a_check_of_all_of_it(tmp_path: Path):
+    bare = Trail(tmp_path / "trail.jsonl")
+    for _ in range(2):
+        bare.append("read", "presence", "run1", "epidemic_prevention")
+    anchored = Trail(bare.path, tmp_path / "anchor")
+    anchored.start_anchor("run2", "epidemic_prevention")
+    anchored.append("read", "presence", "run3", "epidemic_prevention")
+    assert verify(bare.path, anchored.anchor).entries == 4
+    with pytest.raises(PopflowError, match="there is an anchor"):
+        anchored.start_anchor("run4", "epidemic_prevention")
+    anchored.anchor.unlink()
+    rewrite(bare, lines(bare)[1:])
+    with pytest.raises(PopflowError, match=r"not anchored: .* entry 1 stands where 0 belongs"):
+        anchored.start_anchor("run5", "epidemic_prevention")
 
 
 def test_a_process_that_died_in_mid_write_costs_its_own_line_only(trail: Trail):
@@ -129,9 +215,9 @@ def test_only_the_owner_can_read_trail_and_anchor(trail: Trail):
         assert path.stat().st_mode & 0o077 == 0
 
 
-def test_the_anchor_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_anchor_comes_from_the_environment(tmp_path: Path, contracts: Contracts, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("POPFLOW_TRAIL_ANCHOR", str(tmp_path / "kept_elsewhere"))
-    Trail(tmp_path / "trail.jsonl").append("read", "presence", "run", "epidemic_prevention")
+    Trail.of(Lake(tmp_path / "lake", contracts)).append("read", "presence", "run", "epidemic_prevention")
     assert (tmp_path / "kept_elsewhere").read_text().startswith("0 ")
 
 
@@ -165,3 +251,30 @@ def test_a_run_states_its_purpose(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("POPFLOW_PURPOSE", "research")
     assert stated() == "research"
     assert stated("audit") == "audit"
+
+
+def test_the_account_is_who_the_machine_knows_and_not_who_the_environment_says(
+    trail: Trail, monkeypatch: pytest.MonkeyPatch
+):
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "somebody-else")
+    trail.append("read", "presence", "run2", "epidemic_prevention")
+    entry = trail.entries()[-1]
+    assert entry["who"].split("@")[0] == pwd.getpwuid(os.geteuid()).pw_name
+    assert entry["uid"] == os.geteuid()
+
+
+def test_an_account_without_a_name_is_its_number(trail: Trail, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_001)
+    trail.append("read", "presence", "run2", "epidemic_prevention")
+    assert trail.entries()[-1]["uid"] == 4_000_000_001
+    assert verify(trail.path, trail.anchor).ok
+
+
+def test_a_lake_refuses_an_unlisted_purpose_without_being_watched(
+    tmp_path: Path, contracts: Contracts, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("POPFLOW_PURPOSE", "advertising")
+    lake = Lake(tmp_path / "lake", contracts)
+    with pytest.raises(PopflowError, match="flows_exact: 'advertising' is no purpose"):
+        lake.replace("flows_exact", lake.frame("flows_exact", []))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import uvicorn
 from shared_dates import D20, D21, D22, ROWS, TWICE, Profile
+from starlette.types import ASGIApp
 
 import published_lake
 from popflow import contracts
 from popflow.lake import Lake
+from popflow.sharing import listener
 from popflow.sharing.grants import Grants, write_profile
 from popflow.sharing.server import application
 
@@ -36,16 +37,21 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.fixture(scope="module")
 def endpoint(lake: Lake) -> Iterator[str]:
     """A server on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(application(lake), log_level="error", access_log=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [free]}, daemon=True)
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{free.getsockname()[1]}/delta-sharing"
-        server.should_exit = True
-        thread.join(10)
+    with serving(application(lake)) as port:
+        yield f"http://127.0.0.1:{port}/delta-sharing"
+
+
+@contextmanager
+def serving(application: ASGIApp, certificate: Path | None = None, key: Path | None = None) -> Iterator[int]:
+    """The share's own server, on a port of this machine that was free."""
+    served, listening = listener.server(application, certificate, key), listener.listen("127.0.0.1", 0)
+    thread = threading.Thread(target=listener.run, args=(served, listening), daemon=True)
+    thread.start()
+    while not served.started and thread.is_alive():
+        time.sleep(0.01)
+    yield listening.getsockname()[1]
+    served.should_exit = True
+    thread.join(10)
 
 
 @pytest.fixture

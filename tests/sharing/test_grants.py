@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from popflow import contracts
 from popflow.cli import app
-from popflow.cli.share import _refuse_clear_text
+from popflow.cli.share import _refuse_host_in_clear
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.sharing.addresses import Addresses
+from popflow.sharing.clear_text import refuse_clear_text
 from popflow.sharing.grants import Grants
 
 
@@ -25,6 +26,7 @@ def grants(tmp_path: Path) -> Grants:
 def test_the_token_is_nowhere_but_in_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     call = ["share", "grant", "--reader", "hunan-cdc", "--days", "3", "--lake", str(tmp_path / "lake")]
+    (tmp_path / "lake" / "published").mkdir(parents=True)
     outcome = CliRunner().invoke(app, call, catch_exceptions=False)
     profile = tmp_path / "hunan-cdc.share"
     token = json.loads(profile.read_text())["bearerToken"]
@@ -33,7 +35,7 @@ def test_the_token_is_nowhere_but_in_the_profile(tmp_path: Path, monkeypatch: py
     kept = "".join(path.read_text() for path in (tmp_path / "lake").rglob("*.json"))
     assert "hunan-cdc" in kept
     assert token not in kept
-    assert [oct(path.stat().st_mode & 0o777) for path in (profile, tmp_path / "lake/ops/share/grants.json")] == [
+    assert [oct(path.stat().st_mode & 0o777) for path in (profile, tmp_path / "lake/share/grants.json")] == [
         "0o600"
     ] * 2
 
@@ -83,5 +85,31 @@ def test_an_address_is_good_for_all_its_parts_alone():
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "share.example.org"])
 def test_tokens_do_not_leave_the_machine_in_clear_text(host: str):
     with pytest.raises(PopflowError, match="clear text"):
-        _refuse_clear_text(host, None, None)
-    _refuse_clear_text("127.0.0.1", None, None)
+        _refuse_host_in_clear(host, with_tls=False)
+    _refuse_host_in_clear(host, with_tls=True)
+    _refuse_host_in_clear("127.0.0.1", with_tls=False)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://share.example.org",
+        "http://10.0.0.1:80/x",
+        "ftp://a",
+        "share.example.org",
+        "http://127.0.0.1@evil.example",
+        "http://[::1",
+        "https://a?b",
+        "",
+    ],
+)
+def test_no_option_takes_an_address_in_clear_text_or_none_at_all(address: str):
+    with pytest.raises(PopflowError, match=r"clear text|no address"):
+        refuse_clear_text("--public", address)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://share.example.org", "http://localhost:1", "http://127.0.0.1/x", "http://[::1]:8"]
+)
+def test_https_and_this_machine_are_taken(address: str):
+    refuse_clear_text("--public", address)

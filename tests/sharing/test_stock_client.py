@@ -21,6 +21,7 @@ from popflow.operations.trail import Trail, verify
 from popflow.publish.reader import Reader
 from popflow.sharing import grants as grants_module
 from popflow.sharing.grants import Grants
+from popflow.sharing.state import trail_of
 from popflow.sharing.view import View
 
 FLOWS = "popflow.published.flows"
@@ -165,11 +166,11 @@ def test_other_names_are_not_found(profile: Profile, endpoint: str):
 
 
 def test_each_read_is_on_the_trail_with_its_purpose(profile: Profile, lake: Lake):
-    trail = Trail.of(lake)
+    trail = trail_of(lake)
     before = len(trail.entries())
     delta_sharing.load_as_pandas(f"{profile('anhui-cdc')}#{FLOWS}")
     new = trail.entries()[before:]
-    assert [entry["verb"] for entry in new] == ["share", "fetch", "fetch"]
+    assert [entry["verb"] for entry in new] == ["grant", "share", "fetch", "fetch"]
     assert {entry["purpose"] for entry in new} == {"epidemic_prevention"}
     assert all(entry["run_id"].startswith("share/anhui-cdc/") for entry in new)
     assert verify(trail.path).ok
@@ -179,7 +180,7 @@ def test_where_the_trail_cannot_be_written_nothing_is_read(
     profile: Profile, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ):
     token = token_of(profile())
-    monkeypatch.setattr(Trail, "_refuse_cut_end", _cut)
+    monkeypatch.setattr(Trail, "_last", _cut)
     answer = query(endpoint, token)
     assert answer.status_code == 503
     assert "url" not in answer.text

@@ -51,12 +51,15 @@ def outflow(
 
     Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --level county --out wuhan.xlsx --lake lake
     """
+    from popflow.cli.opened import opened
     from popflow.publish.reader import Reader
     from popflow.publish.tables_out import as_text, format_of, save, screen_table
 
     kind = format_of(out, form)
     asked: dict[str, Any] = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-    frame = Reader(lake).outflow(area, date_from, date_to, level, destination, as_of, kind == "geojson", **asked)
+    frame = Reader(opened(lake)).outflow(
+        area, date_from, date_to, level, destination, as_of, kind == "geojson", **asked
+    )
     if out:
         save(frame, out, form)
         say(f"{len(frame):,} rows written to {out}")

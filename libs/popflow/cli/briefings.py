@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Annotated
 
@@ -37,13 +38,14 @@ def report(
 
     Example: popflow report --area wuhan --before 2020-01-23 --days 14 --out wuhan.html --lake lake
     """
+    from popflow.cli.opened import opened
     from popflow.report import briefing, chromium
 
     _refuse_language(lang)
     if pdf or png:
         chromium.chromium()
     with progress("drawing the briefing") as on_progress:
-        written = [briefing(lake, area, before, days, destination, out, as_of)]
+        written = [briefing(opened(lake), area, before, days, destination, out, as_of)]
         on_progress("by Chromium")
         written += chromium.pictures(written[0], out.parent, lang) if png else []
         written += [chromium.pdf(written[0], out.with_suffix(".pdf"), lang)] if pdf else []
@@ -60,10 +62,13 @@ def packages(
     drawn: Annotated[bool, typer.Option("--pictures/--no-pictures", help="PNG of each chart and a PDF page.")] = True,
     lang: Lang = "zh",
 ) -> None:
-    """Write one package for each receiving province: briefing, Excel, GeoPackage, pictures and PDF.
+    """Write one package for each receiving province: briefing, Excel, GeoPackage, pictures and PDF; on the trail.
 
     Example: popflow packages --date 2020-01-22 --out packages --only hunan --lake lake
     """
+    from popflow import contracts
+    from popflow.cli.opened import opened
+    from popflow.operations.trail import Trail
     from popflow.report import chromium
     from popflow.report import packages as run
 
@@ -73,9 +78,12 @@ def packages(
             chromium.chromium()
         except PopflowError as error:
             raise PopflowError(f"{error}; or give --no-pictures") from None
+    at = opened(lake)
+    about = f"packages for {', '.join(only or ['every province'])}: {days} days up to {date}"
+    Trail.of(at).append("package", "flows", uuid.uuid4().hex[:12], contracts.stated(), about)
     with progress("packages") as on_progress:
         folders = run(
-            lake,
+            at,
             date,
             out,
             days,

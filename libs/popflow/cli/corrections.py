@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from popflow import contracts
+from popflow.cli.opened import unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say
-from popflow.lake import Lake
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +29,7 @@ def correct(
     from popflow.corrections import correct as run
     from popflow.operations.attended import attended
 
-    at, run_id = Lake(lake, contracts.load()), uuid.uuid4().hex[:12]
+    at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
     with attended(at, day(date), run_id, "correction") as log, progress(f"correcting {date}"):
         table = run(at, day(date), reason, signed_by, run_id)
         log.finish(table.status)

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from popflow import contracts
+from popflow.cli.opened import unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, say
 from popflow.encryption import folder_of
 from popflow.encryption.files import keys_in_use
 from popflow.encryption.key_file import VARIABLE, add_master_key, drop_master_key
 from popflow.errors import PopflowError
-from popflow.lake import Lake
 from popflow.paths import local_path
 
 keys = typer.Typer(help="Keys of the restricted zone; none is ever shown.", no_args_is_help=True)
@@ -48,7 +47,7 @@ def drop(
     """
     from popflow.operations.turns import one_at_a_time
 
-    opened, path = Lake(lake, contracts.load()), local_path(file)
+    opened, path = unwatched(lake), local_path(file)
     zone = folder_of(opened.zone("restricted"))
     if not zone.is_dir():
         raise PopflowError(f"{zone}: there is no restricted zone whose files could need the key; mend --lake")
@@ -65,7 +64,7 @@ def encrypt(lake: Annotated[str, LAKE]) -> None:
     """
     from popflow.operations.rotation import encrypt_tables
 
-    written = encrypt_tables(Lake(lake, contracts.load()))
+    written = encrypt_tables(unwatched(lake))
     say(f"encrypted: {', '.join(written) or 'no restricted tables there'}")
 
 
@@ -82,7 +81,7 @@ def waive(
     """
     from popflow.operations.at_rest import waive as run
 
-    waiver = run(Lake(lake, contracts.load()), signed_by, day(until), reason)
+    waiver = run(unwatched(lake), signed_by, day(until), reason)
     say(f"nights run without master keys until {waiver.until}, signed for by {waiver.signed_by}; it is on the trail")
 
 
@@ -102,9 +101,9 @@ def rotate(
     from popflow.operations.attended import attended
     from popflow.operations.rotation import rotate_person_key
 
-    opened = Lake(lake, contracts.load())
-    with attended(opened, dt.date.today(), uuid.uuid4().hex[:12], "rotation of keys") as log:
-        left = rotate_person_key(opened, old, new)
+    at = unwatched(lake)
+    with attended(at, dt.date.today(), uuid.uuid4().hex[:12], "rotation of keys") as log:
+        left = rotate_person_key(at, old, new)
         log.finish("done")
     for table, persons in left.items():
         say(f"{table}: {persons} persons keep their old key until they age out")

@@ -6,17 +6,19 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from popflow import contracts
 from popflow.cli.machine import Finding, disk
 from popflow.encryption import key_file
 from popflow.errors import PopflowError
 from popflow.intake import keys, sealed
 from popflow.lake import Lake
 from popflow.operations.at_rest import SIGN, at_rest
-from popflow.operations.trail import ANCHOR_VARIABLE
+from popflow.operations.trail import ANCHOR_VARIABLE, Trail
+from popflow.operations.trail_anchor import read_anchor
 from popflow.paths import is_local, local_path
 
 ZONES = ("reference", "restricted", "published", "ops")
-OWNER_ONLY = ("restricted", "ops")
+OWNER_ONLY = ("restricted", "ops", "share")
 
 
 def lake_state(lake: Lake, reading_only: bool = False) -> Iterator[Finding]:
@@ -28,6 +30,7 @@ def lake_state(lake: Lake, reading_only: bool = False) -> Iterator[Finding]:
         return
     else:
         yield disk(Path(lake.root))
+    yield _purpose(lake)
     yield from _tables(lake)
     if reading_only:
         return
@@ -35,7 +38,16 @@ def lake_state(lake: Lake, reading_only: bool = False) -> Iterator[Finding]:
     yield _at_rest(lake)
     yield _person_key(lake)
     yield from _named_keys()
-    yield _anchor()
+    yield _anchor(lake)
+
+
+def _purpose(lake: Lake) -> Finding:
+    """What popflow's commands in this environment are for."""
+    try:
+        contracts.refuse_unknown(lake.contracts, contracts.stated())
+    except PopflowError as error:
+        return Finding("purpose", "broken", str(error), f"mend or unset {contracts.PURPOSE_VARIABLE}")
+    return Finding("purpose", "ok", contracts.stated())
 
 
 def _tables(lake: Lake) -> Iterator[Finding]:
@@ -110,9 +122,16 @@ def _key(what: str, path: Path, size: int | None, mend: str) -> Finding:
     return Finding(what, "ok", f"{path}, its owner's alone")
 
 
-def _anchor() -> Finding:
+def _anchor(lake: Lake) -> Finding:
     named = os.environ.get(ANCHOR_VARIABLE)
     if not named:
         mend = f"set {ANCHOR_VARIABLE} to a file outside the lake"
         return Finding("trail's anchor", "note", "none: a cut end of the audit trail would not show", mend)
+    try:
+        there, begun = read_anchor(Path(named)), Trail.of(lake).path.exists()
+    except PopflowError as error:
+        return Finding("trail's anchor", "broken", str(error), "put it back from its copy")
+    if begun and there is None:
+        mend = "put it back from its copy; a trail that never had one gets it by popflow trail anchor"
+        return Finding("trail's anchor", "broken", f"there is no file {named}, and there is a trail", mend)
     return Finding("trail's anchor", "ok", named)

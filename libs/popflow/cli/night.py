@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from popflow import contracts
-from popflow.cli.opened import opened
+from popflow.cli.opened import opened, unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
 from popflow.errors import AtWork, PopflowError
 from popflow.lake import Lake
+from popflow.operations.trail import ANCHOR_VARIABLE, Trail
 from popflow.publish.served import MOST_DATES
 
 Engine = Literal["duckdb", "spark"]
@@ -57,11 +59,11 @@ def nightly(
     mnos = tuple(name for name in _mnos(known, mno) if name not in missing)
     if missing and not yes:
         _ask(missing, day(date))
-    opened = Lake(lake, known)
+    at = unwatched(lake, known, new=True)
     night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample)
-    with kept_up(opened, night.date, landing) if keep_up else nullcontext():
+    with kept_up(at, night.date, landing) if keep_up else nullcontext():
         with progress(f"night of {date}") as on_progress:
-            figures = run(opened, dataclasses.replace(night, on_progress=on_progress))
+            figures = run(at, dataclasses.replace(night, on_progress=on_progress))
         for stage, said in figures.items():
             say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")
             for warning in said.get("warnings", ()):
@@ -119,25 +121,53 @@ def status(
 trail = typer.Typer(help="The audit trail of restricted tables.", no_args_is_help=True)
 
 
+State = Annotated[Path | None, typer.Option("--state", help="The share's folder, for its trail.")]
+
+
 @trail.command()
 def verify(
-    lake: Annotated[str, LAKE],
-    anchor: Annotated[
-        Path | None, typer.Option(envvar="POPFLOW_TRAIL_ANCHOR", help="File outside the lake with the newest entry.")
-    ] = None,
+    lake: Annotated[str | None, LAKE] = None,
+    anchor: Annotated[Path | None, typer.Option(help=f"File with the newest entry; {ANCHOR_VARIABLE}.")] = None,
+    state: State = None,
 ) -> None:
     """Check that no entry of the audit trail was edited, dropped, reordered or cut off; exit code 1 if one was.
 
     Example: popflow trail verify --lake lake --anchor /mnt/elsewhere/anchor
     """
-    from popflow.operations.trail import Trail
     from popflow.operations.trail import verify as run
 
-    kept = Trail.of(Lake(lake, contracts.load()), anchor)
+    kept = _trail(lake, anchor, state)
     verdict = run(kept.path, kept.anchor)
     if not verdict.ok:
         raise PopflowError(f"{kept.path}: {verdict.summary()}")
     say(verdict.summary())
+
+
+@trail.command()
+def anchor(
+    file: Annotated[Path, typer.Option("--anchor", help="File outside the lake, not there yet.")],
+    lake: Annotated[str | None, LAKE] = None,
+    state: State = None,
+) -> None:
+    """Anchor a trail that has no anchor yet, after a check of all of it.
+
+    Example: popflow trail anchor --lake lake --anchor /mnt/elsewhere/anchor
+    """
+    _trail(lake, file, state).start_anchor(uuid.uuid4().hex[:12], contracts.stated())
+    say(f"{file}: holds the newest entry; set {'POPFLOW_SHARE_ANCHOR' if state else ANCHOR_VARIABLE} to it for ever")
+
+
+def _trail(lake: str | None, anchor: Path | None, state: Path | None) -> Trail:
+    """The trail of a lake, or of a share."""
+    from popflow.sharing.state import trail_of
+
+    if state:
+        known = contracts.load()
+        contracts.refuse_unknown(known, contracts.stated())
+        return trail_of(Lake(state.parent, known, zones={"share": str(state)}), anchor)
+    if not lake:
+        raise PopflowError("name a lake by --lake, or a share's folder by --state")
+    return Trail.of(opened(lake), anchor)
 
 
 def deliveries(
@@ -184,7 +214,7 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
     from popflow.publish.releases import all_releases
 
-    rows = all_releases(Lake(lake, contracts.load()))
+    rows = all_releases(opened(lake))
     if not rows:
         raise PopflowError(f"{lake}: nothing has been released yet")
     frame = pd.DataFrame(rows).assign(mnos=lambda f: f["mnos"].map(", ".join))
@@ -198,14 +228,26 @@ def withdraw(
     signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
     lake: Annotated[str, LAKE],
     indicator: Annotated[str, typer.Option()] = "outflow",
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
 ) -> None:
-    """Stop serving the newest release of a date. What was read is read.
+    """Stop serving the newest release of a date, for good; asks first. What was read is read.
 
     Example: popflow withdraw --date 2020-01-22 --reason "wrong cell table" --signed-by "Li Na" --lake lake
     """
+    from popflow.operations.attended import attended
+    from popflow.publish.releases import refuse_unsigned, served_release
     from popflow.publish.releases import withdraw as run
 
-    number = run(Lake(lake, contracts.load()), indicator, day(date), reason, signed_by)
+    at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
+    refuse_unsigned(reason, signed_by)
+    newest = served_release(at, indicator, day(date))
+    if not yes and not typer.confirm(f"Withdraw release {newest['release']} of {indicator} for {date}, for good?"):
+        raise PopflowError(f"{date}: nothing was withdrawn")
+    with attended(at, day(date), run_id, "withdrawal", turn="share") as log:
+        about = f"{indicator} of {date}, release {newest['release']}, signed by {signed_by}: {reason}"
+        Trail.of(at).append("withdraw", "flows", run_id, contracts.stated(), about)
+        number = run(at, indicator, day(date), reason, signed_by)
+        log.finish("withdrawn", reason)
     say(f"{indicator} of {date}, release {number}: no longer served; the notice stays")
 
 

@@ -46,7 +46,7 @@ def load(
     known = contracts.load()
     known = known.with_feeds(contracts_folder) if contracts_folder else known
     with progress(f"loading {kind}") as on_progress:
-        said = load_reference(opened(lake, known), kind, file, day(as_of) if as_of else None, on_progress)
+        said = load_reference(opened(lake, known, new=True), kind, file, day(as_of) if as_of else None, on_progress)
     say(said)
 
 

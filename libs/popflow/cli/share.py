@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +11,12 @@ from popflow.cli.screen import LAKE, say
 from popflow.errors import PopflowError
 
 if TYPE_CHECKING:
+    from popflow.lake import Lake
     from popflow.sharing.grants import Grants
 
 share = typer.Typer(help="Serve published tables by Delta Sharing; grant and revoke access.", no_args_is_help=True)
 PORT = 8474
+STATE = typer.Option("--state", envvar="POPFLOW_ZONE_SHARE", help="The share's own folder; <lake>/share if not given.")
 Reader = Annotated[str, typer.Option(help="Who reads, as it stands in the audit trail: hunan-cdc.")]
 
 
@@ -27,7 +28,8 @@ def register(app: typer.Typer) -> None:
 @share.command()
 def grant(
     reader: Reader,
-    lake: Annotated[str, LAKE],
+    lake: Annotated[str | None, LAKE] = None,
+    state: Annotated[str | None, STATE] = None,
     purpose: Annotated[str, typer.Option(help="One that the tables' contracts list.")] = "epidemic_prevention",
     days: Annotated[int, typer.Option(help="The token is good for so many days.")] = 30,
     endpoint: Annotated[str, typer.Option(help="Where the reader reaches the server.")] = (
@@ -39,96 +41,122 @@ def grant(
 
     Example: popflow share grant --reader hunan-cdc --purpose epidemic_prevention --days 30 --lake lake
     """
+    from popflow.sharing.clear_text import refuse_clear_text
     from popflow.sharing.grants import write_profile
 
+    at = _grants(lake, state)
+    refuse_clear_text("--endpoint", endpoint)
     path = out or Path(f"{reader}.share")
     if not path.parent.is_dir():
         raise PopflowError(f"{path}: there is no folder {path.parent}; create it first")
-    given, token = _grants(lake).add(reader, purpose, days)
+    given, token = at.add(reader, purpose, days)
     write_profile(path, given, token, endpoint)
     say(f"{path}: the token of {reader}, good until {given.expires_at_utc}; hand it over by a safe way and delete it")
 
 
 @share.command()
-def revoke(reader: Reader, lake: Annotated[str, LAKE]) -> None:
+def revoke(
+    reader: Reader, lake: Annotated[str | None, LAKE] = None, state: Annotated[str | None, STATE] = None
+) -> None:
     """End a reader's access, at once.
 
     Example: popflow share revoke --reader hunan-cdc --lake lake
     """
-    say(f"{_grants(lake).revoke(reader)} grants of {reader} ended")
+    say(f"{_grants(lake, state).revoke(reader)} grants of {reader} ended")
 
 
 @share.command()
-def grants(lake: Annotated[str, LAKE]) -> None:
+def grants(lake: Annotated[str | None, LAKE] = None, state: Annotated[str | None, STATE] = None) -> None:
     """Who may read, for what, until when.
 
     Example: popflow share grants --lake lake
     """
-    known = _grants(lake).all()
+    known = _grants(lake, state).all()
     if not known:
-        raise PopflowError(f"{lake}: nobody has been granted anything yet; popflow share grant does")
+        raise PopflowError(f"{state or lake}: nobody has been granted anything yet; popflow share grant does")
     for one in known:
         say(f"{one.state():<8} {one.reader} {one.purpose} {one.granted_at_utc} to {one.expires_at_utc} ({one.id})")
 
 
 @share.command()
 def serve(
-    lake: Annotated[str, LAKE],
+    lake: Annotated[str | None, LAKE] = None,
+    published: Annotated[
+        str | None, typer.Option(envvar="POPFLOW_ZONE_PUBLISHED", help="The published zone; <lake>/published.")
+    ] = None,
+    state: Annotated[str | None, STATE] = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = PORT,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     certificate: Annotated[Path | None, typer.Option(help="TLS certificate, PEM.")] = None,
     certificate_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
     public: Annotated[str, typer.Option(help="How readers reach it where a proxy stands before it: https://...")] = "",
 ) -> None:
-    """Serve flows and releases, as pull reads them, until interrupted.
+    """Serve flows and releases, as pull reads them, until interrupted; needs no access to any other zone.
 
-    Example: popflow share serve --port 8474 --lake lake
+    Example: popflow share serve --published lake/published --state share
     """
-    import uvicorn
-
-    from popflow import contracts
-    from popflow.lake import Lake
+    from popflow.sharing import listener
+    from popflow.sharing.clear_text import refuse_clear_text
     from popflow.sharing.server import application
 
-    _refuse_clear_text(host, certificate, certificate_key)
-    served = application(Lake(lake, contracts.load()), public)
-    say(f"serving {lake} at {'https' if certificate else 'http'}://{host}:{port}/delta-sharing; Ctrl-C ends it")
-    uvicorn.run(
-        served,
-        host=host,
-        port=port,
-        ssl_certfile=certificate,
-        ssl_keyfile=certificate_key,
-        access_log=False,  # addresses of files are permissions
-        log_level="warning",
-        limit_concurrency=64,
-        server_header=False,
-    )
-
-
-def _grants(lake: str) -> Grants:
-    from popflow import contracts
-    from popflow.lake import Lake
-    from popflow.sharing.grants import Grants
-
-    return Grants(Lake(lake, contracts.load()))
-
-
-def _refuse_clear_text(host: str, certificate: Path | None, key: Path | None) -> None:
-    """Tokens go over the line: in clear text only within this machine."""
-    for path in (certificate, key):
+    at = _at(lake, state, published)
+    _refuse_missing(at)
+    for path in (certificate, certificate_key):
         if path is not None and not path.is_file():
             raise PopflowError(f"{path}: no such file; --certificate and --certificate-key name PEM files")
-    within = host == "localhost" or _is_loopback(host)
-    if not within and (certificate is None or key is None):
+    _refuse_host_in_clear(host, with_tls=certificate is not None and certificate_key is not None)
+    if public:
+        refuse_clear_text("--public", public)
+    served = listener.server(application(at, public), certificate, certificate_key)
+    listening = listener.listen(host, port)
+    scheme = "https" if certificate else "http"
+    say(f"serving {at.zone('published')} at {scheme}://{host}:{port}/delta-sharing; Ctrl-C ends it")
+    listener.run(served, listening)
+
+
+def _grants(lake: str | None, state: str | None) -> Grants:
+    from popflow.sharing.grants import Grants
+
+    at = _at(lake, state)
+    if not at.local_zone("share").parent.is_dir():
+        raise PopflowError(f"--state {at.zone('share')}: there is no folder to make it in; create it first")
+    return Grants(at)
+
+
+def _at(lake: str | None, state: str | None, published: str | None = None) -> Lake:
+    """A lake, or as much of one as the share needs: its own folder and, to serve, the published zone."""
+    from popflow import contracts
+    from popflow.cli.opened import unwatched
+    from popflow.lake import Lake
+
+    zones = {name: folder for name, folder in (("share", state), ("published", published)) if folder}
+    if lake and len(zones) < 2:
+        found = unwatched(lake)
+        return Lake(lake, found.contracts, zones=zones)
+    if not state:
+        raise PopflowError("name a lake by --lake, or the share's folder by --state")
+    known = contracts.load()
+    contracts.refuse_unknown(known, contracts.stated())
+    return Lake(Path(state).parent, known, zones=zones)
+
+
+def _refuse_missing(lake: Lake) -> None:
+    """Serving makes neither."""
+    published, own = lake.zone("published"), lake.local_zone("share")
+    if "://" not in published and not Path(published).is_dir():
+        raise PopflowError(f"{published}: there is no such folder; --published names the published zone")
+    if not own.is_dir() and own.parent.is_dir():
+        raise PopflowError(f"{own}: nobody has been granted anything yet; popflow share grant does")
+    if not own.is_dir():
+        raise PopflowError(f"{own}: there is no such folder; --state names the share's own")
+
+
+def _refuse_host_in_clear(host: str, *, with_tls: bool) -> None:
+    """Tokens go over the line: in clear text only within this machine."""
+    from popflow.sharing.clear_text import is_loopback
+
+    if not is_loopback(host) and not with_tls:
         raise PopflowError(
             f"--host {host}: tokens would travel in clear text; give --certificate and --certificate-key, or listen on "
             "127.0.0.1 behind a proxy that has them"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from popflow.errors import PopflowError
 from popflow.modes import OWNER_ALONE, make_folder
 
 if TYPE_CHECKING:
@@ -37,21 +43,65 @@ def close_tree(folder: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> Path:
-    """Write a file that only its owner can read; readers see the old text or the new, never half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    """Write a file that only its owner can read; readers see the old text or the new, never half of it.
+
+    Raises PopflowError, and leaves the old text, where the new one cannot be written whole.
+    """
+    with refusing(path):
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            _write_whole(handle, text.encode())
+            Path(draft).replace(path)
+        except BaseException:
+            Path(draft).unlink()
+            raise
+        finally:
+            os.close(handle)
+        _sync_folder(path.parent)
     return path
 
 
 def append_private(path: Path, line: str) -> None:
-    """Append one line to a file that only its owner can read, in one write, down to the disk."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    """Append one line to a file that only its owner can read, down to the disk, whole or not at all.
+
+    Raises PopflowError where it cannot be written whole, as on a full disk. Any number of processes may append at once.
+    """
+    with refusing(path):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # what is cut off after a failure is then no other process's line
+            before = os.fstat(handle).st_size
+            try:
+                _write_whole(handle, line.encode())
+            except BaseException:
+                os.ftruncate(handle, before)
+                raise
+        finally:
+            os.close(handle)
+
+
+def _write_whole(handle: int, rest: bytes) -> None:
+    while rest:
+        written = os.write(handle, rest)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rest = rest[written:]
+    os.fsync(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.write(handle, line.encode())
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Raise PopflowError, in one line, where the operating system does not let a file be written."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise PopflowError(f"{path}: could not be written ({why}); make room or give access, then try again") from None

@@ -1,31 +1,15 @@
-"""A run states its purpose; a table whose contract does not list it is refused, what is allowed goes on the trail."""
+"""What a lake tells of its accesses: each is under the run's purpose, those of restricted tables are on the trail."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from popflow.contracts import PURPOSE, Contracts, Table
-from popflow.errors import PopflowError
+from popflow.contracts import Contracts, refuse_unlisted, stated
 from popflow.operations.trail import Trail
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
-
-VARIABLE = "POPFLOW_PURPOSE"
-
-
-def stated(purpose: str | None = None) -> str:
-    """The run's purpose: as given, else POPFLOW_PURPOSE, else the one that popflow is for."""
-    return purpose or os.environ.get(VARIABLE) or PURPOSE
-
-
-def refuse_unlisted(contract: Table, purpose: str) -> None:
-    """Raise PopflowError unless the table's contract lists the purpose."""
-    if purpose not in contract.purpose:
-        listed = ", ".join(contract.purpose)
-        raise PopflowError(f"{contract.table}: '{purpose}' is no purpose of its contract; state one of {listed}")
 
 
 def watch(lake: Lake, run_id: str, purpose: str | None = None, trail: Trail | None = None) -> Lake:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from popflow.operations.known_deliveries import delivery_dates
+from popflow.publish.served import OUTFLOW, standing
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -45,7 +46,7 @@ def _row(date: str, landed: dict, released: dict, runs: dict[str, dict[str, Any]
         "landed": ", ".join(landed.get(date, [])),
         "state": state,
         "release": int(release.get("release", 0)),
-        "why": run.get("why") or release.get("reason") or "",
+        "why": release.get("withdrawal") or run.get("why") or release.get("reason") or "",
         "run_id": run.get("run_id") or release.get("run_id") or "",
         "ended_at_utc": run.get("ended_at_utc", ""),
     }
@@ -62,10 +63,22 @@ def _landed(lake: Lake, dates: list[dt.date]) -> dict[str, list[str]]:
 def _released(lake: Lake, dates: list[dt.date]) -> dict[str, dict[str, Any]]:
     if not lake.exists("releases"):
         return {}
-    frame = lake.read_pandas("releases", date=dates, indicator="outflow")
+    frame = lake.read_pandas("releases", date=dates, indicator=OUTFLOW)
     frame = frame.sort_values(["date", "release", "released_at_utc"])
+    served = standing(frame)
     rows: list[dict[str, Any]] = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
-    return {str(row["date"]): row for row in rows}  # the last one of each date stands
+    newest = {row["date"]: row for row in rows}  # the last one of each date
+    return {str(date): _withdrawn(row, served) if row["status"] == "withdrawn" else row for date, row in newest.items()}
+
+
+def _withdrawn(row: dict[str, Any], served: dict[dt.date, tuple[int, str]]) -> dict[str, Any]:
+    """A date whose newest release was withdrawn; where an earlier one stands, that one is served again."""
+    number, status = served.get(row["date"], (row["release"], row["status"]))
+    return row | {
+        "release": number,
+        "status": status,
+        "withdrawal": f"release {row['release']} withdrawn by {row['signed_by']}: {row['reason']}",
+    }
 
 
 def _last_runs(lake: Lake, dates: list[dt.date]) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,9 @@
-"""The audit trail: who read or wrote which restricted table, when, in which run and for what purpose.
+"""The audit trail: who read or wrote which restricted table, gave what to whom, when, in which run, for what purpose.
 
 JSON lines in the ops folder, each with the hash of the line before (SHA-256), so that an edited, dropped or reordered
 line breaks the chain. Whoever can write the file could still build the whole chain anew or cut its end, so the newest
-hash is anchored in a file outside the lake, best on a machine of somebody else.
+entry is anchored in a file outside the lake, best on a machine of somebody else; nothing is appended before that entry
+was found in its place.
 """
 
 from __future__ import annotations
@@ -10,81 +11,89 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import fcntl
-import getpass
-import hashlib
 import json
 import os
+import pwd
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError
-from popflow.operations.owner_only import append_private, ops_folder, write_private
+from popflow.operations.owner_only import append_private, private_folder, refusing
+from popflow.operations.trail_anchor import Anchored, read_anchor, write_anchor
+from popflow.operations.trail_check import TrailVerdict, entry_at, verify
+from popflow.operations.trail_entries import ABOUT, GENESIS, LONGEST, chained, parsed, sealed, written
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
 ANCHOR_VARIABLE = "POPFLOW_TRAIL_ANCHOR"
-GENESIS = "0" * 64
-
-
-@dataclass(frozen=True)
-class TrailVerdict:
-    """What a check of the trail found; ok where nothing was."""
-
-    entries: int
-    anchored: bool
-    findings: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether no entry was edited, dropped, reordered or cut off."""
-        return not self.findings
-
-    def summary(self) -> str:
-        """One line for people."""
-        anchor = "its head is anchored" if self.anchored else f"no anchor ({ANCHOR_VARIABLE}): a cut end would not show"
-        return f"{self.entries} entries, {anchor}; " + ("unbroken" if self.ok else "; ".join(self.findings))
+ABOUT_AT_MOST = 500
+LOOK = "'popflow trail verify' says what is wrong, and nothing runs until somebody has looked"
 
 
 class Trail:
-    """The trail of one lake; any number of processes may append to it at once.
+    """One trail; any number of processes may append to it at once. Its folder is made by the first entry.
 
-    anchor: file outside the lake that holds the newest entry's number and hash; POPFLOW_TRAIL_ANCHOR where None.
+    anchor: file outside the lake that holds the newest entry's number, hash and place; none where None.
     """
 
     def __init__(self, path: Path, anchor: Path | None = None) -> None:
-        named = os.environ.get(ANCHOR_VARIABLE)
         self.path = path
-        self.anchor = anchor or (Path(named) if named else None)
+        self.anchor = anchor
 
     @classmethod
     def of(cls, lake: Lake, anchor: Path | None = None) -> Trail:
-        """The trail of a lake: trail.jsonl in its ops folder."""
-        return cls(ops_folder(lake) / "trail.jsonl", anchor)
+        """The trail of a lake: trail.jsonl in its ops folder, anchored where POPFLOW_TRAIL_ANCHOR says or as given."""
+        named = os.environ.get(ANCHOR_VARIABLE)
+        return cls(lake.local_zone("ops") / "trail.jsonl", anchor or (Path(named) if named else None))
 
-    def append(self, verb: str, table: str, run_id: str, purpose: str) -> None:
-        """Add one entry, on disk before this returns.
+    def append(self, verb: str, table: str, run_id: str, purpose: str, about: str = "") -> None:
+        """Add one entry, on disk before this returns. about: what the table alone does not say.
 
-        Raises PopflowError where the end of the trail is not the one that was anchored: going on would hide it.
+        Raises PopflowError where it cannot be written whole, where the anchored entry is not in its place, what follows
+        it does not hold together, or the anchor is gone: going on would hide it.
         """
         with self._locked():
             self._drop_torn_line()
-            last = self._last()
-            self._refuse_cut_end(last)
-            entry = _sealed(_body(last, verb, table, run_id, purpose))
-            append_private(self.path, json.dumps(entry) + "\n")
-            self._set_anchor(entry)
+            last, place = self._last(), self._size()
+            entry = sealed(_body(last, verb, table, run_id, purpose) | _about(about))
+            line = written(entry)
+            if len(line) > LONGEST:
+                raise PopflowError(f"{self.path}: an entry of {len(line)} bytes; {LONGEST} at most: say it shorter")
+            append_private(self.path, line)
+            if self.anchor:
+                write_anchor(self.anchor, Anchored(entry["number"], entry["hash"], place))
+
+    def start_anchor(self, run_id: str, purpose: str) -> TrailVerdict:
+        """Anchor a trail that has none yet, after a check of all of it; the entry that says so is the anchored one.
+
+        Raises PopflowError where there is an anchor, or where the trail is broken.
+        """
+        if self.anchor is None or self.anchor.exists():
+            raise PopflowError(f"{self.anchor}: there is an anchor; it moves by itself with each entry")
+        found = verify(self.path)
+        if not found.ok:
+            raise PopflowError(f"{self.path}: not anchored: {found.summary()}")
+        anchored = Trail(self.path)
+        anchored.append("anchor", "", run_id, purpose)
+        with self._locked():
+            last = anchored._last()
+            assert last is not None
+            place = self._size() - len(written(last))
+            write_anchor(self.anchor, Anchored(last["number"], last["hash"], place))
+        return found
 
     def entries(self) -> list[dict[str, Any]]:
-        """All entries, the oldest first."""
-        return [json.loads(line) for line in _lines(self.path)]
+        """All entries, the oldest first; empty where there is no trail yet."""
+        return [json.loads(line) for line in self.path.read_bytes().splitlines()] if self.path.exists() else []
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        handle = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        with refusing(self.path):
+            private_folder(self.path.parent)
+            handle = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -95,97 +104,59 @@ class Trail:
         """A process that died in mid-write left a line without its end; nobody was told that it was written."""
         text = self._tail()
         if text and not text.endswith(b"\n"):
-            os.truncate(self.path, self.path.stat().st_size - len(text) + text.rfind(b"\n") + 1)
+            if b"\n" not in text and len(text) > LONGEST:
+                raise PopflowError(f"{self.path}: it does not end with an entry; {LOOK}")
+            os.truncate(self.path, self._size() - len(text) + text.rfind(b"\n") + 1)
 
     def _last(self) -> dict[str, Any] | None:
-        lines = self._tail().splitlines()
-        return json.loads(lines[-1]) if lines else None
+        """The entry that the next one follows; all from the anchored one on was looked at."""
+        anchored = read_anchor(self.anchor)
+        if anchored is not None:
+            return self._since(anchored)
+        if self.anchor and self._size():
+            raise PopflowError(f"{self.path}: its anchor {self.anchor} is gone, nothing runs until it is back from "
+                               "its copy; one that never was is made by 'popflow trail anchor'")  # fmt: skip
+        lines = self._tail().splitlines(keepends=True)
+        last = parsed(lines[-1]) if lines else None
+        if lines and last is None:
+            raise PopflowError(f"{self.path}: it does not end with an entry; {LOOK}")
+        return last
+
+    def _since(self, anchored: Anchored) -> dict[str, Any]:
+        found = None
+        if self._size():
+            with self.path.open("rb") as file:
+                found = entry_at(file, anchored)
+                last = found
+                following = chained(file, self._size(), found["number"] + 1, found["hash"]) if found else iter(())
+                for line in following:
+                    if line.fault:
+                        raise PopflowError(f"{self.path}: after the anchored entry, {line.fault}; {LOOK}")
+                    last = line.entry
+        if found is None:
+            raise PopflowError(f"{self.path}: it does not hold the entry that its anchor {self.anchor} names; {LOOK}")
+        assert last is not None
+        return last
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def _tail(self) -> bytes:
         """More than the longest entry."""
         if not self.path.exists():
             return b""
         with self.path.open("rb") as file:
-            file.seek(max(0, self.path.stat().st_size - 8192))
+            file.seek(max(0, self._size() - 2 * LONGEST))
             return file.read()
-
-    def _refuse_cut_end(self, last: dict[str, Any] | None) -> None:
-        anchored = read_anchor(self.anchor)
-        if anchored is None:
-            return
-        known = last is not None and last["number"] >= anchored[0]
-        if not known or (last and last["number"] == anchored[0] and last["hash"] != anchored[1]):
-            raise PopflowError(f"{self.path}: it does not end as its anchor {self.anchor} says; 'popflow trail verify' "
-                               "says what is missing, and nothing runs until somebody has looked")  # fmt: skip
-
-    def _set_anchor(self, entry: dict[str, Any]) -> None:
-        if self.anchor:
-            write_private(self.anchor, f"{entry['number']} {entry['hash']}\n")
-
-
-def verify(trail: Path, anchor: Path | None = None) -> TrailVerdict:
-    """Check the chain from its first entry to its anchor.
-
-    Finds edited, dropped, inserted and reordered entries, and with an anchor a cut end and a chain built anew.
-    """
-    findings: list[str] = []
-    previous, number, hashes = GENESIS, 0, []
-    for line_number, line in enumerate(_lines(trail), start=1):
-        entry = _parsed(line)
-        said = _fault(entry, number, previous)
-        if said:
-            findings.append(f"line {line_number}: {said}")
-        hashes.append(entry.get("hash", ""))
-        previous, number = entry.get("hash", ""), int(entry.get("number", number)) + 1
-    anchored = read_anchor(anchor)
-    if anchored is not None:
-        findings += _against_anchor(hashes, *anchored)
-    return TrailVerdict(len(hashes), anchored is not None, tuple(findings))
-
-
-def read_anchor(anchor: Path | None) -> tuple[int, str] | None:
-    """Number and hash of the newest entry as anchored; None where there is no anchor yet."""
-    if anchor is None or not anchor.exists():
-        return None
-    parts = anchor.read_text(encoding="utf-8").split()
-    if len(parts) != 2 or not parts[0].isdigit():
-        raise PopflowError(f"{anchor}: an anchor holds a number and a hash, this does not; restore its copy")
-    return int(parts[0]), parts[1]
-
-
-def _against_anchor(hashes: list[str], number: int, head: str) -> list[str]:
-    if number >= len(hashes):
-        return [f"the end was cut off: the anchor knows {number + 1} entries, the trail has {len(hashes)}"]
-    if hashes[number] != head:
-        return [f"entry {number} is not the one that was anchored: the chain was built anew"]
-    return []
-
-
-def _fault(entry: dict[str, Any], number: int, previous: str) -> str | None:
-    if "hash" not in entry or "number" not in entry:
-        return "is no entry"
-    if entry["number"] != number:
-        return f"entry {entry['number']} stands where {number} belongs: dropped, inserted or reordered"
-    if entry["hash"] != _hash(entry):
-        return f"entry {number} was edited"
-    if entry["previous"] != previous:
-        return f"entry {number} does not follow the one before it"
-    return None
-
-
-def _parsed(line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return {}
-    return entry if isinstance(entry, dict) else {}
 
 
 def _body(last: dict[str, Any] | None, verb: str, table: str, run_id: str, purpose: str) -> dict[str, Any]:
+    uid = os.geteuid()
     return {
         "number": last["number"] + 1 if last else 0,
         "at_utc": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds"),
-        "who": f"{getpass.getuser()}@{socket.gethostname()}",
+        "who": f"{_account(uid)}@{socket.gethostname()}",
+        "uid": uid,
         "verb": verb,
         "table": table,
         "run_id": run_id,
@@ -194,14 +165,14 @@ def _body(last: dict[str, Any] | None, verb: str, table: str, run_id: str, purpo
     }
 
 
-def _sealed(body: dict[str, Any]) -> dict[str, Any]:
-    return body | {"hash": _hash(body)}
+def _account(uid: int) -> str:
+    """The account's name as the machine knows it: what the environment says, its owner can change."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return "unnamed"
 
 
-def _hash(entry: dict[str, Any]) -> str:
-    body = {name: value for name, value in entry.items() if name != "hash"}
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _lines(trail: Path) -> list[str]:
-    return trail.read_text(encoding="utf-8", errors="replace").splitlines() if trail.exists() else []
+def _about(text: str) -> dict[str, str]:
+    text = " ".join(text.split())
+    return {ABOUT: text[:ABOUT_AT_MOST]} if text else {}

@@ -19,7 +19,7 @@ from popflow.lake import Lake
 from popflow.publish import bounds as tree
 from popflow.publish import rows
 from popflow.publish.names import AskedArea, Place, Places, did_you_mean, find_area
-from popflow.publish.served import Served, date_range, dates_between, moment, nothing_served, served, standing
+from popflow.publish.served import OUTFLOW, Served, date_range, dates_between, moment, nothing_served, served, standing
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Level = Literal["province", "prefecture", "county", "pair"]
 LEVELS: tuple[Level, ...] = ("province", "prefecture", "county", "pair")
-OUTFLOW = "outflow"  # the one indicator of the contract `flows`
 NOT_PUBLISHED = (
     "blocks and stock are no longer published: figures beside the days could be subtracted from them, down to single "
     "persons. Stock will come back rounded to hundreds. Ask for the days instead: popflow pull outflow --area wuhan "

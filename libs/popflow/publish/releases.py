@@ -67,16 +67,35 @@ def record_releases(lake: Lake) -> int:
 
 
 def withdraw(lake: Lake, indicator: str, date: dt.date, reason: str, signed_by: str) -> int:
-    """Stop serving the newest release of a date; the notice stays. Returns the release's number."""
-    serving = [row for row in all_releases(lake) if row["indicator"] == indicator and row["date"] == date]
-    gone = {row["release"] for row in serving if row["status"] == "withdrawn"}
-    standing = [row for row in serving if row["release"] not in gone]
-    if not standing:
-        raise PopflowError(f"there is no release of {indicator} for {date} to withdraw")
-    newest = max(standing, key=lambda row: row["release"])
+    """Stop serving the newest release of a date; the notice stays. Returns the release's number.
+
+    Raises PopflowError without a reason or a name, or where nothing is served.
+    """
+    refuse_unsigned(reason, signed_by)
+    newest = served_release(lake, indicator, date)
     notice = {"status": "withdrawn", "reason": reason, "signed_by": signed_by, "released_at_utc": _now()}
     _append_release(lake, newest | notice | {"date": str(date), "mnos": list(newest["mnos"])})
     return int(newest["release"])
+
+
+def served_release(lake: Lake, indicator: str, date: dt.date) -> dict[str, Any]:
+    """The row in `releases` of a date's newest release that is not withdrawn.
+
+    Raises PopflowError where there is none.
+    """
+    known = [row for row in all_releases(lake) if row["indicator"] == indicator and row["date"] == date]
+    gone = {row["release"] for row in known if row["status"] == "withdrawn"}
+    standing = [row for row in known if row["release"] not in gone]
+    if not standing:
+        raise PopflowError(f"there is no release of {indicator} for {date} to withdraw")
+    return max(standing, key=lambda row: row["release"])
+
+
+def refuse_unsigned(reason: str, signed_by: str) -> None:
+    """Raise PopflowError unless there are a reason and a name, which stand in the notice for good."""
+    for option, text in (("--reason", reason), ("--signed-by", signed_by)):
+        if not text.strip():
+            raise PopflowError(f"{option} is empty: it stands in the notice, for good")
 
 
 def all_releases(lake: Lake) -> list[dict[str, Any]]:

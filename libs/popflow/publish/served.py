@@ -13,6 +13,7 @@ from popflow.errors import PopflowError
 if TYPE_CHECKING:
     import pandas as pd
 
+OUTFLOW = "outflow"  # the one indicator of the contract `flows`
 LOCAL = ZoneInfo("Asia/Shanghai")
 ONE_DAY = dt.timedelta(days=1)
 FIRST_DATE, LAST_DATE = dt.date(2000, 1, 1), dt.date(2099, 12, 31)
@@ -140,16 +141,21 @@ def nothing_served(
     releases: pd.DataFrame, indicator: str, dates: tuple[dt.date, ...], as_of: dt.datetime | None
 ) -> str:
     """In words that none of the dates has a release, and which dates there are. In: all of `releases`."""
-    asked, have = spans(dates), sorted(standing(_known(releases, indicator, as_of)))
+    known = _known(releases, indicator, as_of)
+    asked, have = spans(dates), sorted(standing(known))
+    withdrawn = sorted({*known.loc[known["status"] == "withdrawn", "date"]} & {*dates} - {*have})
     when = f" as of {as_of.astimezone(LOCAL):%Y-%m-%d %H:%M} (Asia/Shanghai)" if as_of else ""
     there = (
         f"there are releases of {spans(have)}"
         if have
         else "nothing of it had been released by then"
         if as_of
-        else ("nothing of it has been released yet")
+        else "none of it is served"
+        if withdrawn
+        else "nothing of it has been released yet"
     )
-    return f"no release of {indicator} for {asked}{when}; {there}"
+    gone = f"; {spans(withdrawn)} withdrawn" if withdrawn else ""
+    return f"no release of {indicator} for {asked}{when}{gone}; {there}"
 
 
 def _known(releases: pd.DataFrame, indicator: str, as_of: dt.datetime | None) -> pd.DataFrame:

@@ -16,11 +16,12 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from popflow.contracts import refuse_unlisted
 from popflow.errors import PopflowError
-from popflow.operations.owner_only import ops_folder, write_private
-from popflow.operations.purposes import refuse_unlisted
+from popflow.operations.owner_only import private_folder, refusing, write_private
+from popflow.sharing.state import state_folder, trail_of
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -50,17 +51,30 @@ class Grant:
 
 
 class Grants:
-    """The grants of one lake: grants.json in ops/share, its owner's alone. Each call reads the file anew."""
+    """The grants of one share: grants.json in its folder, its owner's alone. A file that has changed is read anew.
+
+    Grants and their ends are on the share's trail before they hold.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._path = ops_folder(lake, "share") / "grants.json"
+        self._path = state_folder(lake) / "grants.json"
+        self._trail = trail_of(lake)
+        self._read: tuple[Any, list[Grant]] = (None, [])
 
     def all(self) -> list[Grant]:
-        """Every grant ever made, the oldest first."""
-        if not self._path.exists():
+        """Every grant ever made, the oldest first. Raises PopflowError where the file is damaged."""
+        try:
+            about = self._path.stat()
+            as_it_is = (about.st_ino, about.st_mtime_ns, about.st_size)
+            if as_it_is != self._read[0]:
+                self._read = (as_it_is, _grants(self._path.read_bytes()))
+        except FileNotFoundError:
             return []
-        return [Grant(**one) for one in json.loads(self._path.read_text(encoding="utf-8"))]
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise PopflowError(f"{self._path}: cannot be read ({type(error).__name__}): put it back from its copy, or "
+                               "remove it and grant anew") from None  # fmt: skip
+        return self._read[1]
 
     def add(self, reader: str, purpose: str, days: int) -> tuple[Grant, str]:
         """A new grant and its token, which is not kept. Raises PopflowError for a reader, purpose or time that is off.
@@ -77,7 +91,9 @@ class Grants:
         until = now + dt.timedelta(days=days)
         grant = Grant(secrets.token_hex(6), reader, purpose, hashed(token), now.isoformat(), until.isoformat())
         with self._locked():
-            self._write([*self.all(), grant])
+            known = self.all()
+            self._record("grant", grant, f"until {grant.expires_at_utc}")
+            self._write([*known, grant])
         return grant, token
 
     def revoke(self, reader: str) -> int:
@@ -91,13 +107,16 @@ class Grants:
                     f"no valid grant of '{reader}'; there are grants of {', '.join(readers) or 'nobody'}"
                 )
             now = _now().isoformat()
+            for one in known:
+                if one.id in ended:
+                    self._record("revoke", one)
             self._write([replace(one, revoked_at_utc=now) if one.id in ended else one for one in known])
         return len(ended)
 
     def of_token(self, token: str) -> Grant | None:
         """The grant of a token, whatever its state; None for a token that was never given."""
-        wanted = hashed(token)
-        found = [one for one in self.all() if secrets.compare_digest(one.token_sha256, wanted)]
+        wanted = hashed(token).encode()
+        found = [one for one in self.all() if secrets.compare_digest(one.token_sha256.encode(), wanted)]
         return found[0] if found else None
 
     def of_id(self, grant_id: str) -> Grant | None:
@@ -106,12 +125,17 @@ class Grants:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        with refusing(self._path):
+            private_folder(self._path.parent)
+            handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
             os.close(handle)
+
+    def _record(self, verb: str, grant: Grant, about: str = "") -> None:
+        self._trail.append(verb, ", ".join(TABLES), f"share/{grant.reader}/{grant.id}", grant.purpose, about)
 
     def _write(self, grants: list[Grant]) -> None:
         write_private(self._path, json.dumps([asdict(one) for one in grants], indent=1))
@@ -130,7 +154,18 @@ def write_profile(path: Path, grant: Grant, token: str, endpoint: str) -> Path:
 
 def hashed(token: str) -> str:
     """What is kept of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _grants(text: bytes) -> list[Grant]:
+    """The grants of a file. Raises ValueError or TypeError for one that popflow did not write."""
+    found = [Grant(**one) for one in json.loads(text)]
+    for one in found:
+        if not all(isinstance(value, str) for value in asdict(one).values()):
+            raise TypeError("a grant holds texts alone")
+        if dt.datetime.fromisoformat(one.expires_at_utc).tzinfo is None:
+            raise ValueError("a moment without its zone")
+    return found
 
 
 def _now() -> dt.datetime:

@@ -1,7 +1,7 @@
 """The Delta Sharing protocol (v1) over the published tables: lists, versions, metadata, files, to who holds a token.
 
 https://github.com/delta-io/delta-sharing/blob/main/PROTOCOL.md, response format parquet. Only the newest version is
-served. Each query, and the first fetch of each file by an address, is on the audit trail before anything is answered:
+served. Each query, and the first fetch of each file by an address, is on the share's trail before anything is answered:
 where the trail cannot be written, nothing is read.
 """
 
@@ -9,36 +9,50 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from popflow.contracts import refuse_unlisted
 from popflow.errors import PopflowError
-from popflow.operations.purposes import refuse_unlisted
 from popflow.operations.trail import Trail
 from popflow.sharing.addresses import SECONDS, Addresses
+from popflow.sharing.admission import Admission
+from popflow.sharing.clear_text import host_of, is_loopback
 from popflow.sharing.grants import TABLES, Grant, Grants
+from popflow.sharing.ranges import NoSuchRangeError, asked_range
+from popflow.sharing.refusals import HANDLERS
+from popflow.sharing.state import trail_of
 from popflow.sharing.view import View
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    from starlette.types import ASGIApp
+
     from popflow.lake import Lake, Snapshot
 
 PREFIX = "/delta-sharing"
 SHARE, SCHEMA = "popflow", "published"
 NDJSON = "application/x-ndjson; charset=utf-8"
+BYTES = "application/octet-stream"
 BODY_AT_MOST = 65_536
 CHUNK = 1 << 20
 
 
-def application(lake: Lake, public: str = "", seconds: int = SECONDS) -> Starlette:
-    """The server's application. public: how readers reach it where a proxy stands before it; seconds: an address's."""
-    share = Share(lake, Grants(lake), Addresses.of(lake, seconds), View(lake), Trail.of(lake), public.rstrip("/"))
+def application(lake: Lake, public: str = "", seconds: int = SECONDS) -> ASGIApp:
+    """The server's application; it needs the zones `published` and `share` of the lake alone.
+
+    public: how readers reach it where a proxy stands before it; seconds: an address's.
+    """
+    share = Share(lake, Grants(lake), Addresses.of(lake, seconds), View(lake), trail_of(lake), public.rstrip("/"))
     schema = f"{PREFIX}/shares/{{share}}/schemas/{{schema}}"
     routes = [
         Route(f"{PREFIX}/shares", share.shares),
@@ -51,8 +65,9 @@ def application(lake: Lake, public: str = "", seconds: int = SECONDS) -> Starlet
         Route(f"{schema}/tables/{{table}}/query", share.query, methods=["POST"]),
         Route(f"{PREFIX}/files/{{grant}}/{{table}}/{{until}}/{{signature}}/{{path:path}}", share.file),
     ]
-    handlers: dict[Any, Any] = {HTTPException: _refusal, PopflowError: _unable}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    answers = Starlette(routes=routes, exception_handlers=HANDLERS)
+    answers.router.redirect_slashes = False  # to an address that the request makes up
+    return Admission(answers, share.grant_id)
 
 
 @dataclass
@@ -70,10 +85,19 @@ class Share:
         self._fetched: dict[str, int] = {}
         self._lock = threading.Lock()
 
+    def grant_id(self, request: Request) -> str:
+        """The grant that a request names by its token, or by its address of a file; '' for none that there is."""
+        named = request.scope["path"].removeprefix(f"{PREFIX}/files/").partition("/")[0]
+        try:
+            grant = self.grants.of_token(_token(request)) or self.grants.of_id(named)
+        except PopflowError:  # the answer will say so
+            grant = None
+        return grant.id if grant else ""
+
     def shares(self, request: Request) -> Response:
         """GET /shares"""
         self._grant(request)
-        return JSONResponse({"items": [{"name": SHARE, "id": SHARE}]})
+        return _page(request, [{"name": SHARE, "id": SHARE}])
 
     def one_share(self, request: Request) -> Response:
         """GET /shares/{share}"""
@@ -85,30 +109,28 @@ class Share:
         """GET /shares/{share}/schemas"""
         self._grant(request)
         _refuse_other_names(request)
-        return JSONResponse({"items": [{"name": SCHEMA, "share": SHARE}]})
+        return _page(request, [{"name": SCHEMA, "share": SHARE}])
 
     def tables(self, request: Request) -> Response:
         """GET /shares/{share}/all-tables and /shares/{share}/schemas/{schema}/tables"""
         self._grant(request)
         _refuse_other_names(request)
         about = {"schema": SCHEMA, "share": SHARE, "shareId": SHARE}
-        return JSONResponse({"items": [{"name": table, "id": table} | about for table in TABLES]})
+        return _page(request, [{"name": table, "id": table} | about for table in TABLES])
 
     def version(self, request: Request) -> Response:
         """GET .../tables/{table}/version"""
         self._grant(request)
-        return Response(headers=_version(self._snapshot(request)))
+        return Response(headers=_version(self.view.of(_table(request))))
 
     def metadata(self, request: Request) -> Response:
         """GET .../tables/{table}/metadata"""
         self._grant(request)
-        snapshot = self._snapshot(request)
+        snapshot = self.view.of(_table(request))
         return Response(_lines(_about(snapshot)), headers=_version(snapshot), media_type=NDJSON)
 
     async def query(self, request: Request) -> Response:
         """POST .../tables/{table}/query: the files of the table, each by an address that is signed for this grant."""
-        from starlette.concurrency import run_in_threadpool
-
         body = b""
         async for part in request.stream():
             body += part
@@ -118,11 +140,11 @@ class Share:
 
     def _query(self, request: Request, body: bytes) -> Response:
         grant = self._grant(request)
-        snapshot = self._snapshot(request)
-        table = request.path_params["table"]
+        table = _table(request)
+        snapshot = self.view.of(table)
         _refuse_past(body, snapshot.version)
+        root = f"{self.public or _reached_at(request)}{PREFIX}/files"
         self._record("share", table, grant)
-        root = f"{self.public or str(request.base_url).rstrip('/')}{PREFIX}/files"
         files = [
             {
                 "file": {
@@ -149,32 +171,39 @@ class Share:
         size = next((one.size for one in snapshot.files if one.path == asked["path"]), None)
         if size is None:
             raise HTTPException(410, "this file is no longer served; ask for the table again")
-        if request.method != "HEAD":
-            self._record_first_fetch(grant, asked["table"], asked["signature"], int(asked["until"]))
-        return self._bytes(request, asked["table"], asked["path"], size)
-
-    def _bytes(self, request: Request, table: str, path: str, size: int) -> Response:
-        first, last = _range(request.headers.get("range"), size)
-        headers = {"Accept-Ranges": "bytes", "Content-Length": str(last - first + 1), "Cache-Control": "no-store"}
-        status = 206 if "range" in request.headers else 200
-        if status == 206:
-            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
         if request.method == "HEAD":
-            return Response(status_code=status, headers=headers, media_type="application/octet-stream")
-        content = self._content(table, path, first, last)
-        return StreamingResponse(content, status, headers, "application/octet-stream")
+            self._opened(asked["table"], asked["path"], size).close()
+            return Response(headers=_of_bytes(0, size), media_type=BYTES)
+        try:
+            wanted = asked_range(None if "if-range" in request.headers else request.headers.get("range"), size)
+        except NoSuchRangeError:
+            raise HTTPException(416, "no such range", {"Content-Range": f"bytes */{size}"}) from None
+        return self._bytes(grant, request.path_params, size, wanted)
 
-    def _content(self, table: str, path: str, first: int, last: int) -> Iterator[bytes]:
-        with self.lake.open_file(table, path) as file:
-            file.seek(first)
-            left = last - first + 1
-            while left > 0 and (chunk := file.read(min(left, CHUNK))):
-                left -= len(chunk)
-                yield bytes(chunk)
+    def _bytes(self, grant: Grant, asked: dict[str, Any], size: int, wanted: tuple[int, int] | None) -> Response:
+        """The file, opened before the first byte of the answer: one that is not there, or not whole, is an error."""
+        file = self._opened(asked["table"], asked["path"], size)
+        try:
+            self._record_first_fetch(grant, asked["table"], asked["signature"], int(asked["until"]))
+        except PopflowError:
+            file.close()
+            raise
+        first, last = wanted or (0, size - 1)
+        headers = _of_bytes(first, last + 1) | ({"Content-Range": f"bytes {first}-{last}/{size}"} if wanted else {})
+        return StreamingResponse(_content(file, first, last), 206 if wanted else 200, headers, BYTES)
+
+    def _opened(self, table: str, path: str, size: int) -> pa.NativeFile:
+        try:
+            file = self.lake.open_file(table, path)
+        except FileNotFoundError:
+            raise PopflowError(f"{table}/{path}: the table names this file, and it is not there") from None
+        if file.size() != size:
+            file.close()
+            raise PopflowError(f"{table}/{path}: is not as long as the table says")
+        return file
 
     def _grant(self, request: Request) -> Grant:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        grant = self.grants.of_token(token.strip()) if kind.lower() == "bearer" and token else None
+        grant = self.grants.of_token(_token(request))
         if grant is None:
             raise HTTPException(401, "no token, or one that was never given", {"WWW-Authenticate": "Bearer"})
         if grant.state() != "valid":
@@ -183,21 +212,19 @@ class Share:
             )
         return grant
 
-    def _snapshot(self, request: Request) -> Snapshot:
-        _refuse_other_names(request)
-        return self.view.of(request.path_params["table"])
-
     def _record(self, verb: str, table: str, grant: Grant) -> None:
         refuse_unlisted(self.lake.contracts.table(table), grant.purpose)
         self.trail.append(verb, table, f"share/{grant.reader}/{grant.id}", grant.purpose)
 
     def _record_first_fetch(self, grant: Grant, table: str, signature: str, until: int) -> None:
+        """Who asks for the same address meanwhile waits for the entry; without it the address stays one not fetched."""
         with self._lock:
             if signature in self._fetched:
                 return
-            self._fetched = {known: end for known, end in self._fetched.items() if end >= until - SECONDS}
+            self._record("fetch", table, grant)
             self._fetched[signature] = until
-        self._record("fetch", table, grant)
+            while self._fetched and next(iter(self._fetched.values())) < time.time():
+                del self._fetched[next(iter(self._fetched))]
 
 
 def _about(snapshot: Snapshot) -> list[dict[str, Any]]:
@@ -219,45 +246,71 @@ def _version(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _refuse_other_names(request: Request) -> None:
-    asked = request.path_params
+    """Names are the same in small letters and capitals, as the protocol has them."""
     known = {"share": (SHARE,), "schema": (SCHEMA,), "table": TABLES}
     for part, names in known.items():
-        if part in asked and asked[part] not in names:
-            raise HTTPException(404, f"no {part} '{asked[part][:64]}'; there is {' and '.join(names)}")
+        if request.path_params.get(part, names[0]).lower() not in names:
+            raise HTTPException(404, f"no such {part}; there is {' and '.join(names)}")
+
+
+def _table(request: Request) -> str:
+    """The table that a request names, as popflow calls it."""
+    _refuse_other_names(request)
+    return str(request.path_params["table"]).lower()
+
+
+def _token(request: Request) -> str:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _page(request: Request, items: list[dict[str, str]]) -> Response:
+    """So many of a list as are asked for, from where the last answer ended."""
+    begin, most = (_count(request, name) for name in ("pageToken", "maxResults"))
+    end = len(items) if most is None else min(len(items), (begin or 0) + most)
+    more = {"nextPageToken": str(end)} if end < len(items) else {}
+    return JSONResponse({"items": items[begin or 0 : end]} | more)
+
+
+def _count(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name)
+    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise HTTPException(400, f"{name} is no number")
+    return int(text) if text else None
+
+
+def _reached_at(request: Request) -> str:
+    """How the reader reached the server, for addresses of files: in clear text within this machine alone."""
+    host = request.headers.get("host", "")
+    name, scheme = host_of(host), request.scope["scheme"]
+    if name is None:
+        raise HTTPException(400, "the request names no host")
+    if scheme != "https" and not is_loopback(name):
+        raise HTTPException(421, "this server is not reached in clear text from elsewhere; use its https address")
+    return f"{scheme}://{host}"
+
+
+def _of_bytes(first: int, end: int) -> dict[str, str]:
+    return {"Accept-Ranges": "bytes", "Content-Length": str(end - first), "Cache-Control": "no-store"}
+
+
+def _content(file: pa.NativeFile, first: int, last: int) -> Iterator[bytes]:
+    with file:
+        file.seek(first)
+        left = last - first + 1
+        while left > 0 and (chunk := file.read(min(left, CHUNK))):
+            left -= len(chunk)
+            yield bytes(chunk)
 
 
 def _refuse_past(body: bytes, version: int) -> None:
     """A past version may hold releases that were withdrawn since, so that none is served."""
     try:
         asked = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HTTPException(400, "the query is no JSON") from None
     if not isinstance(asked, dict):
         raise HTTPException(400, "the query is no JSON object")
     past = asked.get("timestamp") is not None or asked.get("version") not in (None, version)
     if past or asked.get("startingVersion") is not None:
         raise HTTPException(400, "only what is served now is shared, no past version")
-
-
-def _range(header: str | None, size: int) -> tuple[int, int]:
-    """First and last byte of a range header, of the whole file without one."""
-    if header is None:
-        return 0, size - 1
-    first, dash, last = header.removeprefix("bytes=").partition("-")
-    good = header.startswith("bytes=") and dash and (first + last).isdigit()
-    if good and not first:
-        return max(size - int(last), 0), size - 1
-    if not good or int(first) >= size or (last and int(last) < int(first)):
-        raise HTTPException(416, "no such range", {"Content-Range": f"bytes */{size}"})
-    return int(first), min(int(last), size - 1) if last else size - 1
-
-
-def _refusal(request: Request, error: HTTPException) -> Response:
-    text = {"errorCode": str(error.status_code), "message": error.detail}
-    return JSONResponse(text, error.status_code, headers=error.headers)
-
-
-def _unable(request: Request, error: PopflowError) -> Response:
-    """What is wrong is for the one who serves, not for the reader; it may name folders."""
-    print(f"popflow: {' '.join(str(error).split())}", flush=True)
-    return JSONResponse({"errorCode": "503", "message": "nothing can be read now; ask who serves the share"}, 503)

@@ -1,18 +1,18 @@
 """Which files of the published tables are shared: those that `pull` reads, and no others.
 
-What earlier versions published of indicators that the contract `flows` no longer names is not shared.
-
 Each release of a date is files of its own, so that a view needs no copy: of `flows` only the files of the newest
-release of each date that is not withdrawn; of `releases` all. A file whose release is not one and known is not shared.
+release of each date that is not withdrawn; of `releases` all. A file whose release is not one and known is not shared,
+and neither is one of an indicator that is not published any more, which older lakes hold.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from popflow.publish.served import standing
+from popflow.publish.served import OUTFLOW, standing
 
 if TYPE_CHECKING:
     from popflow.lake import DataFile, Lake, Snapshot
@@ -27,29 +27,26 @@ class View:
         self._lake = lake
         self._seconds = seconds
         self._known: dict[str, tuple[float, Snapshot]] = {}
+        self._lock = threading.Lock()
 
     def of(self, table: str) -> Snapshot:
         """A table with the files that are shared of it. Raises PopflowError where the table is not there yet."""
-        made, snapshot = self._known.get(table, (float("-inf"), None))
-        if snapshot is None or time.monotonic() - made > self._seconds:
-            snapshot = self._lake.snapshot(table)
-            if table == "flows":
-                snapshot = snapshot.with_files(self._served(snapshot.files))
-            self._known[table] = (time.monotonic(), snapshot)
-        return snapshot
+        with self._lock:  # of those who ask at once one looks
+            made, snapshot = self._known.get(table, (float("-inf"), None))
+            if snapshot is None or time.monotonic() - made > self._seconds:
+                snapshot = self._lake.snapshot(table)
+                shared = self._served if table == "flows" else _published
+                snapshot = snapshot.with_files(shared(snapshot.files))
+                self._known[table] = (time.monotonic(), snapshot)
+            return snapshot
 
     def _served(self, files: list[DataFile]) -> list[DataFile]:
-        releases = self._lake.read_pandas("releases") if self._lake.exists("releases") else None
-        if releases is None:
+        if not self._lake.exists("releases"):
             return []
-        newest: dict[tuple[Any, dt.date], int] = {}
-        named = self._lake.contracts.table("flows").columns["indicator"].pattern or ""
-        releases = releases[releases["indicator"].str.fullmatch(named)]
-        for indicator, known in releases.groupby("indicator"):
-            for date, (number, status) in standing(known).items():
-                if status == "released":
-                    newest[indicator, date] = number
-        return [one for one in files if self._release(one) == newest.get(_of(one), 0)]
+        releases = self._lake.read_pandas("releases", indicator=OUTFLOW)
+        newest = {date: number for date, (number, status) in standing(releases).items() if status == "released"}
+        of_outflow = [one for one in files if one.partition["indicator"] == OUTFLOW]
+        return [one for one in of_outflow if self._release(one) == newest.get(_date(one), 0)]
 
     def _release(self, file: DataFile) -> int | None:
         """The one release that a file holds; None where it is not known or not one."""
@@ -57,5 +54,10 @@ class View:
         return int(low) if low is not None and low == high else None
 
 
-def _of(file: DataFile) -> tuple[str, dt.date]:
-    return str(file.partition["indicator"]), dt.date.fromisoformat(str(file.partition["date"]))
+def _date(file: DataFile) -> dt.date:
+    return dt.date.fromisoformat(str(file.partition["date"]))
+
+
+def _published(files: list[DataFile]) -> list[DataFile]:
+    """Of `releases` all but the files that are of other indicators alone."""
+    return [one for one in files if not one.least.get("indicator") == one.most.get("indicator") != OUTFLOW]
