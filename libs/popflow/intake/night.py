@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 import uuid
@@ -10,17 +11,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from popflow.errors import Held, PopflowError
 from popflow.intake import cell_table, law, progress, tasks
-from popflow.intake.deliveries import Delivery, Landing, ManifestFile, discover
+from popflow.intake.deliveries import Delivery, Landing, discover
 from popflow.intake.file_checks import PASSING
+from popflow.intake.manifests import ManifestFile
 from popflow.intake.packing import budget, packs
 from popflow.intake.reduction import Limits
+from popflow.intake.regular_files import shown
 from popflow.intake.sealed import identities, is_sealed
 from popflow.intake.storage import open_address
 from popflow.intake.summary import IntakeSummary, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
     from pyspark.sql import DataFrame
 
     from popflow.lake import Lake
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Engine = Literal["duckdb", "spark"]
 Progress = Callable[[int, int], None]  # tasks done, tasks in all
 Key = tuple[str, str]  # mno, delivery_id
+Print = tuple[str, str]  # mno, SHA-256 of a file
 
 
 class Taken(NamedTuple):
@@ -69,12 +72,13 @@ def take_in(
     found = found._replace(ready=_of_their_date(before, date, found))
     _refuse_absent(found, date, mnos)
     left, taken = _not_in_yet(lake, before, found.ready), []
+    accepted = _accepted_fingerprints(lake, left)
     while left:
-        wave = _next_wave(lake, left)
-        _take(lake, wave, engine, on_progress, limits or Limits())
-        now = [planned.delivery for planned in wave]
-        left = [delivery for delivery in left if delivery not in now]
-        taken += [f"{delivery.mno}/{delivery.delivery_id}" for delivery in now]
+        wave = next_wave(left, accepted)
+        accepted |= _take(lake, wave, engine, on_progress, limits or Limits())
+        now = {_key(planned.delivery) for planned in wave}
+        left = [delivery for delivery in left if _key(delivery) not in now]
+        taken += [f"{planned.delivery.mno}/{planned.delivery.delivery_id}" for planned in wave]
     return summarise(lake, date, (*mnos, *may_miss), taken, found.waiting, found.refused)
 
 
@@ -129,14 +133,14 @@ def _not_in_yet(lake: Lake, before: Mapping[Key, Taken], ready: list[Delivery]) 
     return [d for d in ready if _key(d) not in before or d in again]
 
 
-def _next_wave(lake: Lake, left: list[Delivery]) -> list[Planned]:
+def next_wave(left: list[Delivery], accepted: set[Print]) -> list[Planned]:
     """What to take in together: no file of a wave repeats one of another delivery in it.
 
-    Whether a repeated file may be ignored shows only when the first copy is in: it may have been damaged.
+    accepted: files that are in. Whether a repeated file may be ignored shows only when the first copy is in: it may
+    have been damaged.
     """
-    accepted = _accepted_fingerprints(lake, left)
     wave: list[Planned] = []
-    pending: set[tuple[str, str]] = set()
+    pending: set[Print] = set()
     for delivery in left:
         prints = {(delivery.mno, file.sha256) for file in delivery.manifest.files} - accepted
         if not prints & pending:
@@ -145,20 +149,20 @@ def _next_wave(lake: Lake, left: list[Delivery]) -> list[Planned]:
     return wave
 
 
-def _planned(delivery: Delivery, accepted: set[tuple[str, str]]) -> Planned:
+def _planned(delivery: Delivery, accepted: set[Print]) -> Planned:
     planned = Planned(delivery, [], [])
-    seen = set(accepted)
+    seen: set[Print] = set()
     for file in delivery.manifest.files:
         fingerprint = (delivery.mno, file.sha256)
-        (planned.redelivered if fingerprint in seen else planned.fresh).append(file)
+        (planned.redelivered if fingerprint in seen or fingerprint in accepted else planned.fresh).append(file)
         seen.add(fingerprint)
     return planned
 
 
-def _accepted_fingerprints(lake: Lake, left: list[Delivery]) -> set[tuple[str, str]]:
+def _accepted_fingerprints(lake: Lake, left: list[Delivery]) -> set[Print]:
     """Files that are in by other deliveries than those that are left: what these had is replaced."""
     prints = sorted({file.sha256 for delivery in left for file in delivery.manifest.files})
-    if not lake.exists("deliveries"):
+    if not prints or not lake.exists("deliveries"):
         return set()
     columns = ["mno", "delivery_id", "sha256"]
     found = lake.read_pandas("deliveries", columns, sha256=prints, status="accepted")
@@ -175,14 +179,15 @@ def _fingerprints(delivery: Delivery) -> set[tuple[str, str]]:
     return {(file.name, file.sha256) for file in delivery.manifest.files}
 
 
-def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> None:
+def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> set[Print]:
+    """Take a wave in; the fingerprints of its files that were accepted."""
     _refuse_sealed(wave, engine)
     lake.make_zone("restricted")  # a lake without a register may hold nothing there yet
     scratch = f"{lake.zone('restricted')}/_scratch/{uuid.uuid4().hex}"
     partitions = [{"mno": p.delivery.mno, "delivery_id": p.delivery.delivery_id} for p in wave]
     try:
-        with progress.watched(lake.spark, on_progress):
-            lake.replace_partitions("intake", _intake(lake, wave, scratch, engine, limits), partitions)
+        with progress.watched(lake.spark, on_progress), contextlib.ExitStack() as held:
+            lake.replace_partitions("intake", _intake(lake, wave, scratch, engine, limits, held), partitions)
     except PopflowError:
         raise
     except Exception as error:  # noqa: BLE001 - Spark wraps what its tasks raise in types of its own
@@ -191,19 +196,23 @@ def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress
         _remove(scratch)
     tallies = lake.read_pandas("tallies", **_any_of(partitions))
     law.refuse_difference(_manifest_rows(wave), tallies.loc[_of(wave, tallies)])
-    lake.replace_partitions("deliveries", _files(lake, wave, law.whole_files(tallies)), partitions)
+    rows = file_rows(wave, law.whole_files(tallies), dt.datetime.now(dt.UTC))
+    lake.replace_partitions("deliveries", lake.frame("deliveries", rows), partitions)
+    return {(row[0], row[6]) for row in rows if row[8] == "accepted"}
 
 
 def _refuse_sealed(wave: list[Planned], engine: Engine) -> None:
     """Raise PopflowError where a file of a wave is sealed and nothing here opens it."""
     sealed = [f"{p.delivery.address}/{file.name}" for p in wave for file in p.fresh if is_sealed(file.name)]
-    if sealed and engine == "spark":
-        raise PopflowError(f"{sealed[0]}: a sealed file is read by the engine duckdb alone")
+    if sealed and engine == "spark":  # Spark keeps the rows it reads, on disk where memory is short
+        raise PopflowError(f"{shown(sealed[0])}: a sealed file is read by the engine duckdb alone")
     if sealed:
         identities()
 
 
-def _intake(lake: Lake, wave: list[Planned], scratch: str, engine: Engine, limits: Limits) -> DataFrame:
+def _intake(
+    lake: Lake, wave: list[Planned], scratch: str, engine: Engine, limits: Limits, held: contextlib.ExitStack
+) -> DataFrame:
     contract = lake.contracts.table("intake")
     cells = _write_cells(lake, wave, scratch)
     cores = lake.spark.sparkContext.defaultParallelism
@@ -213,7 +222,7 @@ def _intake(lake: Lake, wave: list[Planned], scratch: str, engine: Engine, limit
     if engine == "spark":
         from popflow.intake.spark_sql import reduced_by_spark
 
-        frame = reduced_by_spark(lake.spark, made, feeds, cells, contract)
+        frame = reduced_by_spark(lake.spark, made, feeds, cells, contract, held)
     else:
         task = tasks.PackTask(feeds, cells, contract, limits)
         frame = tasks.combined(tasks.reduced(lake.spark, made, task, contract))
@@ -243,16 +252,16 @@ def _write_cells(lake: Lake, wave: list[Planned], scratch: str) -> dict[str, str
     return addresses
 
 
-def _files(lake: Lake, wave: list[Planned], set_aside: dict[law.FileKey, str]) -> pa.Table:
-    now = dt.datetime.now(dt.UTC)
+def file_rows(wave: list[Planned], set_aside: Mapping[law.FileKey, str], now: dt.datetime) -> list[tuple]:
+    """Rows of the contract `deliveries`; set_aside: reason of each file that was set aside whole."""
     rows = []
     for delivery, fresh, redelivered in wave:
-        for file in (*fresh, *redelivered):
+        for file, again in [*((file, False) for file in fresh), *((file, True) for file in redelivered)]:
             key = (delivery.mno, delivery.delivery_id, file.name)
-            status = "redelivered" if file in redelivered else "quarantined" if key in set_aside else "accepted"
+            status = "redelivered" if again else "quarantined" if key in set_aside else "accepted"
             rows.append((delivery.mno, delivery.delivery_id, delivery.manifest.event_date, file.name, file.area,
                          file.bytes, file.sha256, file.rows, status, now))  # fmt: skip
-    return lake.frame("deliveries", rows)
+    return rows
 
 
 def _manifest_rows(wave: list[Planned]) -> dict[law.FileKey, int]:
