@@ -218,7 +218,7 @@ def _zone(name: str) -> str:
 
 
 Text = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
-Name = Annotated[Text, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 EventKind = Literal["attach", "detach", "location_update", "call", "sms", "data"]
 
 
@@ -317,7 +317,7 @@ class Feed(Declared):
     format: Literal["csv", "parquet", "jsonl"]
     compression: Literal["none", "gzip"] = "none"
     file_pattern: Text
-    delimiter: Annotated[Text, Field(max_length=16)] | None = None
+    delimiter: Annotated[str, Field(max_length=16), AfterValidator(_printable)] | None = None
     header: bool = False
     columns: list[Name] = Field(min_length=1, max_length=10_000)
     constants: dict[Name, Text] = {}

@@ -14,6 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyrage
 
+from popflow.errors import PopflowError
+
 
 class Spill:
     """Arrow tables on disk, sealed with age, read back once."""
@@ -42,11 +44,14 @@ class Spill:
         del self._files[count:]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """What was put, in its order; each table is gone once it is read."""
+        """What was put, in its order, each table gone once it is read. Raises PopflowError where one is not whole."""
         for path in self._files:
             plain = io.BytesIO()
-            with path.open("rb") as file:
-                pyrage.decrypt_io(file, plain, [self._identity])
+            try:
+                with path.open("rb") as file:
+                    pyrage.decrypt_io(file, plain, [self._identity])
+            except (OSError, pyrage.DecryptError):
+                raise PopflowError(f"{path}: scratch was changed or cannot be read; run the intake again") from None
             path.unlink()
             yield from pa.ipc.open_stream(plain.getbuffer())
         self._files.clear()
