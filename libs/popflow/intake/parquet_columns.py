@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -57,7 +58,7 @@ class ParquetColumns:
 
     def _table(self, batch: pa.RecordBatch, number: int) -> pa.Table:
         columns = {name: _simple(batch.column(source)) for source, name in self.columns.items()}
-        numbers = pa.array(range(number, number + batch.num_rows), pa.int64())
+        numbers = pa.array(np.arange(number, number + batch.num_rows))
         return pa.table({"row_number": numbers} | columns)
 
 
@@ -125,7 +126,9 @@ def _microseconds(column: pa.Array) -> pa.Array:
 def _as_utf8(column: pa.Array) -> pa.Array:
     """Text as UTF-8; a value that is none with each wrong byte replaced, so that it costs its own record alone."""
     try:
-        return column.cast(pa.binary()).cast(pa.string())  # a cast from bytes looks at each of them
+        text = column if pa.types.is_string(column.type) else column.cast(pa.string())
+        text.validate(full=True)
+        return text
     except pa.ArrowInvalid:
         values = column.cast(pa.binary()).to_pylist()
         return pa.array([None if value is None else value.decode(errors="replace") for value in values], pa.string())
