@@ -70,7 +70,7 @@ def take_in(
     found = discover(landing, date, lake.contracts, (*mnos, *may_miss))
     before = _taken_in(lake, found.ready)
     found = found._replace(ready=_of_their_date(before, date, found))
-    _refuse_absent(found, date, mnos)
+    _refuse_absent(found, landing, date, mnos)
     left, taken = _not_in_yet(lake, before, found.ready), []
     accepted = _accepted_fingerprints(lake, left)
     while left:
@@ -82,13 +82,14 @@ def take_in(
     return summarise(lake, date, (*mnos, *may_miss), taken, found.waiting, found.refused)
 
 
-def _refuse_absent(found: Landing, date: dt.date, mnos: Sequence[str]) -> None:
+def _refuse_absent(found: Landing, landing: str, date: dt.date, mnos: Sequence[str]) -> None:
     for mno in mnos:
         if any(delivery.mno == mno for delivery in found.ready):
             continue
-        if refused := [line for line in found.refused if f"/{mno}/" in line]:
+        own = shown(f"{landing.rstrip('/')}/{mno}/")
+        if refused := [line for line in found.refused if line.startswith(own)]:
             raise PopflowError(refused[0])
-        if waiting := [address for address in found.waiting if f"/{mno}/" in address]:
+        if waiting := [address for address in found.waiting if address.startswith(own)]:
             raise Held(f"{date} is held back: no delivery of {mno} is ready, {waiting[0]} has no manifest.json yet")
         raise Held(f"{date} is held back: no delivery of {mno} in landing; wait for it, or go on without it by "
                    f"--allow-missing-mno {mno} --reason TEXT, which cannot be corrected later")  # fmt: skip
@@ -100,11 +101,12 @@ def _of_their_date(before: Mapping[Key, Taken], date: dt.date, found: Landing) -
     for delivery in found.ready:
         earlier = before.get(_key(delivery))
         if earlier and earlier.date != date:
-            found.refused.append(f"{delivery.address}: delivery_id: {delivery.delivery_id} was taken in for "
+            delivery_id = shown(delivery.delivery_id)
+            found.refused.append(f"{shown(delivery.address)}: delivery_id: {delivery_id} was taken in for "
                                  f"{earlier.date}; an id is an MNO's only once")  # fmt: skip
             continue
         if earlier and earlier.files != _fingerprints(delivery):
-            found.refused.append(f"{delivery.address}: its manifest has changed since it was taken in; "
+            found.refused.append(f"{shown(delivery.address)}: its manifest has changed since it was taken in; "
                                  "send what is new as a delivery of its own")  # fmt: skip
         own.append(delivery)
     return own

@@ -24,6 +24,7 @@ from popflow.intake.file_checks import WholeFile
 from popflow.intake.file_counts import FileCounts, Tally
 from popflow.intake.file_rows import FileRows, rows_of
 from popflow.intake.packing import Pack, PackFile
+from popflow.intake.regular_files import shown
 from popflow.intake.spill import Spill
 from popflow.intake.storage import task_scratch
 
@@ -121,7 +122,7 @@ class PackReduction:
             duckdb.FatalException,
             duckdb.InternalException,
         ) as error:  # of this DuckDB nothing can be asked any more
-            raise PopflowError(f"{file.name}: the reduction failed ({type(error).__name__})") from None
+            raise PopflowError(f"{shown(file.name)}: the reduction failed ({type(error).__name__})") from None
         except duckdb.Error:  # its message may hold the line it stumbled over
             raise WholeFile("file_failed") from None
         finally:
@@ -142,7 +143,9 @@ class PackReduction:
 
     def _refuse(self, counts: FileCounts, file: PackFile) -> None:
         if counts.accounted() != counts.rows:
-            raise RuntimeError(f"{file.name}: {counts.rows} rows were read and {counts.accounted()} accounted for")
+            raise RuntimeError(
+                f"{shown(file.name)}: {counts.rows} rows were read and {counts.accounted()} accounted for"
+            )
         if counts.refused["unparseable"] > MISFIT_SHARE * counts.rows:
             raise WholeFile("file_misfit")
 
