@@ -145,6 +145,7 @@ def test_a_plain_pattern_of_a_token_holds(pattern):
         ("a: b\n---\na: b\n", "not valid YAML, line 2"),
         ("#" * (2 << 20), "is larger than 1,048,576 bytes"),
     ],
+    ids=range(11),
 )  # fmt: skip
 def test_a_yaml_that_says_more_than_a_contract_may_is_refused(tmp_path, contracts: Contracts, text, said):
     (tmp_path / "x.yaml").write_text(text)

@@ -299,8 +299,8 @@ class FeedFields(Declared):
 class LandingLimits(Declared):
     """What a delivery may be at most; what is more is refused by name, and the other deliveries go on."""
 
-    manifest_bytes: int = Field(default=64 << 20, ge=1, le=1 << 30)
-    files: int = Field(default=200_000, ge=1, le=2_000_000)  # of a delivery, listed or lying there
+    manifest_bytes: int = Field(default=32 << 20, ge=1, le=1 << 30)
+    files: int = Field(default=100_000, ge=1, le=2_000_000)  # of a delivery, listed or lying there
     name_bytes: int = Field(default=255, ge=1, le=255)  # of a name in a manifest, as UTF-8
     file_bytes: int = Field(default=1 << 40, ge=1, le=1 << 50)
     file_rows: int = Field(default=1_000_000_000, ge=1, le=1 << 50)

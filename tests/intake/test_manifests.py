@@ -11,7 +11,7 @@ import pytest
 
 from popflow.contracts import Contracts, LandingLimits
 from popflow.errors import PopflowError
-from popflow.intake.manifests import Manifest, read_manifest
+from popflow.intake.manifests import FIELDS, Manifest, read_manifest
 
 CASES = Path(__file__).parent / "cases"
 FILE: dict[str, Any] = {"name": "a.csv.gz", "bytes": 1, "sha256": "ab" * 32, "rows": 1}
@@ -66,6 +66,7 @@ def test_encodings(tmp_path: Path, contracts: Contracts, encoding: str) -> None:
         ({"mno": None}, "mno: must be the MNO, as its landing contract names it"),
         ({"mno": "\ud800"}, "mno: must be"),
         ({"delivery_id": 7}, "delivery_id: must be a plain name"),
+        ({"delivery_id": "w1' OR '1'='1"}, "delivery_id: must be a plain name"),
         ({"created_at_utc": 7}, "created_at_utc: must be a time in quotes"),
         ({"created_at_utc": "x" * 300}, "created_at_utc: must be a time in quotes"),
         ({"files": {}}, "files: must be a list of one object for each file"),
@@ -105,9 +106,10 @@ def test_a_number_beyond_all_sense(tmp_path: Path, contracts: Contracts, field: 
     assert refused(tmp_path, content, contracts).startswith((f"files.0.{field}: ", "not valid JSON"))
 
 
-@pytest.mark.parametrize(
-    "content", ["[" * 200_000, '{"files":' * 200_000, '{"x":' + "[" * 200_000 + "]" * 200_000 + "}"]
-)
+DEEP = ["[" * 200_000, '{"files":' * 200_000, '{"x":' + "[" * 200_000 + "]" * 200_000 + "}"]
+
+
+@pytest.mark.parametrize("content", DEEP, ids=["lists", "objects", "closed again"])
 def test_lists_within_lists_without_end(tmp_path: Path, contracts: Contracts, content: str) -> None:
     assert "lists within lists" in refused(tmp_path, content.encode(), contracts)
 
@@ -129,7 +131,7 @@ def test_a_manifest_of_gigabytes_is_not_read(tmp_path: Path, contracts: Contract
     with (tmp_path / "manifest.json").open("wb") as file:
         file.truncate(3 << 30)
     feed = contracts.feeds["mobile"]
-    with pytest.raises(PopflowError, match="has more than 67,108,864 bytes, the contract's limit"):
+    with pytest.raises(PopflowError, match="has more than 33,554,432 bytes, the contract's limit"):
         read_manifest(str(tmp_path), feed, dt.date(2020, 1, 22), "w1")
 
 
@@ -139,3 +141,14 @@ def test_no_message_repeats_what_a_manifest_holds(tmp_path: Path, contracts: Con
         assert TOKEN not in refused(tmp_path, content, contracts)
     twice = json.dumps(PLAIN)[:-1] + f', "{TOKEN}": 1, "{TOKEN}": 2}}'
     assert TOKEN not in refused(tmp_path, twice.encode(), contracts)
+
+
+def test_a_name_may_hold_what_a_file_system_allows(tmp_path: Path, contracts: Contracts) -> None:
+    for name in ("it's `a`.gz", "sim=x", "[ab]*?.gz", "湖北 武汉\u3000#1%20.gz", "~", "-rf", "{a,b}"):
+        content = json.dumps(PLAIN | {"files": [FILE | {"name": name}]}).encode()
+        assert read(tmp_path, content, contracts).files[0].name == name
+
+
+def test_a_million_faults_are_told_as_one(tmp_path: Path, contracts: Contracts) -> None:
+    content = json.dumps(PLAIN).encode().replace(json.dumps([FILE]).encode(), b"[" + b"{}," * 1_000_000 + b"{}]")
+    assert refused(tmp_path, content, contracts) == "files.0.name: is not there; it is " + FIELDS["name"]

@@ -12,15 +12,15 @@ import re
 from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StrictStr, ValidationError
 
 from popflow.contracts import Feed
 from popflow.errors import PopflowError
 from popflow.intake.regular_files import read_whole, shown
 
 MANIFEST = "manifest.json"
-# It becomes part of a path and of a condition.
-PLAIN = re.compile(r"[^/\\'`\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+NOT_PLAIN = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+QUOTES = re.compile("['`]")  # of a delivery_id, which becomes part of a condition
 DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 LONGEST_TEXT = 255
 FIELDS = {
@@ -29,7 +29,7 @@ FIELDS = {
     "delivery_id": "a plain name: no slash, quote, backslash or control character",
     "created_at_utc": 'a time in quotes, as "2020-01-22T20:00:00Z", or left out',
     "files": "a list of one object for each file",
-    "name": "a plain name: no slash, quote, backslash or control character",
+    "name": "a plain name: no slash, backslash or control character",
     "area": "a text in quotes, or left out",
     "bytes": "the file's size, a whole number",
     "sha256": "the file's SHA-256, 64 hexadecimal digits in quotes",
@@ -38,9 +38,15 @@ FIELDS = {
 
 
 def _name(text: str) -> str:
-    if not PLAIN.fullmatch(text) or text in (".", "..") or len(text.encode()) > LONGEST_TEXT:
+    if NOT_PLAIN.search(text) or text in ("", ".", "..") or len(text.encode()) > LONGEST_TEXT:
         raise ValueError
     return text
+
+
+def _id(text: str) -> str:
+    if QUOTES.search(text):
+        raise ValueError
+    return _name(text)
 
 
 def _text(text: str) -> str:
@@ -65,6 +71,7 @@ def _date(value: Any) -> dt.date:
 
 
 PlainName = Annotated[StrictStr, AfterValidator(_name)]
+DeliveryId = Annotated[StrictStr, AfterValidator(_id)]
 Text = Annotated[StrictStr, AfterValidator(_text)]
 Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 
@@ -86,9 +93,9 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
     mno: PlainName
     event_date: Annotated[dt.date, BeforeValidator(_date)]
-    delivery_id: PlainName
+    delivery_id: DeliveryId
     created_at_utc: Text = ""
-    files: list[ManifestFile] = Field(min_length=1)
+    files: Annotated[list[ManifestFile], FailFast()] = Field(min_length=1)  # one fault is told, not a million
 
 
 def read_manifest(address: str, feed: Feed, date: dt.date, delivery_id: str) -> Manifest:
