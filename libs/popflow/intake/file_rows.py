@@ -55,7 +55,12 @@ def rows_of(file: PackFile, feed: Feed, scratch: Path) -> Iterator[FileRows]:
 
 def _counted(read: ParquetColumns, file: PackFile) -> Iterator[pa.Table]:
     _refuse_count(read.rows, file)
-    yield from read.tables()
+    rows = 0
+    for table in read.tables():
+        rows += table.num_rows
+        yield table
+    if rows != read.rows:  # its footer says what is not so
+        raise WholeFile("file_damaged")
 
 
 def _checked_lines(lines: TextLines, file: PackFile) -> Iterator[pa.RecordBatch]:
