@@ -302,8 +302,8 @@ class LandingLimits(Declared):
     manifest_bytes: int = Field(default=32 << 20, ge=1, le=1 << 30)
     files: int = Field(default=100_000, ge=1, le=2_000_000)  # of a delivery, listed or lying there
     name_bytes: int = Field(default=255, ge=1, le=255)  # of a name in a manifest, as UTF-8
-    file_bytes: int = Field(default=1 << 40, ge=1, le=1 << 50)
-    file_rows: int = Field(default=1_000_000_000, ge=1, le=1 << 50)
+    bytes_a_file: int = Field(default=1 << 40, ge=1, le=1 << 50)
+    rows_a_file: int = Field(default=1_000_000_000, ge=1, le=1 << 50)
     line_bytes: int = Field(default=16 << 20, ge=1 << 20, le=256 << 20)  # a longer line is unparseable
 
 

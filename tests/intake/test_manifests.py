@@ -120,8 +120,8 @@ def test_limits_are_the_contracts(tmp_path: Path, contracts: Contracts) -> None:
         ({"manifest_bytes": len(content) - 1}, f"has more than {len(content) - 1} bytes, the contract's limit"),
         ({"files": 1}, "files: lists more than 1, the contract's limit; send it in several"),
         ({"name_bytes": 7}, "files.0.name: is more than 7 bytes, the contract's limit"),
-        ({"file_bytes": 9}, "files.1.bytes: is more than 9, the contract's limit"),
-        ({"file_rows": 9}, "files.1.rows: is more than 9, the contract's limit"),
+        ({"bytes_a_file": 9}, "files.1.bytes: is more than 9, the contract's limit"),
+        ({"rows_a_file": 9}, "files.1.rows: is more than 9, the contract's limit"),
     ]:
         assert refused(tmp_path, content, contracts, **limit) == said
     assert len(read(tmp_path, content, contracts, manifest_bytes=len(content)).files) == 2

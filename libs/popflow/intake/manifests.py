@@ -166,8 +166,8 @@ def _refuse_beyond(manifest: Manifest, feed: Feed) -> None:
         raise PopflowError(f"files: lists more than {limits.files:,}, the contract's limit; send it in several")
     for place, file in enumerate(manifest.files):
         for field, value, most in (("name", len(file.name.encode()), limits.name_bytes),
-                                   ("bytes", file.bytes, limits.file_bytes),
-                                   ("rows", file.rows, limits.file_rows)):  # fmt: skip
+                                   ("bytes", file.bytes, limits.bytes_a_file),
+                                   ("rows", file.rows, limits.rows_a_file)):  # fmt: skip
             if value > most:
                 unit = " bytes" if field == "name" else ""
                 raise PopflowError(f"files.{place}.{field}: is more than {most:,}{unit}, the contract's limit")
