@@ -1,6 +1,7 @@
 """Every column is declared once, and a contract that does not hold together is refused with file, field and reason."""
 
 import datetime as dt
+import os
 import shutil
 from pathlib import Path
 
@@ -91,10 +92,79 @@ def test_an_invalid_table_is_refused_with_file_column_and_reason(folder, change,
         (lambda b: b.update(retention_days=0), "retention_days: Input should be greater than or equal to 1"),
         (lambda b: b.update(mno_bit=1), "mno_bit 1 of unicom belongs to mobile"),
         (lambda b: b.update(mno="China Mobile"), "mno: String should match pattern"),
+        (lambda b: b.update(columns=["a", *b["columns"], "a"]), "columns: 'a' stands there twice"),
+        (lambda b: b.update(columns=[*b["columns"], ""]), "columns.6: String should have at least 1 character"),
+        (lambda b: b.update(delimiter="\n"), "delimiter: holds a character that is no text"),
+        (lambda b: b.update(limits={"files": 0}), "limits.files: Input should be greater than or equal to 1"),
+        (lambda b: b.update(limits={"lines": 1}), "limits.lines: Extra inputs are not permitted"),
+        (
+            lambda b: b["fields"]["event"]["kinds"].update({"0": "roaming"}),
+            "fields.event.kinds.0: Input should be 'attach'",
+        ),
+        (lambda b: b["fields"]["time"].update(zone="../../etc/passwd"), "fields.time.zone: no such time zone; write"),
+        (lambda b: b["fields"]["time"].update(format="%d-%b-%y"), "fields.time: format: %b is not one of %Y, %m"),
+        (lambda b: b["fields"]["time"].update(format="%Y%m%d%z"), "fields.time: format: %z is of kind zoned_text"),
+        (
+            lambda b: b["fields"]["time"].update(format="%Y%Y"),
+            "fields.time: format: each part of a time stands there once",
+        ),
     ],
 )
 def test_an_invalid_feed_is_refused(folder, change, said):
     assert said in broken(folder, "landing/mobile.yaml", change)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["^(a+)+$", "^(a|a)*$", "^([a-z]+)*$", "^.*.*$", "^.{0,99}.{0,99}$", "^a?a?$", "(?=a)b", r"(a)\1", r"^\w{32}$",
+     "^[[:xdigit:]]{32}$", "^[a-z&&[^b]]$", "^[z-a]$", "^a**$", "a{9,1}", "(", "", "^[0-9a-f]{99999}$", "(?i)a",
+     "a\nb"],
+)  # fmt: skip
+def test_a_tokens_pattern_is_one_that_all_engines_match_in_one_pass(folder, pattern):
+    said = broken(folder, "landing/mobile.yaml", lambda b: b["fields"]["sim_token"].update(pattern=pattern))
+    assert "fields.sim_token.pattern: " in said
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^[0-9a-f]{32}$", "[0-9A-F]{15,16}", "^(?:[0-9a-f]{32}|[0-9A-F]{32})$", r"^\d{15}$", "^.+$"]
+)
+def test_a_plain_pattern_of_a_token_holds(pattern):
+    assert contracts_module.TokenField.model_validate({"from": "sim", "pattern": pattern}).pattern == pattern
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: &a [x, x]\nb: &b [*a, *a]\n", "line 2: an alias (*); write out what it stands for"),
+        ("feed: " + "[" * 200_000, "line 1: more than 20 levels within each other"),
+        ("feed: " + "{a: " * 200_000, "line 1: more than 20 levels within each other"),
+        ("feed: !!python/object/apply:os.system ['true']", "line 1: a tag (!); a contract has none"),
+        ("feed: x\nmno: y\nfeed: z\n", "line 1: 'feed' stands there twice"),
+        ("1: 2\n", "a contract is a mapping of fields"),
+        ("feed: " + "9" * 5000, "not valid YAML"),
+        ("? [a, b]\n: c\n", "not valid YAML, line 1"),
+        ("feed: \0", "not valid YAML"),
+        ("a: b\n---\na: b\n", "not valid YAML, line 2"),
+        ("#" * (2 << 20), "is larger than 1,048,576 bytes"),
+    ],
+    ids=range(11),
+)  # fmt: skip
+def test_a_yaml_that_says_more_than_a_contract_may_is_refused(tmp_path, contracts: Contracts, text, said):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(PopflowError) as refused:
+        contracts.with_feeds(tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path / 'x.yaml'}: {said}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_contract_is_a_file_of_text(tmp_path, contracts: Contracts):
+    (tmp_path / "x.yaml").write_bytes(b"\xd2\xc6\xb6\xaf: 1")
+    with pytest.raises(PopflowError, match="is not UTF-8; save it as UTF-8"):
+        contracts.with_feeds(tmp_path)
+    (tmp_path / "x.yaml").unlink()
+    os.mkfifo(tmp_path / "x.yaml")
+    with pytest.raises(PopflowError, match="is no regular file"):
+        contracts.with_feeds(tmp_path)
 
 
 def test_the_disclosure_constants_can_only_be_raised(folder):

@@ -10,13 +10,15 @@ import datetime as dt
 import functools
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from popflow.errors import PopflowError
 
@@ -29,6 +31,8 @@ PURPOSE = "epidemic_prevention"
 LOG_DAYS = 2  # in object storage retention looks for the version of a day ago
 PURPOSE_VARIABLE = "POPFLOW_PURPOSE"
 SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is built in: eight times as fast
+LARGEST_CONTRACT = 1 << 20  # bytes
+DEEPEST_CONTRACT = 20  # mappings and lists within each other
 Zone = Literal["reference", "restricted", "published"]
 
 PRIMITIVES: dict[str, tuple[pa.DataType, str]] = {
@@ -229,44 +233,91 @@ class Table(Declared):
         return properties
 
 
+# What a token's pattern may hold: characters, classes and counts, in one row or in several to choose from. Of this all
+# engines think alike, and with one open count at most none of them tries a token in more ways than it is long.
+_ONE = r"(?:\[\^?(?:\\[d.-]|[^\[\]\\&^])+\]|\\[d.]|[^][\\(){}*+?|^$])"
+_TIMES = r"(?:\{\d{1,3}(?:,\d{0,3})?\}|[*+?])"
+_ROW = rf"(?:{_ONE}{_TIMES}?)+"
+TOKEN_PATTERN = re.compile(rf"\^?(?:{_ROW}|\((?:\?:)?{_ROW}(?:\|{_ROW})*\))\$?")
+DIRECTIVES = "YmdHMSfz"  # those of a time's format that all engines know
+
+
+def _printable(text: str) -> str:
+    if any(not (char.isprintable() or char in "\t\x01\x02\x1c\x1d\x1e\x1f") for char in text):
+        raise ValueError("holds a character that is no text")
+    return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("no such time zone; write a name as Asia/Shanghai or UTC") from None
+    return name
+
+
+Text = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+EventKind = Literal["attach", "detach", "location_update", "call", "sms", "data"]
+
+
 class TimeField(Declared):
     """How a feed writes the time of a record."""
 
-    from_column: str = Field(alias="from")
+    from_column: Name = Field(alias="from")
     kind: Literal[
         "local_text", "epoch_s", "epoch_ms", "epoch_us", "timestamp_ms", "timestamp_us", "timestamp_ns", "zoned_text"
     ]
-    format: str | None = None
-    zone: str = "UTC"
+    format: Text | None = None
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
     @model_validator(mode="after")
     def _text_has_a_format(self) -> TimeField:
         if self.kind.endswith("_text") and not self.format:
             raise ValueError(f"kind {self.kind} needs a format")
+        found = re.findall("%(.?)", self.format or "", re.DOTALL)
+        if unknown := [one for one in found if one not in DIRECTIVES or not one]:
+            raise ValueError(f"format: %{unknown[0]} is not one of %{', %'.join(DIRECTIVES)}")
+        if len(set(found)) < len(found):
+            raise ValueError("format: each part of a time stands there once")
+        if self.format and ("z" in found) != (self.kind == "zoned_text"):
+            raise ValueError("format: %z is of kind zoned_text, and of no other")
         return self
 
 
 class TokenField(Declared):
     """Which column holds the SIM's pseudonym, and its form."""
 
-    from_column: str = Field(alias="from")
-    pattern: str
+    from_column: Name = Field(alias="from")
+    pattern: Name
+
+    @field_validator("pattern")
+    @classmethod
+    def _same_for_all_engines(cls, value: str) -> str:
+        open_counts = [row for row in value.split("|") if len(re.findall(r"(?<!\\)[*+?]|,\d*\}", row)) > 1]
+        if not TOKEN_PATTERN.fullmatch(value) or open_counts:
+            raise ValueError("write characters, [classes] and {counts}, as ^[0-9a-f]{32}$; one open count at most")
+        try:
+            re.compile(value)
+        except (re.error, OverflowError):
+            raise ValueError("is no regular expression; write it as ^[0-9a-f]{32}$") from None
+        return value
 
 
 class CellField(Declared):
     """How the global cell id is made: the columns' numbers in decimal, behind a prefix, joined by a separator."""
 
-    from_columns: list[str] = Field(alias="from", min_length=1)
+    from_columns: list[Name] = Field(alias="from", min_length=1, max_length=8)
     base: Literal["decimal", "hex", "text"] = "text"
-    prefix: str = ""
-    separator: str = "-"
+    prefix: Text = ""
+    separator: Text = "-"
 
 
 class EventField(Declared):
     """Which column holds the event kind and what its values mean; a value that is not listed is no error."""
 
-    from_column: str = Field(alias="from")
-    kinds: dict[str, str]
+    from_column: Name = Field(alias="from")
+    kinds: dict[Text, EventKind] = Field(max_length=200)
 
 
 class FeedFields(Declared):
@@ -284,22 +335,34 @@ class FeedFields(Declared):
         return list(dict.fromkeys(names))
 
 
+class LandingLimits(Declared):
+    """What a delivery may be at most; what is more is refused by name, and the other deliveries go on."""
+
+    manifest_bytes: int = Field(default=32 << 20, ge=1, le=1 << 30)
+    files: int = Field(default=100_000, ge=1, le=2_000_000)  # of a delivery, listed or lying there
+    name_bytes: int = Field(default=255, ge=1, le=255)  # of a name in a manifest, as UTF-8
+    bytes_a_file: int = Field(default=1 << 40, ge=1, le=1 << 50)
+    rows_a_file: int = Field(default=1_000_000_000, ge=1, le=1 << 50)
+    line_bytes: int = Field(default=16 << 20, ge=1 << 20, le=256 << 20)  # a longer line is unparseable
+
+
 class Feed(Declared):
     """One MNO's files: format, columns and how a record is made of them."""
 
-    feed: str
-    mno: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    feed: Name
+    mno: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)
     mno_bit: int = Field(ge=0, le=30)
-    meaning: str
+    meaning: Text
     format: Literal["csv", "parquet", "jsonl"]
     compression: Literal["none", "gzip"] = "none"
-    file_pattern: str
+    file_pattern: Text
     retention_days: int = Field(ge=1)
-    delimiter: str | None = None
+    delimiter: Annotated[str, Field(max_length=16), AfterValidator(_printable)] | None = None
     header: bool = False
-    columns: list[str] = Field(min_length=1)
-    constants: dict[str, str] = {}
+    columns: list[Name] = Field(min_length=1, max_length=10_000)
+    constants: dict[Name, Text] = {}
     fields: FeedFields
+    limits: LandingLimits = LandingLimits()
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Feed:
@@ -308,6 +371,8 @@ class Feed(Declared):
                 raise ValueError(f"fields: column '{name}' is neither under columns nor under constants")
         if self.format == "csv" and not self.delimiter:
             raise ValueError("delimiter: a csv feed needs one")
+        if twice := [name for name, times in Counter(self.columns).items() if times > 1]:
+            raise ValueError(f"columns: '{twice[0]}' stands there twice")
         return self
 
 
@@ -413,14 +478,64 @@ def refuse_unknown(contracts: Contracts, purpose: str) -> None:
 
 def _read(path: Path) -> Iterable[tuple[str, Any]]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE)
+        content = _loaded(_text(path))
     except FileNotFoundError:
         raise PopflowError(f"{path}: there is no such contract") from None
-    except yaml.YAMLError as error:
-        raise PopflowError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
+    except UnicodeDecodeError:
+        raise PopflowError(f"{path}: is not UTF-8; save it as UTF-8") from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise PopflowError(f"{path}: not valid YAML{f', line {mark.line + 1}' if mark else ''}") from None
+    except _NoContract as ours:
+        raise PopflowError(f"{path}: {ours}") from None
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise PopflowError(f"{path}: a contract is a mapping of fields")
     return content.items()
+
+
+class _NoContract(Exception):  # noqa: N818 - a verdict; its file is added
+    """YAML that says more than a contract may."""
+
+
+def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise PopflowError(f"{path}: is no regular file; a contract is one YAML file")
+    if path.stat().st_size > LARGEST_CONTRACT:
+        raise PopflowError(f"{path}: is larger than {LARGEST_CONTRACT:,} bytes; a contract is one YAML file")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _loaded(text: str) -> Any:
+    """What a YAML says, written out: no aliases (a few of them make gigabytes), no tags, no key twice."""
+    depth = 0
+    for event in yaml.parse(text, Loader=SAFE):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        where = f"line {getattr(event.start_mark, 'line', 0) + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            raise _NoContract(f"{where}: an alias (*); write out what it stands for")
+        if getattr(event, "tag", None):
+            raise _NoContract(f"{where}: a tag (!); a contract has none")
+        if depth > DEEPEST_CONTRACT:
+            raise _NoContract(f"{where}: more than {DEEPEST_CONTRACT} levels within each other")
+    loader = SAFE(text)
+    try:
+        node = loader.get_single_node()
+        _refuse_key_twice(node)
+        return loader.construct_document(node) if node else None
+    finally:
+        loader.dispose()
+
+
+def _refuse_key_twice(node: yaml.Node | None) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for one in node.value:
+            _refuse_key_twice(one)
+    if isinstance(node, yaml.MappingNode):
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        if twice := [key for key, times in keys.items() if times > 1]:
+            raise _NoContract(f"line {node.start_mark.line + 1}: '{twice[0]}' stands there twice")
+        for _, value in node.value:
+            _refuse_key_twice(value)
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -96,12 +96,8 @@ def cell_rows(prefixes: dict[str, str] = PREFIXES, cells: Sequence[tuple] = CELL
     ]
 
 
-def reduce_files(
-    folder: Path, mno: str, files: dict[str, tuple[bytes, int]], feed: Feed | None = None, **manifest: Any
-) -> dict[str, list[tuple]]:
-    """The reduction of some files without Spark: sorted rows of presence, tallies and quarantine."""
-    contracts = load()
-    feed = feed or contracts.feeds[mno]
+def cells_file(folder: Path, mno: str, feed: Feed) -> str:
+    """Address of the cell table of an MNO that knows CELLS."""
     cells = folder / f"cells-{mno}.parquet"
     if not cells.exists():
         prefix = feed.fields.cell_id.prefix or PREFIXES[mno]
@@ -109,6 +105,16 @@ def reduce_files(
         columns = zip(*cell_rows({mno: prefix}), strict=True)
         known = pa.table(dict(zip(names, (list(column) for column in columns), strict=True)))
         cell_table.write_cells(cell_table.cell_table(known, feed, D), str(cells))
+    return str(cells)
+
+
+def reduce_files(
+    folder: Path, mno: str, files: dict[str, tuple[bytes, int]], feed: Feed | None = None, **manifest: Any
+) -> dict[str, list[tuple]]:
+    """The reduction of some files without Spark: sorted rows of presence, tallies and quarantine."""
+    contracts = load()
+    feed = feed or contracts.feeds[mno]
+    cells = cells_file(folder, mno, feed)
     packed = []
     for name, (content, rows) in files.items():
         (folder / name).write_bytes(content)
@@ -116,7 +122,7 @@ def reduce_files(
         packed.append(PackFile(str(folder / name), name, said["area"], said["bytes"], said["sha256"], said["rows"]))
     pack = Pack(mno, "d1", D, packed)
     schema = contracts.table("intake").arrow_schema()
-    batches = list(reduction.reduce_pack(pack, feed, str(cells), schema, reduction.Limits()))
+    batches = list(reduction.reduce_pack(pack, feed, cells, schema, reduction.Limits()))
     table = pa.Table.from_batches(batches, schema=schema).to_pylist()
     wanted = {"presence": ("event_date", "sim_token", "county_code", "slots_lo", "slots_hi"),
               "tallies": ("file", "reason", "event_date", "records"),

@@ -49,14 +49,20 @@ def test_without_its_manifest_a_delivery_waits(landing: Path, deliver: Deliver, 
     [
         ({"mno": "unicom"}, "mno: says unicom and lies in the folder of mobile"),
         ({"event_date": "2020-01-23"}, "event_date: says 2020-01-23 and lies in the folder of 2020-01-22"),
-        ({"event_date": "yesterday"}, "event_date: Input should be a valid date"),
+        ({"event_date": "yesterday"}, 'event_date: must be a date in quotes, as "2020-01-22"'),
         ({"delivery_id": "m9"}, "delivery_id: says m9"),
-        ({"files": []}, "files: List should have at least 1 item"),
+        ({"files": []}, "files: must be a list of one object for each file"),
         ({"files": [entry("a.csv.gz", FILE, 1)] * 2}, "files: a.csv.gz is listed twice"),
-        ({"files": [entry("a.csv.gz", FILE, -1)]}, "files.0.rows: Input should be greater"),
-        ({"files": [entry("../a.csv.gz", FILE, 1)]}, "files.0.name: String should match"),
-        ({"files": [entry("a.csv.gz", FILE, 1) | {"sha256": "abc"}]}, "files.0.sha256: String should match"),
-        ({"files": None}, "files: Input should be a valid list"),
+        (
+            {"files": [entry("a.csv.gz", FILE, -1)]},
+            "files.0.rows: must be the file's number of records, a whole number",
+        ),
+        ({"files": [entry("../a.csv.gz", FILE, 1)]}, "files.0.name: must be a plain name: no slash"),
+        (
+            {"files": [entry("a.csv.gz", FILE, 1) | {"sha256": "abc"}]},
+            "files.0.sha256: must be the file's SHA-256, 64 hexadecimal digits",
+        ),
+        ({"files": None}, "files: must be a list of one object for each file"),
     ],
 )
 def test_a_manifest_that_does_not_hold_is_refused(

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from landing_files import D, mobile_bytes, mobile_line, telecom_bytes, unicom_bytes
+from landing_files import PREFIXES, D, cells_file, entry, mobile_bytes, mobile_line, telecom_bytes, unicom_bytes
+from odd_spellings import EPOCHS, NO_HEX, NO_NUMBER, ONE, TEXT_TIMES, ZONED_TIMES
+from pyspark.sql import SparkSession
+from test_number_text import DECIMAL, IN_PARQUET, feed, json_lines, lines_of, parquet, text
 
+from popflow.contracts import Contracts, Feed
 from popflow.intake.night import take_in
+from popflow.intake.packing import Pack, PackFile
+from popflow.intake.reduction import Limits, reduce_pack
+from popflow.intake.spark_sql import reduced_by_spark
 from popflow.lake import Lake
 
 MNOS = ["mobile", "unicom", "telecom"]
@@ -80,3 +88,44 @@ def test_both_engines_give_the_same(known_cells: Lake, landing: Path, deliver: C
                                                       "file_misfit", "file_damaged", "file_rows"}  # fmt: skip
     for name in fast:
         assert fast[name] == slow[name], (name, sorted(fast[name] ^ slow[name], key=str)[:20])
+
+
+def odd_files() -> list[tuple[Feed, bytes, int]]:
+    """Files of odd spellings, one a feed: contract, content, rows."""
+    files: list[tuple[Feed, list[str]]] = [
+        (feed(), lines_of([*ONE, *NO_NUMBER], "ci", "1") + lines_of([*EPOCHS[0], *EPOCHS[1]], "at", "1579658400")),
+        (feed(cell_id=DECIMAL | {"base": "hex"}), lines_of([*ONE, *NO_HEX], "lac", "1")),
+        (feed(format="jsonl", delimiter=None), json_lines()[0]),
+    ]
+    for form, (right, wrong) in (TEXT_TIMES | ZONED_TIMES).items():
+        kind = {"kind": "zoned_text"} if form in ZONED_TIMES else {"kind": "local_text", "zone": "Asia/Shanghai"}
+        files.append((feed(time={"from": "at", "format": form} | kind), lines_of([*right, *wrong], "at", right[0])))
+    long = [line.replace("\x01", "||").rstrip("|") + end for line in files[0][1] for end in ("", " ", "\r")]
+    files.append((feed(delimiter="||"), long + long[::3] * 3))
+    made = [(contract, text(lines), len(lines)) for contract, lines in files]
+    return [*made, (IN_PARQUET, parquet({"ci": [*ONE, *NO_NUMBER, *["1"] * 50]}), len(ONE) + len(NO_NUMBER) + 50)]
+
+
+def test_both_engines_read_odd_spellings_alike(
+    spark: SparkSession, contracts: Contracts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packs, feeds, cells, fast = [], {}, {}, []
+    for number, (contract, content, rows) in enumerate(odd_files()):
+        mno = f"x{number}"
+        monkeypatch.setitem(PREFIXES, mno, "460-00")
+        feeds[mno] = contract.model_copy(update={"feed": mno, "mno": mno})
+        cells[mno] = cells_file(tmp_path, mno, feeds[mno])
+        path = tmp_path / f"{mno}=[a]*"
+        path.write_bytes(content)
+        told = entry(path.name, content, rows)
+        file = PackFile(str(path), told["name"], told["area"], told["bytes"], told["sha256"], told["rows"])
+        packs.append(Pack(mno, "d1", D, [file]))
+        schema = contracts.table("intake").arrow_schema()
+        for batch in reduce_pack(packs[-1], feeds[mno], cells[mno], schema, Limits()):
+            fast += [tuple(row.values()) for row in batch.to_pylist()]
+    with contextlib.ExitStack() as held:
+        frame = reduced_by_spark(spark, packs, feeds, cells, contracts.table("intake"), held)
+        slow = {tuple(row) for row in frame.select(*schema.names).collect()}
+    quick = {row for row in fast if "reduced_rows" not in row}
+    assert {row[0] for row in quick if row[2] == "presence"} == set(feeds)
+    assert quick == slow, sorted(quick ^ slow, key=str)[:20]

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from landing_files import A, B, counts, mobile_bytes, mobile_line, reduce_files, telecom_bytes, unicom_bytes
 
+from popflow.intake.parquet_columns import ParquetColumns
+
 GOOD = mobile_line(A, "2020-01-22 10:00:00", 1, 1)
 SOUND = {"sound.csv.gz": (mobile_bytes((B, "2020-01-22 10:00:00", 1, 2)), 1)}
 TEN_OCLOCK = 1 << 40
@@ -218,6 +220,14 @@ def test_a_broken_page_sets_the_file_aside(tmp_path: Path) -> None:
     content = bytearray(UNICOM)
     content[4:60] = bytes(56)
     assert parquet(tmp_path, bytes(content), 2) == whole("file_damaged", 2)
+
+
+def test_a_footer_that_counts_other_rows_than_there_are_sets_the_file_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ParquetColumns.tables
+    monkeypatch.setattr(ParquetColumns, "tables", lambda self: (table.slice(self.rows - 1) for table in real(self)))
+    assert parquet(tmp_path, UNICOM, 2) == whole("file_damaged", 2)
 
 
 def test_parquet_with_zero_rows_is_named(tmp_path: Path) -> None:

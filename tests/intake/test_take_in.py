@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,38 @@ def test_a_missing_mno_changes_nothing(known_cells: Lake, landing: Path, deliver
     with pytest.raises(PopflowError, match=r"u1/manifest\.json: not valid JSON"):
         take_in(known_cells, str(landing), D, ["mobile", "unicom"])
     assert not known_cells.exists("intake")
+
+
+def test_one_delivery_never_ends_the_intake_of_all(known_cells: Lake, landing: Path, deliver: Deliver) -> None:
+    deliver("mobile", "m1", {"a.csv.gz": (mobile_bytes((A, NIGHT, 1, 1)), 1)})
+    names = ("[ab].parquet", "sim=bb.parquet", "link", "pipe")
+    sound = {name: (unicom_bytes((A, f"2020-01-22 23:59:0{n}", 1, 1)), 1) for n, name in enumerate(names)}
+    folder = deliver("unicom", "sim=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", sound)
+    (folder / "a.parquet").write_bytes(unicom_bytes((B, NIGHT, 1, 2)))
+    for odd, name in (("/dev/zero", "link"), ("loop", "loop")):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(odd)
+    for name in ("pipe", "pipe too"):
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+    for name, manifest in (
+        ("deep", "[" * 200_000),
+        ("rows", '{"files": [{"rows": 1' + "0" * 25 + "}]}"),
+        ("none", "{"),
+    ):
+        (deliver("unicom", name, {}) / "manifest.json").write_text(manifest)
+    (folder.parent / "linked").symlink_to(folder)
+    os.mkfifo(deliver("mobile", "piped", {}) / "x")
+    (landing / "mobile" / str(D) / "piped" / "manifest.json").unlink()
+    os.mkfifo(landing / "mobile" / str(D) / "piped" / "manifest.json")
+    summary = take_in(known_cells, str(landing), D, ["mobile", "unicom"])
+    assert summary.taken_now == ["mobile/m1", "unicom/sim=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"]
+    assert seen(known_cells) == {(mno, A, "420102", 0, 1 << 47) for mno in ("mobile", "unicom")}
+    assert sorted(Path(line.partition(": ")[0]).relative_to(landing).parts[2] for line in summary.refused) == [
+        "deep", "linked", "none", "piped", "rows"]  # fmt: skip
+    named = {(row.file, row.reason) for row in known_cells.read("quarantine").collect()}
+    assert named == {("link", "file_irregular"), ("pipe", "file_irregular"), ("loop", "file_unlisted"),
+                     ("pipe too", "file_unlisted"), ("a.parquet", "file_unlisted")}  # fmt: skip
 
 
 def test_an_id_is_an_mnos_once_and_a_manifest_stands(known_cells: Lake, landing: Path, deliver: Deliver) -> None:

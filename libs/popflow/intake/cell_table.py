@@ -45,7 +45,7 @@ def _key(feed: Feed) -> str:
     if not feed_sql.cell_key_is_number(feed):
         return "cell_id"
     count = len(feed.fields.cell_id.from_columns)
-    number = feed_sql.cell_number([f"TRY_CAST(part[{place}] AS BIGINT)" for place in range(1, count + 1)])
+    number = feed_sql.cell_number([feed_sql.number(f"part[{place}]") for place in range(1, count + 1)])
     return f"CASE WHEN len(part) = {count} THEN {number} END"
 
 

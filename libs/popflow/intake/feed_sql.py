@@ -1,8 +1,8 @@
 """DuckDB SQL of a feed: from its raw rows to classified records, by its contract alone.
 
 `records`: (row_number, sim_token, time, cell, event) with time as a whole number in the feed's own unit and zone.
-`reduced`: the one aggregate of a file. A group's `place` is, for accepted records, day * 1,000,000 + county code (day
-0, 1 or 2: the date before the delivery's, its own, the next); for the others -1 to -4, the place in REASONS.
+`reduced`: the one aggregate of some rows. A group's `place` is, for accepted records, day * 1,000,000 + county code (
+day 0, 1 or 2: the date before the delivery's, its own, the next); for the others -1 to -4, the place in REASONS.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from popflow.contracts import Feed, TimeField
 from popflow.errors import PopflowError
+from popflow.intake import spelling
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 REASONS = ("unparseable", "no_token", "time_outside", "unknown_cell")  # in the order in which they are tested
@@ -54,36 +55,37 @@ def window(time: TimeField, date: dt.date, zone_aware: bool = False) -> Window:
 
 
 def text_records(feed: Feed, positions: dict[str, int]) -> str:
-    """Records of a text feed from lines(line, row_number); positions: place of each csv column in the file, from 1."""
+    """Records of a text feed from rows(line, row_number); positions: place of each csv column in the file, from 1."""
     columns = feed.fields.needed_columns()
     if feed.format == "jsonl":
-        paths = ", ".join(quoted(f'$."{column}"') for column in columns)
+        paths = ", ".join(quoted(_pointer(column)) for column in columns)
         fields, places = f"TRY(json_extract_string(line, [{paths}]))", {c: i + 1 for i, c in enumerate(columns)}
     else:
-        line = "line" if len((feed.delimiter or "").encode()) == 1 else "rtrim(line)"
+        line = "line" if len((feed.delimiter or "").encode()) == 1 else "rtrim(line, chr(10))"
         fields, places = f"string_split({line}, {quoted(feed.delimiter or '')})", positions
     found = {name: quoted(value) for name, value in feed.constants.items()}
     found |= {name: f"f[{place}]" for name, place in places.items() if name not in found}
-    lines = f"(SELECT row_number, {fields} AS f FROM lines)"
-    return _records(feed, found, lines, "row_number", _time_of_text(feed.fields.time))
+    return _records(feed, found, f"(SELECT row_number, {fields} AS f FROM rows)", _time_of_text(feed.fields.time))
 
 
-def parquet_records(feed: Feed, address: str, instants: bool) -> str:
-    """Records of a Parquet file; instants: its timestamps bear a zone."""
+def _pointer(column: str) -> str:
+    """A JSON pointer; as the other kind of path a name with a quote could not be written."""
+    return "/" + column.replace("~", "~0").replace("/", "~1")
+
+
+def column_records(feed: Feed, columns: dict[str, str]) -> str:
+    """Records from rows(row_number, the feed's columns); columns: the name of each in rows."""
     found = {name: quoted(value) for name, value in feed.constants.items()}
-    found |= {name: identifier(name) for name in feed.fields.needed_columns() if name not in found}
-    rows = f"read_parquet({quoted(address)}, file_row_number = true, hive_partitioning = false)"
-    timestamp = f"epoch_us(CAST({{}} AS {'TIMESTAMPTZ' if instants else 'TIMESTAMP'}))"
-    time = timestamp if feed.fields.time.kind.startswith("timestamp") else _time_of_text(feed.fields.time)
-    return _records(feed, found, rows, "file_row_number + 1", time)
+    found |= {name: identifier(column) for name, column in columns.items() if name not in found}
+    time = "{}" if feed.fields.time.kind.startswith("timestamp") else _time_of_text(feed.fields.time)
+    return _records(feed, found, "rows", time)
 
 
-def _records(feed: Feed, found: dict[str, str], source: str, number: str, time: str) -> str:
+def _records(feed: Feed, found: dict[str, str], source: str, time: str) -> str:
     fields = feed.fields
     event = found[fields.event.from_column] if fields.event else "NULL"
     return f"""
-        SELECT {number} AS row_number,
-            CAST({found[fields.sim_token.from_column]} AS VARCHAR) AS sim_token,
+        SELECT row_number, CAST({found[fields.sim_token.from_column]} AS VARCHAR) AS sim_token,
             {time.format(found[fields.time.from_column])} AS time,
             {_cell(feed, [found[column] for column in fields.cell_id.from_columns])} AS cell,
             CAST({event} AS VARCHAR) AS event
@@ -92,14 +94,13 @@ def _records(feed: Feed, found: dict[str, str], source: str, number: str, time: 
 
 def _time_of_text(time: TimeField) -> str:
     if time.kind.startswith("epoch"):
-        return "TRY_CAST({} AS BIGINT)"
+        return number("{0}")
     form = time.format or ""
-    parsed = f"epoch_us(try_strptime(CAST({{0}} AS VARCHAR), {quoted(form).replace('{', '{{')}))"
-    if set(re.findall("%(.)", form)) <= set("YmdHMS"):
-        # try_strptime takes a missing digit; these directives have a fixed width, so the length tells.
-        width = len(dt.datetime(2020, 1, 22).strftime(form))
-        return f"CASE WHEN length(CAST({{0}} AS VARCHAR)) = {width} THEN {parsed} END"
-    return parsed
+    text = "regexp_replace({0}, 'Z$', '+00')" if time.kind == "zoned_text" else "{0}"
+    # try_strptime by itself takes blanks and missing digits.
+    pattern = quoted(spelling.time_pattern(form)).replace("{", "{{").replace("}", "}}")
+    parsed = f"epoch_us(try_strptime({text}, {quoted(form).replace('{', '{{').replace('}', '}}')}))"
+    return f"CASE WHEN regexp_full_match({{0}}, {pattern}) THEN {parsed} END"
 
 
 def cell_key_is_number(feed: Feed) -> bool:
@@ -110,7 +111,7 @@ def cell_key_is_number(feed: Feed) -> bool:
 def _cell(feed: Feed, parts: list[str]) -> str:
     if feed.fields.cell_id.base == "text":
         return cell_text(feed, [f"NULLIF(CAST({part} AS VARCHAR), '')" for part in parts])
-    numbers = [_number(part, feed.fields.cell_id.base == "hex") for part in parts]
+    numbers = [number(part, hexadecimal=feed.fields.cell_id.base == "hex") for part in parts]
     if not cell_key_is_number(feed):
         return cell_text(feed, [f"CAST({number} AS VARCHAR)" for number in numbers])
     return cell_number(numbers)
@@ -131,12 +132,17 @@ def cell_number(numbers: list[str]) -> str:
     return f"CASE WHEN {fits} THEN {area} * {1 << CELL_PART_BITS} + {part} END"
 
 
-def _number(part: str, hexadecimal: bool) -> str:
-    return f"TRY_CAST({quoted('0x') + ' || ' if hexadecimal else ''}{part} AS BIGINT)"
+def number(text: str, *, hexadecimal: bool = False) -> str:
+    """The number that a SQL text spells, null where it spells none or one beyond a long."""
+    if hexadecimal:
+        spelt, read = spelling.HEX_DIGITS, f"'0x0' || ltrim({text}, '0')"
+    else:
+        spelt, read = spelling.DIGITS, text
+    return f"CASE WHEN regexp_full_match({text}, '{spelt}') THEN TRY_CAST({read} AS BIGINT) END"
 
 
 def reduced(feed: Feed, records: str, frame: Window, check_tokens: bool) -> str:
-    """The one aggregate of a file: place, sim_token, detail -> records, slots_lo, slots_hi.
+    """The one aggregate of some rows: place, sim_token, detail -> records, slots_lo, slots_hi.
 
     detail: of a rejected record, its row number; of an accepted one in the sample, the upper bits of a hash of its cell
     and time above the number of its event kind; else null. Without check_tokens an accepted token only has its length

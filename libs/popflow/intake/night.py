@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 import uuid
@@ -10,18 +11,19 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from popflow.errors import Held, PopflowError
 from popflow.intake import cell_table, law, progress, tasks
-from popflow.intake.deliveries import Delivery, Landing, ManifestFile, discover
+from popflow.intake.deliveries import Delivery, Landing, discover
 from popflow.intake.feed_sql import DAYS
 from popflow.intake.file_checks import PASSING
+from popflow.intake.manifests import ManifestFile
 from popflow.intake.packing import budget, packs
 from popflow.intake.reduction import Limits
+from popflow.intake.regular_files import shown
 from popflow.intake.sealed import identities, is_sealed
 from popflow.intake.storage import open_address
 from popflow.intake.summary import IntakeSummary, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
     from pyspark.sql import DataFrame
 
     from popflow.lake import Lake
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 Engine = Literal["duckdb", "spark"]
 Progress = Callable[[int, int], None]  # tasks done, tasks in all
 Key = tuple[str, str]  # mno, delivery_id
+Print = tuple[str, str]  # mno, SHA-256 of a file
 
 
 class Taken(NamedTuple):
@@ -68,24 +71,26 @@ def take_in(
     found = discover(landing, date, lake.contracts, (*mnos, *may_miss))
     before = _taken_in(lake, found.ready)
     found = found._replace(ready=_of_their_date(before, date, found))
-    _refuse_absent(found, date, mnos)
+    _refuse_absent(found, landing, date, mnos)
     left, taken = _not_in_yet(lake, before, found.ready), []
+    accepted = _accepted_fingerprints(lake, left)
     while left:
-        wave = _next_wave(lake, left)
-        _take(lake, wave, engine, on_progress, limits or Limits())
-        now = [planned.delivery for planned in wave]
-        left = [delivery for delivery in left if delivery not in now]
-        taken += [f"{delivery.mno}/{delivery.delivery_id}" for delivery in now]
+        wave = next_wave(left, accepted)
+        accepted |= _take(lake, wave, engine, on_progress, limits or Limits())
+        now = {_key(planned.delivery) for planned in wave}
+        left = [delivery for delivery in left if _key(delivery) not in now]
+        taken += [f"{planned.delivery.mno}/{planned.delivery.delivery_id}" for planned in wave]
     return summarise(lake, date, (*mnos, *may_miss), taken, found.waiting, found.refused)
 
 
-def _refuse_absent(found: Landing, date: dt.date, mnos: Sequence[str]) -> None:
+def _refuse_absent(found: Landing, landing: str, date: dt.date, mnos: Sequence[str]) -> None:
     for mno in mnos:
         if any(delivery.mno == mno for delivery in found.ready):
             continue
-        if refused := [line for line in found.refused if f"/{mno}/" in line]:
+        own = shown(f"{landing.rstrip('/')}/{mno}/")
+        if refused := [line for line in found.refused if line.startswith(own)]:
             raise PopflowError(refused[0])
-        if waiting := [address for address in found.waiting if f"/{mno}/" in address]:
+        if waiting := [address for address in found.waiting if address.startswith(own)]:
             raise Held(f"{date} is held back: no delivery of {mno} is ready, {waiting[0]} has no manifest.json yet")
         raise Held(f"{date} is held back: no delivery of {mno} in landing; wait for it, or go on without it by "
                    f"--allow-missing-mno {mno} --reason TEXT, which cannot be corrected later")  # fmt: skip
@@ -97,11 +102,12 @@ def _of_their_date(before: Mapping[Key, Taken], date: dt.date, found: Landing) -
     for delivery in found.ready:
         earlier = before.get(_key(delivery))
         if earlier and earlier.date != date:
-            found.refused.append(f"{delivery.address}: delivery_id: {delivery.delivery_id} was taken in for "
+            delivery_id = shown(delivery.delivery_id)
+            found.refused.append(f"{shown(delivery.address)}: delivery_id: {delivery_id} was taken in for "
                                  f"{earlier.date}; an id is an MNO's only once")  # fmt: skip
             continue
         if earlier and earlier.files != _fingerprints(delivery):
-            found.refused.append(f"{delivery.address}: its manifest has changed since it was taken in; "
+            found.refused.append(f"{shown(delivery.address)}: its manifest has changed since it was taken in; "
                                  "send what is new as a delivery of its own")  # fmt: skip
         own.append(delivery)
     return own
@@ -130,14 +136,14 @@ def _not_in_yet(lake: Lake, before: Mapping[Key, Taken], ready: list[Delivery]) 
     return [d for d in ready if _key(d) not in before or d in again]
 
 
-def _next_wave(lake: Lake, left: list[Delivery]) -> list[Planned]:
+def next_wave(left: list[Delivery], accepted: set[Print]) -> list[Planned]:
     """What to take in together: no file of a wave repeats one of another delivery in it.
 
-    Whether a repeated file may be ignored shows only when the first copy is in: it may have been damaged.
+    accepted: files that are in. Whether a repeated file may be ignored shows only when the first copy is in: it may
+    have been damaged.
     """
-    accepted = _accepted_fingerprints(lake, left)
     wave: list[Planned] = []
-    pending: set[tuple[str, str]] = set()
+    pending: set[Print] = set()
     for delivery in left:
         prints = {(delivery.mno, file.sha256) for file in delivery.manifest.files} - accepted
         if not prints & pending:
@@ -146,24 +152,24 @@ def _next_wave(lake: Lake, left: list[Delivery]) -> list[Planned]:
     return wave
 
 
-def _planned(delivery: Delivery, accepted: set[tuple[str, str]]) -> Planned:
+def _planned(delivery: Delivery, accepted: set[Print]) -> Planned:
     planned = Planned(delivery, [], [])
-    seen = set(accepted)
+    seen: set[Print] = set()
     for file in delivery.manifest.files:
         fingerprint = (delivery.mno, file.sha256)
-        (planned.redelivered if fingerprint in seen else planned.fresh).append(file)
+        (planned.redelivered if fingerprint in seen or fingerprint in accepted else planned.fresh).append(file)
         seen.add(fingerprint)
     return planned
 
 
-def _accepted_fingerprints(lake: Lake, left: list[Delivery]) -> set[tuple[str, str]]:
+def _accepted_fingerprints(lake: Lake, left: list[Delivery]) -> set[Print]:
     """Files that are in by other deliveries than those that are left: what these had is replaced.
 
     Of dates nearby alone, so that this costs the same every night: a record is of its delivery's date, the one before
     or the one after, so a file of two deliveries further apart has no record that both could count.
     """
     prints = {file.sha256 for delivery in left for file in delivery.manifest.files}
-    if not lake.exists("deliveries"):
+    if not prints or not lake.exists("deliveries"):
         return set()
     columns = ["mno", "delivery_id", "sha256"]
     found = lake.read_pandas("deliveries", columns, delivery_date=_dates_near(left), status="accepted")
@@ -186,14 +192,15 @@ def _fingerprints(delivery: Delivery) -> set[tuple[str, str]]:
     return {(file.name, file.sha256) for file in delivery.manifest.files}
 
 
-def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> None:
+def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> set[Print]:
+    """Take a wave in; the fingerprints of its files that were accepted."""
     _refuse_sealed(wave, engine)
     lake.make_zone("restricted")  # a lake without a register may hold nothing there yet
     scratch = f"{lake.zone('restricted')}/_scratch/{uuid.uuid4().hex}"
     partitions = [{"mno": p.delivery.mno, "delivery_id": p.delivery.delivery_id} for p in wave]
     try:
-        with progress.watched(lake.spark, on_progress):
-            lake.replace_partitions("intake", _intake(lake, wave, scratch, engine, limits), partitions)
+        with progress.watched(lake.spark, on_progress), contextlib.ExitStack() as held:
+            lake.replace_partitions("intake", _intake(lake, wave, scratch, engine, limits, held), partitions)
     except PopflowError:
         raise
     except Exception as error:  # noqa: BLE001 - Spark wraps what its tasks raise in types of its own
@@ -202,19 +209,25 @@ def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress
         _remove(scratch)
     tallies = lake.read_pandas("tallies", **_any_of(partitions))
     law.refuse_difference(_manifest_rows(wave), tallies.loc[_of(wave, tallies)])
-    lake.replace_partitions("deliveries", _files(lake, wave, law.whole_files(tallies)), partitions)
+    set_aside = law.whole_files(tallies)
+    rows = file_rows(wave, set_aside, dt.datetime.now(dt.UTC))
+    lake.replace_partitions("deliveries", lake.frame("deliveries", rows), partitions)
+    fresh = [(p.delivery, file) for p in wave for file in p.fresh]
+    return {(d.mno, file.sha256) for d, file in fresh if (d.mno, d.delivery_id, file.name) not in set_aside}
 
 
 def _refuse_sealed(wave: list[Planned], engine: Engine) -> None:
     """Raise PopflowError where a file of a wave is sealed and nothing here opens it."""
     sealed = [f"{p.delivery.address}/{file.name}" for p in wave for file in p.fresh if is_sealed(file.name)]
-    if sealed and engine == "spark":
-        raise PopflowError(f"{sealed[0]}: a sealed file is read by the engine duckdb alone")
+    if sealed and engine == "spark":  # Spark keeps the rows it reads, on disk where memory is short
+        raise PopflowError(f"{shown(sealed[0])}: a sealed file is read by the engine duckdb alone")
     if sealed:
         identities()
 
 
-def _intake(lake: Lake, wave: list[Planned], scratch: str, engine: Engine, limits: Limits) -> DataFrame:
+def _intake(
+    lake: Lake, wave: list[Planned], scratch: str, engine: Engine, limits: Limits, held: contextlib.ExitStack
+) -> DataFrame:
     contract = lake.contracts.table("intake")
     cells = _write_cells(lake, wave, scratch)
     cores = lake.spark.sparkContext.defaultParallelism
@@ -224,7 +237,7 @@ def _intake(lake: Lake, wave: list[Planned], scratch: str, engine: Engine, limit
     if engine == "spark":
         from popflow.intake.spark_sql import reduced_by_spark
 
-        frame = reduced_by_spark(lake.spark, made, feeds, cells, contract)
+        frame = reduced_by_spark(lake.spark, made, feeds, cells, contract, held)
     else:
         task = tasks.PackTask(feeds, cells, contract, limits)
         frame = tasks.combined(tasks.reduced(lake.spark, made, task, contract))
@@ -254,16 +267,16 @@ def _write_cells(lake: Lake, wave: list[Planned], scratch: str) -> dict[str, str
     return addresses
 
 
-def _files(lake: Lake, wave: list[Planned], set_aside: dict[law.FileKey, str]) -> pa.Table:
-    now = dt.datetime.now(dt.UTC)
+def file_rows(wave: list[Planned], set_aside: Mapping[law.FileKey, str], now: dt.datetime) -> list[tuple]:
+    """Rows of the contract `deliveries`; set_aside: reason of each file that was set aside whole."""
     rows = []
     for delivery, fresh, redelivered in wave:
-        for file in (*fresh, *redelivered):
+        for file, again in [*((file, False) for file in fresh), *((file, True) for file in redelivered)]:
             key = (delivery.mno, delivery.delivery_id, file.name)
-            status = "redelivered" if file in redelivered else "quarantined" if key in set_aside else "accepted"
+            status = "redelivered" if again else "quarantined" if key in set_aside else "accepted"
             rows.append((delivery.mno, delivery.delivery_id, delivery.manifest.event_date, file.name, file.area,
                          file.sha256, file.rows, status, now))  # fmt: skip
-    return lake.frame("deliveries", rows)
+    return rows
 
 
 def _manifest_rows(wave: list[Planned]) -> dict[law.FileKey, int]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from popflow.intake.deliveries import Delivery, ManifestFile
+from popflow.intake.deliveries import Delivery
+from popflow.intake.manifests import ManifestFile
 
 LARGEST_PACK = 256 << 20  # bytes as they lie; some 15 million records
 SMALLEST_PACK = 8 << 20  # below it starting a task costs more than its records
@@ -66,18 +67,16 @@ def _areas(delivery: Delivery, listed: list[ManifestFile]) -> Iterator[list[Pack
 
 def _filled(areas: Iterable[list[PackFile]], budget_bytes: int) -> Iterator[list[PackFile]]:
     held: list[PackFile] = []
+    held_bytes = 0
     for files in areas:
-        if held and _size(held) + _size(files) > budget_bytes:
+        if held and held_bytes + sum(file.bytes for file in files) > budget_bytes:
             yield held
-            held = []
+            held, held_bytes = [], 0
         for file in files:
-            if held and _size(held) + file.bytes > budget_bytes:
+            if held and held_bytes + file.bytes > budget_bytes:
                 yield held
-                held = []
+                held, held_bytes = [], 0
             held.append(file)
+            held_bytes += file.bytes
     if held:
         yield held
-
-
-def _size(files: list[PackFile]) -> int:
-    return sum(file.bytes for file in files)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from popflow.intake.feed_sql import REASONS
 from popflow.intake.register import edition_on
+from popflow.intake.standing import standing_files, standing_tallies
 from popflow.intake.summary import MnoIntake, mno_intake, tallies_of
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ def delivery_report(lake: Lake, date: dt.date) -> pd.DataFrame:
     if files.empty:
         raise PopflowError(f"{date}: no delivery has been taken in for this date")
     near = lake.read_pandas("deliveries", delivery_date=[date + dt.timedelta(days=days) for days in (-1, 0, 1)])
-    tallies = tallies_of(lake, near)
+    stand = standing_files(lake, near)
+    tallies = standing_tallies(tallies_of(lake, near), near, stand)
     sims = _sims(lake, date)
     rows = []
-    for mno, own in files.groupby("mno"):
+    for mno in sorted(set(files.mno)):
+        own = stand[(stand.mno == mno) & (stand.delivery_date == date)]
         counts = tallies[tallies.mno == mno]
         of_date = counts[counts.delivery_id.isin(set(own.delivery_id))]
         hours = counts[(counts.event_date == date)]

@@ -5,114 +5,68 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
-import pyarrow as pa
+import pyarrow.parquet as pq
 
 from popflow.contracts import Feed, Table
-from popflow.errors import PopflowError
-from popflow.intake import feed_sql, spark_tallies, tasks
-from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_shape, positions, text_lines
-from popflow.intake.packing import Pack, PackFile
-from popflow.intake.storage import open_address, task_scratch
-from popflow.paths import for_spark, literal_reader, normal
+from popflow.intake import feed_sql, spark_tallies, spelling
+from popflow.intake.packing import Pack
+from popflow.intake.spark_rows import needed, rows_frame
+from popflow.intake.spark_tallies import FILE_KEY, FileKey
+from popflow.intake.storage import open_address
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-FILE_KEY = ("mno", "delivery_id", "file")
-VERDICTS = pa.schema([("address", pa.string()), ("reason", pa.string())])
-JAVA = {"%Y": "yyyy", "%m": "MM", "%d": "dd", "%H": "HH", "%M": "mm", "%S": "ss", "%z": "[XXX][XX][X]",
-        "%f": "".join(f"[{'S' * digits}]" for digits in range(6, 0, -1))}  # fmt: skip
-
 
 def reduced_by_spark(
-    spark: SparkSession, packs: Sequence[Pack], feeds: Mapping[str, Feed], cells: Mapping[str, str], contract: Table
+    spark: SparkSession,
+    packs: Sequence[Pack],
+    feeds: Mapping[str, Feed],
+    cells: Mapping[str, str],
+    contract: Table,
+    held: contextlib.ExitStack,
 ) -> DataFrame:
-    """Rows of the contract `intake`, one per key."""
-    schema = contract.spark_schema()
-    verdicts = _verdicts(spark, packs, feeds)
-    whole = [(pack, file, verdicts[file.address]) for pack in packs for file in pack.files if verdicts[file.address]]
-    sound = [
-        pack._replace(files=files)
-        for pack in packs
-        if (files := [file for file in pack.files if not verdicts[file.address]])
-    ]
+    """Rows of the contract `intake`, one per key; held: let go of what was read once the frame has been used."""
     frames = []
-    tallied = spark_tallies.Tallied.of_whole_files(whole)
-    for mno in sorted({pack.mno for pack in sound}):
-        mine = [pack for pack in sound if pack.mno == mno]
-        placed = classified(spark, mine, feeds[mno], cells[mno])
-        misfits = tallied.add(placed, feeds[mno], mine)
-        frames.append(_presence(placed, misfits))
-    rows = spark.createDataFrame(tallied.rows(contract), schema)
+    tallied = spark_tallies.Tallied()
+    for mno in sorted({pack.mno for pack in packs}):
+        mine = [pack for pack in packs if pack.mno == mno]
+        rows = rows_frame(spark, mine, feeds[mno]).persist()  # a file is read once, and stays what it was
+        held.callback(rows.unpersist)
+        whole = tallied.set_aside_whole(rows, mine)
+        placed = classified(spark, _without(rows.where("verdict IS NULL"), whole), mine, feeds[mno], cells[mno])
+        misfits = tallied.add(placed, feeds[mno], mine, whole)
+        frames.append(_presence(_without(placed, misfits)))
+    rows = spark.createDataFrame(tallied.rows(contract), contract.spark_schema())
     return functools.reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), [rows, *frames])
 
 
-class _Inspection:
-    """What runs in a task: each file's fingerprint, damage, columns and row count, in plain Python."""
+def _without(rows: DataFrame, files: set[FileKey]) -> DataFrame:
+    """Rows of other files than these."""
+    from pyspark.sql import functions as F
 
-    def __init__(self, feeds: Mapping[str, Feed]) -> None:
-        self._feeds = dict(feeds)
-
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for text in batch.column("files").to_pylist():
-                pack = tasks.unpacked(text)
-                reasons = [_verdict(file, self._feeds[pack.mno]) for file in pack.files]
-                yield pa.record_batch([[file.address for file in pack.files], reasons], schema=VERDICTS)
+    if not files:
+        return rows
+    unwanted = rows.sparkSession.createDataFrame(sorted(files), ", ".join(f"{name} string" for name in FILE_KEY))
+    return rows.join(F.broadcast(unwanted), list(FILE_KEY), "left_anti")
 
 
-def _verdicts(spark: SparkSession, packs: Sequence[Pack], feeds: Mapping[str, Feed]) -> dict[str, str]:
-    rows = [(number, tasks.packed(pack)) for number, pack in enumerate(packs)]
-    if not rows:
-        return {}
-    frame = spark.createDataFrame(rows, "pack int, files string").repartitionById(len(rows), "pack")
-    found = frame.mapInArrow(_Inspection(feeds), "address string, reason string").collect()
-    return {row["address"]: row["reason"] for row in found}
-
-
-def _verdict(file: PackFile, feed: Feed) -> str:
-    try:
-        rows = _parquet_rows(file, feed) if feed.format == "parquet" else _text_rows(file, feed)
-    except WholeFile as verdict:
-        return verdict.reason
-    if rows != file.rows:
-        return "file_rows"
-    return "" if rows else "file_empty"
-
-
-def _text_rows(file: PackFile, feed: Feed) -> int:
-    with text_lines(file, feed) as lines:
-        positions(feed, lines, file)
-        try:
-            for _ in lines.reader():
-                pass
-        except Exception:
-            lines.raise_damage(file)
-            raise
-        lines.check(file)
-        return lines.rows
-
-
-def _parquet_rows(file: PackFile, feed: Feed) -> int:
-    with task_scratch() as scratch, parquet_copy(file, scratch) as path:
-        return parquet_shape(path, feed)[1]
-
-
-def classified(spark: SparkSession, packs: Sequence[Pack], feed: Feed, cells: str) -> DataFrame:
-    """One row per record: file key, position, reason (null: accepted), event_date, sim_token, county, slot, sample."""
+def classified(spark: SparkSession, rows: DataFrame, packs: Sequence[Pack], feed: Feed, cells: str) -> DataFrame:
+    """One row per record: file key, row_number, reason (null: accepted), event_date, sim_token, county_code, slot."""
     from pyspark.sql import functions as F
 
     date = packs[0].delivery_date
-    records, zone_aware = _records(spark, packs, feed)
-    frame = feed_sql.window(feed.fields.time, date, zone_aware)
-    inside = (F.col("time") >= frame.start) & (F.col("time") < frame.end)
-    quarter = F.when(inside, F.floor((F.col("time") - frame.start) / frame.slot))
+    records = _records(rows, feed)
+    local, absolute = (feed_sql.window(feed.fields.time, date, instants) for instants in (False, True))
+    start = F.when(F.col("instants"), absolute.start).otherwise(local.start)
+    since = F.floor((F.col("time") - start) / local.slot)
+    quarter = F.when(since.between(0, len(feed_sql.DAYS) * feed_sql.SLOTS_A_DAY - 1), since)
     joined = records.withColumn("quarter", quarter).join(_cells(spark, cells), "cell", "left")
     day = F.floor(F.col("quarter") / feed_sql.SLOTS_A_DAY).cast("int")
     county = F.when(day == 0, F.col("day_0")).when(day == 1, F.col("day_1")).otherwise(F.col("day_2"))
@@ -125,11 +79,11 @@ def classified(spark: SparkSession, packs: Sequence[Pack], feed: Feed, cells: st
     )
     first = date + dt.timedelta(days=feed_sql.DAYS[0])
     return joined.select(
-        *FILE_KEY, "position", "block", "sim_token", "time", "cell", "event", reason.alias("reason"),
+        *FILE_KEY, "row_number", "sim_token", "time", "cell", "event", reason.alias("reason"),
         F.date_add(F.lit(first), day).alias("event_date"),
         F.lpad(county.cast("string"), 6, "0").alias("county_code"),
         (F.col("quarter") % feed_sql.SLOTS_A_DAY).cast("int").alias("slot"),
-        F.col("sim_token").rlike(f"({'|'.join(feed_sql.SAMPLE_ENDS)})$").alias("sampled"),
+        F.col("sim_token").rlike(rf"({'|'.join(feed_sql.SAMPLE_ENDS)})\z").alias("sampled"),
     )  # fmt: skip
 
 
@@ -137,14 +91,10 @@ def _whole(pattern: str) -> str:
     return rf"\A(?:{pattern})\z"
 
 
-def _presence(placed: DataFrame, misfits: list[spark_tallies.FileKey]) -> DataFrame:
+def _presence(placed: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     kept = placed.where(F.col("reason").isNull())
-    for key in misfits:
-        kept = kept.where(
-            ~functools.reduce(lambda a, b: a & b, [F.col(c) == v for c, v in zip(FILE_KEY, key, strict=True)])
-        )
     one = F.lit(1).cast("long")
     low = F.when(F.col("slot") < 48, F.call_function("shiftleft", one, F.col("slot")))
     high = F.when(F.col("slot") >= 48, F.call_function("shiftleft", one, F.col("slot") - 48))
@@ -156,73 +106,36 @@ def _presence(placed: DataFrame, misfits: list[spark_tallies.FileKey]) -> DataFr
 
 
 def _cells(spark: SparkSession, address: str) -> DataFrame:
-    return literal_reader(spark).parquet(for_spark(normal(address)))
+    system, path = open_address(address)
+    return spark.createDataFrame(pq.read_table(path, filesystem=system))
 
 
-def _records(spark: SparkSession, packs: Sequence[Pack], feed: Feed) -> tuple[DataFrame, bool]:
-    """(file key, position, block, sim_token, time, cell, event), and whether times are instants."""
+def _records(rows: DataFrame, feed: Feed) -> DataFrame:
+    """(file key, row_number, instants, sim_token, time, cell, event)."""
     from pyspark.sql import functions as F
-    from pyspark.sql.types import TimestampNTZType, TimestampType
 
-    paths = [for_spark(normal(file.address)) for pack in packs for file in pack.files]
-    if feed.format == "parquet":
-        raw = literal_reader(spark).option("mergeSchema", "true").parquet(*paths)
-        columns = {name: F.col(f"`{name}`") for name in raw.columns}
-        numbered = raw.select("*", F.col("_metadata.row_index").alias("position"), *_file_columns())
-        kind = raw.schema[feed.fields.time.from_column].dataType
-        is_timestamp = isinstance(kind, TimestampType | TimestampNTZType)
-        aware = isinstance(kind, TimestampType)
+    fields = feed.fields
+    if feed.format == "csv":
+        one = len((feed.delimiter or "").encode()) == 1
+        line = F.col("line") if one else F.regexp_replace("line", r"\n+\z", "")
+        rows = rows.withColumn("f", F.split(line, _literal(feed.delimiter or ""), -1))
+        found = {
+            name: F.get(F.col("f"), F.get(F.col("places"), F.lit(place)) - 1) for place, name in enumerate(needed(feed))
+        }
     else:
-        raw = literal_reader(spark).text(paths, lineSep="\n").where(F.lit(True))
-        numbered = raw.select("value", F.monotonically_increasing_id().alias("position"), *_file_columns())
-        numbered, columns = _fields(numbered, packs, feed)
-        is_timestamp = aware = False
-    named = columns | {name: F.lit(value) for name, value in feed.constants.items()}
-    time = named[feed.fields.time.from_column]
-    event = named[feed.fields.event.from_column].cast("string") if feed.fields.event else F.lit(None).cast("string")
-    records = numbered.select(
-        "path", "position", "block",
-        named[feed.fields.sim_token.from_column].cast("string").alias("sim_token"),
-        (F.unix_micros(time.cast("timestamp")) if is_timestamp else _time(feed, time)).alias("time"),
-        _cell(feed, [named[column] for column in feed.fields.cell_id.from_columns]).alias("cell"),
-        event.alias("event"),
+        found = {name: F.col(f"c{place}") for place, name in enumerate(needed(feed))}
+    found |= {name: F.lit(value) for name, value in feed.constants.items()}
+    stamped = fields.time.kind.startswith("timestamp")
+    return rows.select(
+        *FILE_KEY, "row_number", "instants", found[fields.sim_token.from_column].alias("sim_token"),
+        (F.col("micros") if stamped else _time(feed, found[fields.time.from_column])).alias("time"),
+        _cell(feed, [found[column] for column in fields.cell_id.from_columns]).alias("cell"),
+        (found[fields.event.from_column] if fields.event else F.lit(None).cast("string")).alias("event"),
     )  # fmt: skip
-    return records.join(F.broadcast(_files(spark, packs, raw.inputFiles())), "path").drop("path"), aware
 
 
-def _file_columns() -> list[Column]:
-    from pyspark.sql import functions as F
-
-    return [F.col("_metadata.file_path").alias("path"), F.col("_metadata.file_block_start").alias("block")]
-
-
-def _files(spark: SparkSession, packs: Sequence[Pack], uris: list[str]) -> DataFrame:
-    own = {open_address(file.address)[1]: (pack, file) for pack in packs for file in pack.files}
-    rows = []
-    for uri in uris:
-        path = next(path for path in own if unquote(uri).endswith(path))
-        pack, file = own[path]
-        rows += [(spelled, pack.mno, pack.delivery_id, file.name) for spelled in {uri, *_spellings(uri)}]
-    return spark.createDataFrame(rows, "path string, mno string, delivery_id string, file string")
-
-
-def _spellings(uri: str) -> list[str]:
-    # _metadata writes file:///x where inputFiles writes file:/x in some versions.
-    scheme, _, rest = uri.partition(":")
-    return [f"file:///{rest.lstrip('/')}", f"file:/{rest.lstrip('/')}"] if scheme == "file" else [uri]
-
-
-def _fields(lines: DataFrame, packs: Sequence[Pack], feed: Feed) -> tuple[DataFrame, dict[str, Column]]:
-    from pyspark.sql import functions as F
-
-    line = F.regexp_replace(F.col("value"), "^\ufeff|\r$", "")
-    if feed.format == "jsonl":
-        named = lines.withColumn("line", line)
-        return named, {c: F.get_json_object("line", f"$['{c}']") for c in feed.fields.needed_columns()}
-    if feed.header:
-        raise PopflowError(f"{feed.feed}: engine spark reads no csv files with a header; use engine duckdb")
-    split = lines.withColumn("f", F.split(line, "\\Q" + (feed.delimiter or "") + "\\E", -1))
-    return split, {name: F.get(F.col("f"), F.lit(place)) for place, name in enumerate(feed.columns)}
+def _literal(text: str) -> str:
+    return "".join(char if char.isalnum() else f"\\{char}" for char in text)
 
 
 def _time(feed: Feed, text: Column) -> Column:
@@ -230,12 +143,21 @@ def _time(feed: Feed, text: Column) -> Column:
 
     time = feed.fields.time
     if time.kind.startswith("epoch"):
-        return text.cast("string").try_cast("long")
-    pattern = time.format or ""
-    for directive, letters in JAVA.items():
-        pattern = pattern.replace(directive, letters)
-    pattern = pattern.replace("T", "'T'")
-    return F.unix_micros(F.try_to_timestamp(text.cast("string"), F.lit(pattern)))
+        return _number(text, 10)
+    form = time.format or ""
+    moment = F.unix_micros(F.try_to_timestamp(text, F.lit(spelling.java_format(form))))
+    return F.when(text.rlike(_whole(spelling.time_pattern(form))), moment)
+
+
+def _number(text: Column, base: int) -> Column:
+    """The number that a text spells, null where it spells none or one beyond a long."""
+    from pyspark.sql import functions as F
+
+    if base == 10:
+        return F.when(text.rlike(_whole(spelling.DIGITS)), text.try_cast("long"))
+    short = F.regexp_replace(text, "^0+(?=.)", "")  # what conv cannot hold becomes its largest
+    spelt = text.rlike(_whole(spelling.HEX_DIGITS)) & (F.length(short) <= 16)
+    return F.when(spelt, F.conv(short, 16, 10).try_cast("long"))
 
 
 def _cell(feed: Feed, parts: list[Column]) -> Column:
@@ -244,13 +166,9 @@ def _cell(feed: Feed, parts: list[Column]) -> Column:
     field = feed.fields.cell_id
     prefix = [F.lit(field.prefix)] if field.prefix else []
     if field.base == "text":
-        texts = [F.nullif(part.cast("string"), F.lit("")) for part in parts]
+        texts = [F.nullif(part, F.lit("")) for part in parts]
         return _joined([*prefix, *texts], field.separator)
-    base = 16 if field.base == "hex" else 10
-    digits = r"^[0-9A-Fa-f]{1,15}$" if base == 16 else r"^\d{1,18}$"
-    numbers = [
-        F.when(part.cast("string").rlike(digits), F.conv(part.cast("string"), base, 10).cast("long")) for part in parts
-    ]
+    numbers = [_number(part, 16 if field.base == "hex" else 10) for part in parts]
     if not feed_sql.cell_key_is_number(feed):
         return _joined([*prefix, *(number.cast("string") for number in numbers)], field.separator)
     if len(numbers) == 1:

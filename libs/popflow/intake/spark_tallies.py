@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from popflow.contracts import Feed, Table
 from popflow.intake.feed_sql import QUARANTINED_ROWS
-from popflow.intake.packing import Pack, PackFile
+from popflow.intake.packing import Pack
 from popflow.intake.reduction import MISFIT_SHARE
 
 if TYPE_CHECKING:
@@ -23,26 +23,28 @@ class Tallied:
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
 
-    @classmethod
-    def of_whole_files(cls, whole: Sequence[tuple[Pack, PackFile, str]]) -> Tallied:
-        """The files that an inspection set aside."""
-        tallied = cls()
-        for pack, file, reason in whole:
-            tallied._set_aside((pack.mno, pack.delivery_id, file.name), file.rows, reason)
-        return tallied
+    def set_aside_whole(self, rows: DataFrame, packs: Sequence[Pack]) -> set[FileKey]:
+        """Count the files that were set aside while they were read; rows: see popflow.intake.spark_rows."""
+        told = _told(packs)
+        found = rows.where("verdict <> ''").select(*FILE_KEY, "verdict").collect()
+        whole = {(row["mno"], row["delivery_id"], row["file"]): row["verdict"] for row in found}
+        for key, reason in whole.items():
+            self._set_aside(key, told[key], reason)
+        return set(whole)
 
-    def add(self, placed: DataFrame, feed: Feed, packs: Sequence[Pack]) -> list[FileKey]:
-        """Count one MNO's classified records; the files that do not fit their contract are set aside and returned."""
-        rows = {(pack.mno, pack.delivery_id, file.name): file.rows for pack in packs for file in pack.files}
+    def add(self, placed: DataFrame, feed: Feed, packs: Sequence[Pack], whole: set[FileKey]) -> set[FileKey]:
+        """Count one MNO's classified records; the files that do not fit their contract are set aside and returned.
+
+        whole: files that are set aside already.
+        """
+        rows = {key: told for key, told in _told(packs).items() if key not in whole}
         counts = _counts(placed)
-        misfits = [
-            key for key, total in rows.items() if counts.get((key, "unparseable"), (0,))[0] > MISFIT_SHARE * total
-        ]
+        misfits = {key for key, total in rows.items() if counts.get((key, "unparseable"), 0) > MISFIT_SHARE * total}
         for key in misfits:
             self._set_aside(key, rows[key], "file_misfit")
-        for key in set(rows) - set(misfits):
+        for key in set(rows) - misfits:
             self._tally(key, "rows", rows[key])
-        for (key, reason), (records, *_) in counts.items():
+        for (key, reason), records in counts.items():
             if key not in misfits:
                 self._tally(key, reason, records)
         for key, date, records, first, last in _accepted(placed):
@@ -73,9 +75,14 @@ class Tallied:
         self._rows.append(dict(zip(FILE_KEY, key, strict=True)) | {"kind": kind} | values)
 
 
-def _counts(placed: DataFrame) -> dict[tuple[FileKey, str], tuple[int]]:
+def _told(packs: Sequence[Pack]) -> dict[FileKey, int]:
+    """Rows of each file by its manifest."""
+    return {(pack.mno, pack.delivery_id, file.name): file.rows for pack in packs for file in pack.files}
+
+
+def _counts(placed: DataFrame) -> dict[tuple[FileKey, str], int]:
     found = placed.where("reason IS NOT NULL").groupBy(*FILE_KEY, "reason").count().collect()
-    return {((r["mno"], r["delivery_id"], r["file"]), r["reason"]): (r["count"],) for r in found}
+    return {((r["mno"], r["delivery_id"], r["file"]), r["reason"]): r["count"] for r in found}
 
 
 def _accepted(placed: DataFrame) -> list[tuple]:
@@ -108,17 +115,11 @@ def _sampled(placed: DataFrame, feed: Feed, files: set[FileKey]) -> list[tuple[F
 
 
 def _first_rows(placed: DataFrame) -> list[tuple[FileKey, str, int]]:
-    """The first rows of each file and reason by number; a text file's position only orders the lines of one block."""
+    """The first rows of each file and reason."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    blocks = placed.groupBy(*FILE_KEY, "block").agg(F.min("position").alias("first"), F.count(F.lit(1)).alias("n"))
-    before = Window.partitionBy(*FILE_KEY).orderBy("block").rowsBetween(Window.unboundedPreceding, -1)
-    blocks = blocks.withColumn("before", F.coalesce(F.sum("n").over(before), F.lit(0)))
-    rejected = placed.where("reason IS NOT NULL").join(F.broadcast(blocks), [*FILE_KEY, "block"])
-    number = F.col("position") - F.col("first") + F.col("before") + 1
-    ranked = rejected.withColumn("row", number).withColumn(
-        "rank", F.row_number().over(Window.partitionBy(*FILE_KEY, "reason").orderBy("row"))
-    )
-    found = ranked.where(F.col("rank") <= QUARANTINED_ROWS).select(*FILE_KEY, "reason", "row").collect()
-    return [((r["mno"], r["delivery_id"], r["file"]), r["reason"], r["row"]) for r in found]
+    by_row = Window.partitionBy(*FILE_KEY, "reason").orderBy("row_number")
+    ranked = placed.where("reason IS NOT NULL").withColumn("rank", F.row_number().over(by_row))
+    found = ranked.where(F.col("rank") <= QUARANTINED_ROWS).select(*FILE_KEY, "reason", "row_number").collect()
+    return [((r["mno"], r["delivery_id"], r["file"]), r["reason"], r["row_number"]) for r in found]

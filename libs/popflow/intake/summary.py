@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from popflow.intake.feed_sql import REASONS
 from popflow.intake.file_checks import FILE_REASONS
+from popflow.intake.standing import standing_files, standing_tallies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +78,10 @@ class IntakeSummary:
 def summarise(
     lake: Lake, date: dt.date, mnos: Sequence[str], taken_now: Sequence[str], waiting: list[str], refused: list[str]
 ) -> IntakeSummary:
-    """The summary of a date."""
-    files = lake.read_pandas("deliveries", delivery_date=date, mno=list(mnos))
-    tallies = tallies_of(lake, files)
+    """The summary of a date, as its files stand now: what was set aside and has come in since is no fault."""
+    read = lake.read_pandas("deliveries", delivery_date=date, mno=list(mnos))
+    files = standing_files(lake, read)
+    tallies = standing_tallies(tallies_of(lake, read), read, files)
     now = tallies[(tallies.mno + "/" + tallies.delivery_id).isin(list(taken_now))]
     return IntakeSummary(
         date,

@@ -20,7 +20,6 @@ from popflow.intake.sealed import Unsealable, unsealed
 
 SCHEMA = pa.schema([("line", pa.string()), ("row_number", pa.int64())])
 CHUNK = 1 << 18  # fits the second-level cache: larger chunks are slower
-LONGEST_LINE = 16 << 20  # a longer line becomes an empty one: counted, numbered, not parsed
 NEWLINE, CARRIAGE_RETURN, SPACE = 10, 13, 32
 BOM = b"\xef\xbb\xbf"
 # What unzipping and unsealing say of a file; any other fault of reading is the storage's.
@@ -28,10 +27,10 @@ DAMAGE: tuple[type[Exception], ...] = (Unsealable, EOFError, gzip.BadGzipFile, i
 
 
 class HashedFile(io.RawIOBase):
-    """A file that computes its SHA-256 as it is read."""
+    """A file that computes its SHA-256 as it is read; of its first bytes alone, where it has grown since."""
 
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
+    def __init__(self, source: BinaryIO, most: int) -> None:
+        self._source, self._left = source, most
         self._hash = hashlib.sha256()
 
     def readable(self) -> bool:
@@ -40,14 +39,16 @@ class HashedFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read into a buffer, hashing what is read."""
-        chunk = self._source.read(len(buffer))
+        chunk = self._source.read(min(len(buffer), self._left))
         buffer[: len(chunk)] = chunk
+        self._left -= len(chunk)
         self._hash.update(chunk)
         return len(chunk)
 
     def sha256(self) -> str:
         """Fingerprint of the whole file; reads what has not been read yet."""
-        while chunk := self._source.read(CHUNK):
+        while chunk := self._source.read(min(CHUNK, self._left)):
+            self._left -= len(chunk)
             self._hash.update(chunk)
         return self._hash.hexdigest()
 
@@ -55,31 +56,25 @@ class HashedFile(io.RawIOBase):
 class TextLines:
     """The lines of one text file, once: batches of SCHEMA, and afterwards its row count and fingerprint.
 
-    A line comes without byte order mark, its line end (LF or CRLF) replaced by the
-    filler: for csv the delimiter, which only adds empty trailing fields, for jsonl a space. sealed: the file's name
-    where it is encrypted with age.
+    A line comes without byte order mark, its line end (LF or CRLF) replaced by the filler: for csv the delimiter, which
+    only adds empty trailing fields, for jsonl a space. sealed: the file's name where it is encrypted with age. longest:
+    bytes from which on a line comes empty.
     """
 
-    def __init__(self, source: BinaryIO, gzipped: bool, filler: str, sealed: str | None = None) -> None:
-        self._hashed = HashedFile(source)
+    def __init__(self, source: HashedFile, gzipped: bool, filler: str, longest: int, sealed: str | None = None) -> None:
+        self._hashed, self._longest = source, longest
         as_it_lies = io.BufferedReader(self._hashed, 1 << 20)
         self._unsealed = unsealed(as_it_lies, sealed) if sealed else None
         raw = self._unsealed or as_it_lies
         self._text = igzip.GzipFile(fileobj=raw, mode="rb") if gzipped else raw
-        self._filler = filler.encode() if len(filler.encode()) == 1 else b" "
+        self._filler = filler.encode()
         self._before = 0  # lines before the first row
         self.rows = 0
-        self.failure: Exception | None = None
 
     def header(self) -> str:
-        """The first line of a file that has a header; call it before `reader`."""
+        """The first line of a file that has a header; call it before `batches`."""
         self._before = 1
-        try:
-            line = self._text.readline(LONGEST_LINE).removeprefix(BOM)
-        except Exception as failure:
-            self.failure = failure
-            raise
-        return _as_utf8(line).decode().rstrip("\r\n")
+        return _as_utf8(self._text.readline(self._longest).removeprefix(BOM)).decode().rstrip("\r\n")
 
     def sha256(self) -> str:
         """Fingerprint of the file as it lies; nothing more is read of its lines."""
@@ -91,17 +86,10 @@ class TextLines:
         if self._unsealed:
             self._unsealed.close()
 
-    def reader(self) -> pa.RecordBatchReader:
-        """All lines; what breaks while reading is kept in `failure`, since DuckDB reports it as its own."""
-        return pa.RecordBatchReader.from_batches(SCHEMA, self._kept())
-
-    def _kept(self) -> Iterator[pa.RecordBatch]:
-        try:
-            for chunk in _whole_lines(self._text):
-                yield self._batch(_as_utf8(chunk))
-        except Exception as failure:
-            self.failure = failure
-            raise
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All lines. Raises one of DAMAGE where the file cannot be unzipped or unsealed to its end."""
+        for chunk in _whole_lines(self._text, self._longest):
+            yield self._batch(_as_utf8(chunk))
 
     def _batch(self, chunk: bytes) -> pa.RecordBatch:
         if self.rows == 0:
@@ -121,19 +109,19 @@ class TextLines:
         return pa.record_batch([lines, pa.array(numbers)], schema=SCHEMA)
 
 
-def _whole_lines(text: Any) -> Iterator[bytes]:
+def _whole_lines(text: Any, longest: int) -> Iterator[bytes]:
     """Chunks that end with a line; the last line may lack its end."""
     rest: list[bytes] = []
     held = 0
     while chunk := text.read(CHUNK):
         cut = chunk.rfind(b"\n") + 1
         if cut:
-            first = chunk.find(b"\n") + 1 if held > LONGEST_LINE else 0
+            first = chunk.find(b"\n") + 1 if held > longest else 0
             yield b"\n" + chunk[first:cut] if first else b"".join([*rest, chunk[:cut]])
             rest, held = [chunk[cut:]], len(chunk) - cut
         else:
             held += len(chunk)
-            rest = [*rest, chunk] if held <= LONGEST_LINE else []
+            rest = [*rest, chunk] if held <= longest else []
     if held:
         yield b"".join(rest) + b"\n"
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from popflow.errors import Held, PopflowError
 from popflow.geography.counties import county_table
+from popflow.intake.standing import standing_files, standing_tallies
 from popflow.quality.activity import activity
 from popflow.quality.coverage import Coverage, coverage
 from popflow.quality.figures import intake_figures, movement_figures
@@ -48,7 +49,8 @@ def after_intake(
     lately = lake.read_pandas("deliveries", LOOKED_AT, delivery_date=[date, *_nights_before(date)])
     delivered = sorted(set(lately.loc[lately["delivery_date"] == date, "delivery_id"]))
     tallies = lake.read_pandas("tallies", delivery_id=delivered)
-    figures = intake_figures(tallies, lately, known, date, found.mnos)
+    stand = standing_files(lake, lately)
+    figures = intake_figures(standing_tallies(tallies, lately, stand), stand, known, date, found.mnos)
     verdict = Gates.of(lake, date, run_id).check("intake", figures, sample=sample).enforce()
     lake.replace("activity", tonight, date=date)
     return found, verdict

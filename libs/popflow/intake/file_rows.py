@@ -1,0 +1,120 @@
+"""The rows of a landing file, whatever its format: opened once, within its contract's limits, checked to its end.
+
+Both engines read by this. What a row means, its cell, its time, is theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from popflow.contracts import Feed
+from popflow.intake.file_checks import WholeFile, checked, opened, refuse_changed
+from popflow.intake.packing import PackFile
+from popflow.intake.parquet_columns import ParquetColumns
+from popflow.intake.sealed import Unsealable, is_sealed
+from popflow.intake.text_lines import DAMAGE, HashedFile, TextLines
+
+BATCH_ROWS, BATCH_BYTES = 1 << 20, 64 << 20  # what is classified at a time: it bounds a task's memory
+
+
+class FileRows(NamedTuple):
+    """A file's rows, once. tables: row_number and line, or the columns of a Parquet file.
+
+    columns: a Parquet column's name in the tables. positions: a csv column's place in the file, from 1. Reading ends
+    with the check of the whole file: any table may be followed by WholeFile, and then none of them counts.
+    """
+
+    tables: Iterator[pa.Table]
+    positions: dict[str, int]
+    columns: dict[str, str]
+    instants: bool = False  # timestamps bear a zone
+
+
+@contextlib.contextmanager
+def rows_of(file: PackFile, feed: Feed, scratch: Path) -> Iterator[FileRows]:
+    """A file, opened; its rows number what the manifest says, and there is one at least, or WholeFile is raised."""
+    if feed.format == "parquet":
+        with checked(file, scratch) as source:
+            read = ParquetColumns(source, feed)
+            yield FileRows(_gathered(_counted(read, file)), {}, read.columns, read.instants)
+        return
+    filler = feed.delimiter if feed.format == "csv" else " "
+    with opened(file) as source:
+        hashed = HashedFile(source, file.bytes)
+        sealed = file.name if is_sealed(file.name) else None
+        filler = filler if filler and len(filler.encode()) == 1 else "\n"
+        text = TextLines(hashed, feed.compression == "gzip", filler, feed.limits.line_bytes, sealed)
+        with contextlib.closing(text) as lines:
+            yield FileRows(_gathered(_checked_lines(lines, file)), _positions(feed, lines, file), {})
+
+
+def _counted(read: ParquetColumns, file: PackFile) -> Iterator[pa.Table]:
+    _refuse_count(read.rows, file)
+    rows = 0
+    for table in read.tables():
+        rows += table.num_rows
+        yield table
+    if rows != read.rows:  # its footer says what is not so
+        raise WholeFile("file_damaged")
+
+
+def _checked_lines(lines: TextLines, file: PackFile) -> Iterator[pa.RecordBatch]:
+    with _damage_named(lines, file):
+        for batch in lines.batches():
+            if lines.rows > file.rows:
+                break  # what unzips to more than its manifest says is not read on
+            yield batch
+    refuse_changed(lines.sha256(), file)
+    _refuse_count(lines.rows, file)
+
+
+@contextlib.contextmanager
+def _damage_named(lines: TextLines, file: PackFile) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGE as damage:
+        refuse_changed(lines.sha256(), file)
+        raise WholeFile("file_sealed" if isinstance(damage, Unsealable) else "file_damaged") from None
+
+
+def _refuse_count(rows: int, file: PackFile) -> None:
+    if rows != file.rows:
+        raise WholeFile("file_rows")
+    if rows == 0:
+        raise WholeFile("file_empty")
+
+
+def _positions(feed: Feed, lines: TextLines, file: PackFile) -> dict[str, int]:
+    """Place of each column in a csv file, from 1: the header's if it has one, else the contract's."""
+    if feed.format != "csv":
+        return {}
+    names = feed.columns
+    if feed.header:
+        with _damage_named(lines, file):
+            names = [name.strip().strip('"') for name in lines.header().split(feed.delimiter)]
+    if not set(feed.fields.needed_columns()) - set(feed.constants) <= set(names):
+        raise WholeFile("file_columns")
+    return {name: place for place, name in reversed(list(enumerate(names, 1)))}
+
+
+def _gathered(parts: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:
+    """Parts put together up to what is classified at a time."""
+    held: list[pa.RecordBatch | pa.Table] = []
+    rows = size = 0
+    for part in parts:
+        held.append(part)
+        rows, size = rows + part.num_rows, size + part.nbytes
+        if rows >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield _one(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield _one(held)
+
+
+def _one(parts: list[pa.RecordBatch | pa.Table]) -> pa.Table:
+    return pa.concat_tables([part if isinstance(part, pa.Table) else pa.table(part) for part in parts])
