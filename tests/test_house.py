@@ -7,7 +7,7 @@ import pytest
 
 HOUSE = Path(__file__).parents[1] / "libs" / "popflow"
 EVERYBODY = {"errors", "contracts", ""}  # "" is the package itself: its version
-ORDER = ["encryption", "session", "lake", "geography", "intake", "movement", "disclosure", "audit", "publish"]
+ORDER = ["encryption", "session", "lake", "tables_in", "geography", "intake", "movement", "disclosure", "audit", "publish"]
 ORDER += ["quality", "synthetic", "report", "operations", "sharing", "reference", "exact", "release", "corrections"]
 ORDER += ["noisy_inflow"]
 ORDER += ["pipeline", "accuracy", "scenario", "demo", "cli"]

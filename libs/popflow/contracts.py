@@ -133,6 +133,7 @@ class Table(Declared):
     append_only: bool = False
     columns: dict[str, Column] = Field(min_length=1)
     key: list[str]
+    bounds: dict[str, float] = {}  # what a file of such rows may hold and a night may lack, by name
     chain: dict[str, ChainStep] = {}
 
     @model_validator(mode="after")
