@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from popflow.contracts import Feed, Table
 from popflow.errors import PopflowError
-from popflow.intake import feed_sql, spark_tallies, tasks
+from popflow.intake import feed_sql, spark_tallies, tasks, token_form
 from popflow.intake.file_checks import WholeFile, parquet_copy, parquet_shape, positions, text_lines
 from popflow.intake.packing import Pack, PackFile
 from popflow.intake.storage import open_address, task_scratch
@@ -190,6 +190,8 @@ def _records(spark: SparkSession, packs: Sequence[Pack], feed: Feed) -> tuple[Da
         _cell(feed, [named[column] for column in feed.fields.cell_id.from_columns]).alias("cell"),
         event.alias("event"),
     )  # fmt: skip
+    canonical = token_form.canonical_sql(feed.fields.sim_token.pattern, "sim_token")
+    records = records.withColumn("sim_token", F.expr(canonical))
     return records.join(F.broadcast(_files(spark, packs, raw.inputFiles())), "path").drop("path"), aware
 
 
