@@ -51,7 +51,7 @@ class GivenCells:
         """The same, after `locate_cells` has counted (`found`) how many lie in no county."""
         mend = "load the counties that they lie in, or correct their places"
         nowhere = tuple(
-            LeftOut(mno, "they lie in no county (at sea, abroad or outside the polygons)", mend, int(dropped))
+            LeftOut(mno, "the place is in no county (at sea, abroad, outside the polygons)", mend, int(dropped))
             for mno, dropped in zip(found["mno"], found["dropped"], strict=True)
             if dropped
         )
