@@ -132,17 +132,8 @@ class _Csv:
                                f"{len(self.names)}; correct the row")  # fmt: skip
 
     def _texts(self, batch: pa.RecordBatch, wanted: Sequence[str]) -> pa.RecordBatch:
-        return pa.record_batch([self._text(batch.column(str(self.names.index(name))), name) for name in wanted],
-                               list(wanted))  # fmt: skip
-
-    def _text(self, values: pa.Array, name: str) -> pa.Array:
-        try:
-            return _stripped(values.cast(pa.string()))
-        except pa.ArrowException:
-            number = self._row + 1 + next(n for n, value in enumerate(values.to_pylist()) if not _is_utf8(value))
-            raise PopflowError(
-                f"{self._path}: {name} in row {number} is no UTF-8 text; save the file as UTF-8"
-            ) from None
+        columns = {name: batch.column(str(self.names.index(name))) for name in wanted}
+        return _stripped(columns, self._path, self._row)
 
     @contextmanager
     def _told_in_our_words(self) -> Iterator[None]:
@@ -233,17 +224,25 @@ def _names(header: str, delimiter: str) -> list[str]:
     return [name.strip().lower() for name in row]
 
 
-def _is_utf8(value: bytes) -> bool:
+def _is_utf8(value: bytes | None) -> bool:
     try:
-        value.decode()
+        (value or b"").decode()
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _stripped(text: pa.Array) -> pa.Array:
-    text = pc.utf8_trim_whitespace(text)
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+def _stripped(columns: dict[str, pa.Array], path: Path, rows_before: int) -> pa.RecordBatch:
+    """Bytes as text without blanks around it, null where nothing stands. Raises PopflowError for what is no UTF-8."""
+    texts = []
+    for name, values in columns.items():
+        try:
+            text = pc.utf8_trim_whitespace(values.cast(pa.string()))
+        except pa.ArrowException:
+            row = rows_before + 1 + next(n for n, value in enumerate(values.to_pylist()) if not _is_utf8(value))
+            raise PopflowError(f"{path}: {name} in row {row} is no UTF-8 text; save the file as UTF-8") from None
+        texts.append(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text))
+    return pa.record_batch(texts, list(columns))
 
 
 class _Parquet:
@@ -260,15 +259,15 @@ class _Parquet:
         row, own = 0, [self._own[self.names.index(name)] for name in wanted]
         try:
             for batch in self._file.iter_batches(BATCH_ROWS, columns=own):
-                columns = [self._text(batch.column(mine), name) for mine, name in zip(own, wanted, strict=True)]
-                yield pa.record_batch(columns, list(wanted))
+                columns = {name: self._bytes(batch.column(mine), name) for mine, name in zip(own, wanted, strict=True)}
+                yield _stripped(columns, self._path, row)
                 row += batch.num_rows
         except (pa.ArrowException, OSError, ValueError):
             raise self._unreadable(f"what follows row {row} is damaged") from None
 
-    def _text(self, values: pa.Array, name: str) -> pa.Array:
+    def _bytes(self, values: pa.Array, name: str) -> pa.Array:
         try:
-            return _stripped(values.cast(pa.string()))
+            return values.cast(pa.string()).cast(pa.binary())
         except (pa.ArrowException, ValueError):
             raise PopflowError(f"{self._path}: column {name} holds no text; give it as text") from None
 

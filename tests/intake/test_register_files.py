@@ -173,6 +173,14 @@ def test_parquet_gives_the_same(tmp_path: Path, forms: Forms) -> None:
     assert rows(tmp_path / "register.parquet", forms) == plain
 
 
+def test_a_token_that_is_no_text_at_all_is_told_by_its_row(tmp_path: Path, forms: Forms) -> None:
+    tokens = pa.array([A.encode(), b"\xff" + A.encode()[1:]]).view(pa.string())  # as a broken writer leaves it
+    table = pa.table({"mno": ["mobile"] * 2, "sim_token": tokens, "person_token": [PERSON] * 2})
+    pq.write_table(table, tmp_path / "register.parquet")
+    fault = verdict(tmp_path / "register.parquet", forms).fault
+    assert fault == f"{tmp_path / 'register.parquet'}: sim_token in row 2 is no UTF-8 text; save the file as UTF-8"
+
+
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, forms: Forms) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "zero.csv").symlink_to("/dev/zero")

@@ -6,6 +6,7 @@ Names are held against those that GB/T 2260 gives to their codes: of garbled nam
 from __future__ import annotations
 
 import codecs
+import functools
 from collections.abc import Iterable
 
 import pandas as pd
@@ -53,6 +54,7 @@ def encoding_of(codes: pd.Series, raw_names: pd.Series) -> str | None:
     return None
 
 
+@functools.cache
 def _known() -> dict[str, set[str]]:
     """The characters of each county's names, of both editions."""
     old, new = county_facts.county_names()["name"], county_table().set_index("county_code")["county_name"]
