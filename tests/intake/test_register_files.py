@@ -181,6 +181,16 @@ def test_a_token_that_is_no_text_at_all_is_told_by_its_row(tmp_path: Path, forms
     assert fault == f"{tmp_path / 'register.parquet'}: sim_token in row 2 is no UTF-8 text; save the file as UTF-8"
 
 
+@pytest.mark.parametrize("note", ['"never closed', '"closed rows later', '"two\nlines"'])
+def test_rows_do_not_vanish_in_a_quotation(tmp_path: Path, forms: Forms, note: str) -> None:
+    """A quotation mark in a column that nobody asked for takes the rows behind it in, up to the next one."""
+    notes = (note, "plain", 'plain"', "plain")
+    lines = [ROW.replace(A, f"{number:032x}")[:-1] + f",{one}\n" for number, one in enumerate(notes, 2**100)]
+    fault = verdict(written(tmp_path, HEADER[:-1] + ",note\n" + "".join(lines)), forms).fault
+    assert fault is not None
+    assert "a field in quotation marks runs over a line's end" in fault
+
+
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, forms: Forms) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "zero.csv").symlink_to("/dev/zero")
