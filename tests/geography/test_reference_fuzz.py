@@ -176,6 +176,8 @@ def test_odd_values(name: str, lines: list[str], runs: settings, capfd: pytest.C
 
 
 @pytest.mark.parametrize("suffix", sorted(SHAPEFILE))
-@pytest.mark.parametrize("runs", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"])
+@pytest.mark.parametrize(
+    "runs", [settings(FEW, max_examples=15), pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"]
+)
 def test_a_damaged_part_of_a_shapefile(suffix: str, runs: settings, capfd: pytest.CaptureFixture[str]) -> None:
     runs(given(damaged(SHAPEFILE[suffix]))(lambda part: hold_shapefile(SHAPEFILE | {suffix: part}, capfd)))()
