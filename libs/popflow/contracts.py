@@ -74,6 +74,7 @@ class Column(Declared):
     unit: str | None = None
     sensitivity: Literal["secret"] | None = None
     pattern: str | None = None
+    form: str | None = None  # of what is given: a pattern that others have too (digests), so no sign of a leak
     minimum: float | None = None
     maximum: float | None = None
     nullable: bool = False
@@ -84,7 +85,7 @@ class Column(Declared):
         arrow_type(value)
         return value
 
-    @field_validator("pattern")
+    @field_validator("pattern", "form")
     @classmethod
     def _valid_pattern(cls, value: str | None) -> str | None:
         try:

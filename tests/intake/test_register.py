@@ -98,7 +98,7 @@ def test_a_companys_things_may_be_many(lake: Lake, tmp_path: Path) -> None:
 def test_where_capitals_matter_two_spellings_of_a_person_are_refused(lake: Lake, tmp_path: Path) -> None:
     tables = dict(lake.contracts.tables)
     table = tables["subscribers"]
-    person = table.columns["person_token"].model_copy(update={"pattern": "^[0-9A-Za-z+/]{22}$"})
+    person = table.columns["person_token"].model_copy(update={"form": "^[0-9A-Za-z+/]{22}$"})
     tables["subscribers"] = table.model_copy(update={"columns": table.columns | {"person_token": person}})
     lake = Lake(lake.root, lake.contracts.model_copy(update={"tables": tables}), lake.spark)
     text = f"{HEADER}mobile,{A},Zm9vYmFyZm9vYmFyZm9vYm,person,\nunicom,{A},{{}},person,\n"

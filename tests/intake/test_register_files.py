@@ -200,5 +200,5 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, forms: Forms) -> 
 
 def test_the_contract_gives_the_form(contracts: Contracts) -> None:
     person = contracts.table("subscribers").columns["person_token"]
-    assert Forms.of(contracts) == Forms(dict.fromkeys(("mobile", "telecom", "unicom"), HEX), person.pattern or "")
+    assert Forms.of(contracts) == Forms(dict.fromkeys(("mobile", "telecom", "unicom"), HEX), person.form or "")
     assert person.sensitivity == "secret"
