@@ -48,7 +48,12 @@ STEPS = (
         dt.timedelta(hours=2),
         each_mno=True,
     ),
-    Step("coverage", ("presence", "deliveries", "tallies", "activity"), ("activity",), dt.timedelta(hours=1)),
+    Step(
+        "coverage",
+        ("presence", "deliveries", "tallies", "activity", "subscribers"),
+        ("activity",),
+        dt.timedelta(hours=1),
+    ),
     Step(
         "persons",
         ("presence", "deliveries", "activity", "subscribers", "person_state"),

@@ -15,6 +15,7 @@ ORDER = [
     "session",
     "older_tables",
     "lake",
+    "tables_in",
     "geography",
     "intake",
     "movement",

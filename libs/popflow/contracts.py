@@ -82,6 +82,7 @@ class Column(Declared):
     unit: str | None = None
     sensitivity: Literal["secret"] | None = None
     pattern: str | None = None
+    form: str | None = None  # of what is given: a pattern that others have too (digests), so no sign of a leak
     minimum: float | None = None
     maximum: float | None = None
     nullable: bool = False
@@ -92,7 +93,7 @@ class Column(Declared):
         arrow_type(value)
         return value
 
-    @field_validator("pattern")
+    @field_validator("pattern", "form")
     @classmethod
     def _valid_pattern(cls, value: str | None) -> str | None:
         try:
@@ -162,6 +163,7 @@ class Table(Declared):
     append_only: bool = False
     columns: dict[str, Column] = Field(min_length=1)
     key: list[str]
+    bounds: dict[str, float] = {}  # what a file of such rows may hold and a night may lack, by name
     chain: dict[str, ChainStep] = {}
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ from popflow.publish.releases import FIRST_RELEASE, record_releases, rounded
 from popflow.quality.coverage import refuse_empty_word
 from popflow.quality.gates import GateVerdict
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
+from popflow.reference import register_on
 from popflow.release import OUTFLOW, bits_of, release_date, released_through
 
 ONE_DAY = dt.timedelta(days=1)
@@ -125,10 +126,11 @@ def take_in(lake: Lake, night: Night) -> Figures:
 
 
 def check_coverage(lake: Lake, night: Night) -> Figures:
-    """Presence, deliveries and tallies of all MNOs -> activity; and whether the night may go on."""
+    """Presence, deliveries, tallies and register of all MNOs -> activity; and whether the night may go on."""
     expected = (*night.mnos, *night.missing)
+    register = register_on(lake, night.date)
     found, verdict = after_intake(
-        lake, night.date, expected, night.run_id, night.missing, night.reason, sample=night.sample
+        lake, night.date, expected, night.run_id, night.missing, night.reason, register=register, sample=night.sample
     )
     said = f"{', '.join(found.mnos)}: gate passed"
     return {"shown": {"mnos": list(found.mnos)}, "said": said, "warnings": _warnings([verdict])}
@@ -210,7 +212,9 @@ def _national(lake: Lake, figure: int) -> int:
 
 
 INTAKE = Stage("intake", ("cell_to_county", "deliveries"), ("presence", "tallies", "quarantine", "deliveries"), take_in)
-COVERAGE = Stage("coverage", ("presence", "deliveries", "tallies", "activity"), ("activity",), check_coverage)
+COVERAGE = Stage(
+    "coverage", ("presence", "deliveries", "tallies", "activity", "subscribers"), ("activity",), check_coverage
+)
 PERSONS = Stage(
     "persons",
     ("presence", "deliveries", "activity", "subscribers", "person_state"),

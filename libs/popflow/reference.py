@@ -9,45 +9,74 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 
 from popflow.errors import PopflowError
-from popflow.geography.cell_files import read_cells
-from popflow.geography.cells import cell_to_county
+from popflow.geography.cell_files import given_cells
+from popflow.geography.cells import locate_cells
 from popflow.geography.counties import from_contract, shipped_counties, to_contract
 from popflow.geography.county_files import read_counties
+from popflow.geography.tiling import tiling
 from popflow.intake.register import edition_on, load_subscribers
 from popflow.lake import Lake
 
 Say = Callable[[str], None]
 
 
-def load_reference(lake: Lake, kind: str, file: Path, as_of: dt.date | None, say: Say = lambda _: None) -> str:
-    """Load one file of counties, cells or subscribers; a sentence on what was loaded."""
-    if not file.exists():
-        raise PopflowError(f"{file}: there is no such file")
-    loaders = {"counties": load_counties, "cells": load_cells}
-    if kind in loaders:
-        return loaders[kind](lake, file, say)
+def load_reference(
+    lake: Lake,
+    kind: str,
+    file: Path,
+    as_of: dt.date | None,
+    say: Say = lambda _: None,
+    encoding: str | None = None,
+) -> str:
+    """Load one file of counties, cells or subscribers; lines on what was loaded. encoding: of a Shapefile's names."""
+    if encoding is not None and kind != "counties":
+        raise PopflowError(f"--encoding is for counties; {kind} are read as UTF-8")
+    if kind == "counties":
+        return load_counties(lake, file, say, encoding)
+    if kind == "cells":
+        return load_cells(lake, file, say)
     sims = load_subscribers(lake, str(file), as_of or dt.date(1970, 1, 1))
     return f"{sims:,} SIMs loaded, as of {as_of or 'ever'}"
 
 
-def load_counties(lake: Lake, file: Path | None, say: Say = lambda _: None) -> str:
-    """Counties of the user's own, or those that popflow ships where file is None."""
-    counties = read_counties(file) if file else shipped_counties()
+def load_counties(lake: Lake, file: Path | None, say: Say = lambda _: None, encoding: str | None = None) -> str:
+    """Counties of the user's own, or those that popflow ships where file is None; lines on what was loaded.
+
+    Raises PopflowError, with nothing written, where two of the user's overlap by more than the contract allows.
+    """
+    counties = read_counties(file, encoding=encoding) if file else shipped_counties()
+    said = [f"{len(counties):,} counties loaded, edition {', '.join(sorted(set(counties['edition'])))}"]
+    if file:
+        say("whether they tile")
+        found = tiling(counties)
+        found.refuse_overlaps(str(file), lake.contracts.table("counties").bounds["most_overlap_percent"])
+        said += found.sentences()
     lake.replace("counties", lake.frame("counties", to_contract(counties)))
-    return f"{len(counties):,} counties loaded, edition {', '.join(sorted(set(counties['edition'])))}"
+    if file and lake.exists("cells"):
+        said.append("load the cells again: each was matched with the counties before")
+    return "\n".join(said)
 
 
 def load_cells(lake: Lake, file: Path, say: Say = lambda _: None) -> str:
-    """Cells of the user's own, and the counties that each serves; loads popflow's counties where the lake has none."""
-    cells = read_cells(file, tuple(lake.contracts.mno_bits()))
+    """Cells of the user's own, and the counties that each serves; loads popflow's counties where the lake has none.
+
+    Out: a line on what was loaded, and one for each MNO and reason on what was left out. Raises PopflowError, with
+    nothing written, where that is more than the contract of `cells` allows. A night reads `cell_to_county` alone: it
+    is written last and in one commit, so that a load that dies leaves it as it was.
+    """
+    most_percent = lake.contracts.table("cells").bounds["most_left_out_percent"]
+    given = given_cells(file, lake.contracts.feeds.values())
+    given.refuse_too_many(most_percent)
     if not lake.exists("counties"):
         load_counties(lake, None)
-    counties = from_contract(lake.read_pandas("counties"))
-    shares = cell_to_county(cells, counties)
-    mnos = sorted(set(cells["mno"]))
-    lake.replace("cells", lake.frame("cells", cells), mno=mnos)
-    lake.replace("cell_to_county", lake.frame("cell_to_county", shares), mno=mnos)
-    return f"{len(cells):,} cells loaded"
+    say(f"{len(given.cells):,} cells, their counties")
+    shares, found = locate_cells(given.cells, from_contract(lake.read_pandas("counties")))
+    given = given.without_county(found)
+    given.refuse_too_many(most_percent)
+    tables = {"cells": lake.frame("cells", given.cells), "cell_to_county": lake.frame("cell_to_county", shares)}
+    for name, rows in tables.items():
+        lake.replace(name, rows, mno=sorted(given.rows))
+    return "\n".join([f"{len(given.cells):,} cells loaded", *map(str, given.left_out)])
 
 
 def register_on(lake: Lake, date: dt.date) -> DataFrame:

@@ -171,7 +171,7 @@ def test_two_places_on_one_day_are_refused(counties, first_to):
         cell(113.9, 30.7, 500, valid_to=first_to),
         cell(114.1, 30.7, 500, valid_from=dt.date(2020, 1, 15)),
     )
-    with pytest.raises(PopflowError, match=r"^cells: valid_from/valid_to of cell mobile 1 overlap"):
+    with pytest.raises(PopflowError, match=r"^cells: valid_from/valid_to of the cell in row \d overlap"):
         cell_to_county(cells, counties)
 
 
@@ -189,7 +189,7 @@ def test_the_same_cell_id_at_two_mnos_is_two_cells(counties):
 
 
 def test_a_period_that_ends_before_it_begins_is_refused(counties):
-    with pytest.raises(PopflowError, match="valid_to of cell mobile 1 is before its valid_from"):
+    with pytest.raises(PopflowError, match="valid_to of the cell in row 1 is before its valid_from"):
         cell_to_county(cell(113.9, 30.7, 500, valid_to=dt.date(2019, 12, 31)), counties)
 
 

@@ -35,6 +35,7 @@ def load(
     file: Annotated[Path, typer.Argument(help="GeoPackage, GeoJSON or Shapefile; CSV or Parquet.")],
     lake: Annotated[str, LAKE],
     as_of: Annotated[str, typer.Option(help="subscribers: date from which this register holds.")] = "",
+    encoding: Annotated[str, typer.Option(help="counties: encoding of a Shapefile's names, such as gb18030.")] = "",
     contracts_folder: Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")] = None,
 ) -> None:
     """Load a reference file into the lake.
@@ -46,7 +47,8 @@ def load(
     known = contracts.load()
     known = known.with_feeds(contracts_folder) if contracts_folder else known
     with progress(f"loading {kind}") as on_progress:
-        said = load_reference(opened(lake, known, new=True), kind, file, day(as_of) if as_of else None, on_progress)
+        since = day(as_of) if as_of else None
+        said = load_reference(opened(lake, known, new=True), kind, file, since, on_progress, encoding or None)
     say(said)
 
 

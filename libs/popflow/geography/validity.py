@@ -26,14 +26,16 @@ def refuse_overlaps(cells: pd.DataFrame, where: str) -> None:
     first, last = period(cells)
     if (last < first).any():
         row = int(np.argmax(last < first))
-        raise PopflowError(f"{where}: valid_to of cell {_name(cells, row)} is before its valid_from; correct the dates")
+        raise PopflowError(
+            f"{where}: valid_to of the cell in {_row(cells, row)} is before its valid_from; correct the dates"
+        )
     order = _in_order(cells, first)
     same_cell = _same_as_before(cells, order)
     overlap = same_cell & (first[order][1:] <= last[order][:-1])
     if overlap.any():
         row = int(order[1:][np.argmax(overlap)])
         raise PopflowError(
-            f"{where}: valid_from/valid_to of cell {_name(cells, row)} overlap with another row of it "
+            f"{where}: valid_from/valid_to of the cell in {_row(cells, row)} overlap with another row of it "
             f"({int(overlap.sum())} such rows); give each day of a cell to one row"
         )
 
@@ -48,8 +50,8 @@ def _same_as_before(cells: pd.DataFrame, order: np.ndarray) -> np.ndarray:
     return (mno[1:] == mno[:-1]) & (cell_id[1:] == cell_id[:-1])
 
 
-def _name(cells: pd.DataFrame, row: int) -> str:
-    return f"{cells['mno'].iloc[row]} {cells['cell_id'].iloc[row]}"
+def _row(cells: pd.DataFrame, row: int) -> str:
+    return f"row {int(cells.index[row]) + 1}"  # no value of it: a file of something else may come as cells
 
 
 def _days(dates: pd.Series) -> np.ndarray:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from popflow.contracts import Feed, TimeField
 from popflow.errors import PopflowError
 from popflow.intake import spelling
+from popflow.intake.token_form import canonical_sql
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 REASONS = ("unparseable", "no_token", "time_outside", "unknown_cell")  # in the order in which they are tested
@@ -84,8 +85,9 @@ def column_records(feed: Feed, columns: dict[str, str]) -> str:
 def _records(feed: Feed, found: dict[str, str], source: str, time: str) -> str:
     fields = feed.fields
     event = found[fields.event.from_column] if fields.event else "NULL"
+    token = canonical_sql(fields.sim_token.pattern, f"CAST({found[fields.sim_token.from_column]} AS VARCHAR)")
     return f"""
-        SELECT row_number, CAST({found[fields.sim_token.from_column]} AS VARCHAR) AS sim_token,
+        SELECT row_number, {token} AS sim_token,
             {time.format(found[fields.time.from_column])} AS time,
             {_cell(feed, [found[column] for column in fields.cell_id.from_columns])} AS cell,
             CAST({event} AS VARCHAR) AS event

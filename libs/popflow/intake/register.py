@@ -1,42 +1,47 @@
-"""The register of SIMs: who holds which, from the user's file into `subscribers`, keyed on the way."""
+"""The register of SIMs: who holds which, from the user's files into `subscribers`, keyed on the way."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from popflow.errors import PopflowError
 from popflow.intake import keys
-from popflow.paths import for_spark, literal_reader, normal
+from popflow.intake.register_files import COLUMNS, Forms, register_batches, verdict
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from popflow.lake import Lake
 
-COLUMNS = ("mno", "sim_token", "person_token", "line_kind")
-OPTIONAL = {"line_kind": "person"}
-LINE_KINDS = ("person", "data_only", "iot")
+READ = pa.schema([(name, pa.string()) for name in COLUMNS])
+VERDICT = pa.schema([("rows", pa.int64()), ("fault", pa.string()), ("lengths", pa.list_(pa.int64()))])
 
 
 def load_subscribers(lake: Lake, files: str | Sequence[str], as_of: dt.date) -> int:
     """Load an edition of the register, and return its number of SIMs.
 
-    files: CSV with a header, or Parquet, with the columns mno, sim_token, person_token and, where the user has it,
-    line_kind (person by default); other columns are not read. It takes the place of an edition with the same as_of.
-    Raises PopflowError for a missing column, a line kind out of form, an empty token, and a SIM twice; a message names
-    file and count, never a token. person_key and sim_key are computed in tasks, from the key file.
+    files: CSV with a header, or Parquet, or folders of such, with the columns mno, sim_token, person_token and, where
+    the user has it, line_kind (person by default); other columns are not read. A task reads a file. It takes the place
+    of an edition with the same as_of. Tokens are brought into their canonical form (popflow.intake.token_form).
+    Raises PopflowError for a missing column, a line kind out of form, a token that is empty, no pseudonym
+    or out of form, person tokens of several lengths, a SIM twice, and a person with more SIMs than the contract allows;
+    a message names file, row and kind of fault, never a value. person_key and sim_key are computed in tasks, from the
+    key file.
     """
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    addresses = [files] if isinstance(files, str) else list(files)
+    paths = [path for one in ([files] if isinstance(files, str) else files) for path in _files_of(Path(one))]
+    contract, forms = lake.contracts.table("subscribers"), Forms.of(lake.contracts)
     key_path = str(keys.key_file(lake))
-    read = _all_of([_read(lake, address) for address in addresses])
-    rows = _checked(lake, read, ", ".join(addresses))
-    contract = lake.contracts.table("subscribers")
+    rows = _inspected(lake, paths, forms)
+    read = _one_a_task(lake, paths).mapInArrow(_ReadTask(forms), from_arrow_schema(READ))
+    named = str(paths[0]) if len(paths) == 1 else f"{paths[0].parent} and its files"
+    _refuse_shared(read, named, int(contract.bounds["most_sims_a_person"]))
     keys_and_lines = pa.schema([field for field in contract.arrow_schema() if field.name != "mno_mask"])
     keyed = read.mapInArrow(_KeyTask(key_path, as_of, keys_and_lines), from_arrow_schema(keys_and_lines))
     lake.replace("subscribers", with_mno_masks(keyed, lake.contracts.mno_bits()), as_of=as_of)
@@ -66,58 +71,93 @@ def mno_bit(mno_bits: Mapping[str, int]) -> Column:
     return F.coalesce(*cases).cast("int")
 
 
-def _read(lake: Lake, address: str) -> DataFrame:
-    from pyspark.errors import AnalysisException
+def _files_of(path: Path) -> list[Path]:
+    """A file itself; of a folder, as Spark and others write one, the files that are no marks of theirs."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith(("_", ".")))
+    if not found:
+        raise PopflowError(f"{path}: there is no file of a register in this folder")
+    return found
+
+
+def _one_a_task(lake: Lake, paths: Sequence[Path]) -> DataFrame:
+    rows = [(number, str(path.absolute())) for number, path in enumerate(paths)]
+    return lake.spark.createDataFrame(rows, "number int, path string").repartitionById(len(rows), "number")
+
+
+def _inspected(lake: Lake, paths: Sequence[Path], forms: Forms) -> int:
+    """The number of rows of all files. Raises PopflowError for the first fault of the first file that has one."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    found = _one_a_task(lake, paths).mapInArrow(_InspectTask(forms), from_arrow_schema(VERDICT)).collect()
+    if faults := [one["fault"] for one in found if one["fault"]]:
+        raise PopflowError(min(faults))
+    rows = sum(one["rows"] for one in found)
+    if not rows:
+        raise PopflowError(f"{paths[0]}: the register has no rows")
+    lengths = sorted({length for one in found for length in one["lengths"]})
+    if len(lengths) > 1:
+        raise PopflowError(
+            f"{paths[0]}: person_token: of {' and '.join(map(str, lengths))} characters; a person is found at several "
+            "MNOs only where all use one keyed hash: give tokens of one length"
+        )
+    return int(rows)
+
+
+def _refuse_shared(read: DataFrame, named: str, most_sims: int) -> None:
+    """Refuse SIMs that stand there twice, and tokens that stand for too many.
+
+    Capitals and small letters are told apart only in a form that knows both; there too, two hashes never differ in
+    nothing else.
+    """
     from pyspark.sql import functions as F
 
-    place, reader = for_spark(normal(address)), literal_reader(lake.spark)
-    try:
-        if address.endswith((".csv", ".csv.gz")):
-            frame = reader.csv(place, header=True, inferSchema=False, mode="FAILFAST")
-        else:
-            frame = reader.parquet(place)
-    except AnalysisException:
-        raise PopflowError(f"{address}: no such register; it is a CSV file with a header, or Parquet") from None
-    for column in COLUMNS:
-        if column not in frame.columns and column not in OPTIONAL:
-            raise PopflowError(f"{address}: {column}: the register lacks this column")
-    given = {column: F.col(column) if column in frame.columns else F.lit(OPTIONAL[column]) for column in COLUMNS}
-    return frame.select(*(expression.cast("string").alias(column) for column, expression in given.items()))
-
-
-def _all_of(frames: list[DataFrame]) -> DataFrame:
-    union = frames[0]
-    for frame in frames[1:]:
-        union = union.unionByName(frame)
-    return union
-
-
-def _checked(lake: Lake, read: DataFrame, named: str) -> int:
-    from pyspark.sql import functions as F
-
-    known = sorted(feed.mno for feed in lake.contracts.feeds.values())
-    # A condition on null is null, and a sum leaves it out: each fault is written so that null is a fault.
-    faults = {
-        f"mno: not one of {', '.join(known)}": ~F.coalesce(F.col("mno").isin(known), F.lit(False)),
-        "sim_token: empty": F.coalesce(F.trim("sim_token"), F.lit("")) == "",
-        "person_token: empty": F.coalesce(F.trim("person_token"), F.lit("")) == "",
-        f"line_kind: not one of {', '.join(LINE_KINDS)}": ~F.coalesce(
-            F.col("line_kind").isin(*LINE_KINDS), F.lit(False)
-        ),
-    }
-    sums = [F.sum(fault.cast("long")).alias(str(number)) for number, fault in enumerate(faults.values())]
-    found = read.agg(F.count(F.lit(1)).alias("rows"), *sums).first()
-    assert found is not None
-    if not found["rows"]:
-        raise PopflowError(f"{named}: the register has no rows")
-    for number, fault in enumerate(faults):
-        if found[str(number)]:
-            raise PopflowError(f"{named}: {fault} in {found[str(number)]} row(s)")
-    twice = read.groupBy("mno", "sim_token").count().where("count > 1").agg(F.count(F.lit(1)), F.sum("count")).first()
+    sims = read.groupBy("mno", F.lower("sim_token").alias("sim")).count().where("count > 1")
+    twice = sims.agg(F.count(F.lit(1)), F.sum("count")).first()
     if twice is not None and twice[0]:
         raise PopflowError(f"{named}: sim_token: {twice[0]} SIM(s) stand there more than once, in {twice[1]} rows; "
                            "an edition has each SIM once")  # fmt: skip
-    return int(found["rows"])
+    of_person = F.count_if(F.col("line_kind") == "person").alias("sims")
+    spelled = (F.min("person_token") != F.max("person_token")).alias("spelled")
+    persons = read.groupBy(F.lower("person_token").alias("person")).agg(of_person, spelled)
+    too_many = F.count_if(F.col("sims") > most_sims).alias("too_many")
+    found = persons.agg(too_many, F.max("sims").alias("most"), F.count_if("spelled").alias("spelled")).first()
+    assert found is not None
+    if found["too_many"]:
+        raise PopflowError(f"{named}: person_token: {found['too_many']} token(s) stand for more than {most_sims} lines "
+                           f"of kind person each, one for {found['most']:,}; such a token is the hash of a default or "
+                           "a company's, give each holder's own")  # fmt: skip
+    if found["spelled"]:
+        raise PopflowError(
+            f"{named}: person_token: {found['spelled']} token(s) stand there in two spellings that differ in capitals "
+            "alone; which is meant cannot be told, write each in one way"
+        )
+
+
+class _InspectTask:
+    """What runs in a task: each file's rows and first fault; an error raised here would be Spark's to tell."""
+
+    def __init__(self, forms: Forms) -> None:
+        self._forms = forms
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for path in batch.column("path").to_pylist():
+                found = verdict(Path(path), self._forms)
+                yield pa.RecordBatch.from_pylist([found._asdict()], schema=VERDICT)
+
+
+class _ReadTask:
+    """What runs in a task: a file's rows, in canonical form."""
+
+    def __init__(self, forms: Forms) -> None:
+        self._forms = forms
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for path in batch.column("path").to_pylist():
+                yield from register_batches(Path(path), self._forms)
 
 
 class _KeyTask:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from popflow.contracts import Feed, Table
-from popflow.intake import feed_sql, spark_tallies, spelling
+from popflow.intake import feed_sql, spark_tallies, spelling, token_form
 from popflow.intake.packing import Pack
 from popflow.intake.spark_rows import needed, rows_frame
 from popflow.intake.spark_tallies import FILE_KEY, FileKey
@@ -126,12 +126,14 @@ def _records(rows: DataFrame, feed: Feed) -> DataFrame:
         found = {name: F.col(f"c{place}") for place, name in enumerate(needed(feed))}
     found |= {name: F.lit(value) for name, value in feed.constants.items()}
     stamped = fields.time.kind.startswith("timestamp")
-    return rows.select(
+    records = rows.select(
         *FILE_KEY, "row_number", "instants", found[fields.sim_token.from_column].alias("sim_token"),
         (F.col("micros") if stamped else _time(feed, found[fields.time.from_column])).alias("time"),
         _cell(feed, [found[column] for column in fields.cell_id.from_columns]).alias("cell"),
         (found[fields.event.from_column] if fields.event else F.lit(None).cast("string")).alias("event"),
     )  # fmt: skip
+    canonical = token_form.canonical_sql(fields.sim_token.pattern, "sim_token")
+    return records.withColumn("sim_token", F.expr(canonical))
 
 
 def _literal(text: str) -> str:

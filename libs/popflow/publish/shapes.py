@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 
+from popflow.geography.tiling import merged
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,7 +17,7 @@ def polygons(counties: gpd.GeoDataFrame, level: str) -> gpd.GeoDataFrame:
     column = f"{level}_code"
     shapes = counties[[column, "geometry"]]
     if level != "county":
-        shapes = shapes.dissolve(column, as_index=False, method="coverage" if _is_coverage(shapes) else "unary")
+        shapes = merged(shapes, column)
     return shapes.rename(columns={column: "code"})
 
 
@@ -26,7 +28,3 @@ def joined(frame: pd.DataFrame, shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     found = gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(geometry, index=frame.index, crs=shapes.crs))
     found.attrs = frame.attrs
     return found
-
-
-def _is_coverage(shapes: gpd.GeoDataFrame) -> bool:
-    return bool(shapes.geometry.is_valid_coverage())

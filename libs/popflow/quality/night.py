@@ -15,8 +15,11 @@ from popflow.quality.coverage import Coverage, coverage
 from popflow.quality.figures import intake_figures, movement_figures
 from popflow.quality.gates import Gates, GateVerdict
 from popflow.quality.norms import NIGHTS
+from popflow.quality.registered import found_percent, refuse_unregistered
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from popflow.lake import Lake
 
 LOOKED_AT = ["mno", "delivery_id", "delivery_date", "area", "rows", "status"]  # of the last nights' deliveries
@@ -31,21 +34,28 @@ def after_intake(
     allowed: tuple[str, ...] = (),
     reason: str | None = None,
     *,
+    register: DataFrame,
     sample: bool = False,
 ) -> tuple[Coverage, GateVerdict]:
     """Let the night go on with the MNOs that it may go on with, and then write the date's `activity`.
 
-    sample: the deliveries are of a sample of the people. Out: coverage, and the gate's verdict with its warnings.
-    Raises Held where an MNO is missing or thin that is not allowed to be, PopflowError where the gate `intake` fails;
-    the date has no `activity` then, so that no norm is made of it and no later stage runs.
+    register: the edition of `subscribers` that holds. sample: the deliveries are of a sample of the people. Out:
+    coverage, and the gate's verdict with its warnings.
+    Raises Held where an MNO is missing or thin that is not allowed to be, PopflowError where the gate `intake` fails or
+    the register holds too few of an MNO's SIMs; the date has no `activity` then, so that no norm is made of it and no
+    later stage runs.
     """
     landed = _landed(lake, date, mnos)
     there = [mno for mno, is_there in landed.items() if is_there]
     if not there:
         raise Held(f"{date} is held back: no delivery of any MNO; it is tried again when deliveries come")
-    tonight = activity(lake.read("presence", event_date=date, mno=list(mnos)), date).toArrow()
+    presence = lake.read("presence", event_date=date, mno=list(mnos))
+    tonight = activity(presence, date).toArrow()
     known = pd.concat([_activity_before(lake, date), tonight.to_pandas(date_as_object=True)], ignore_index=True)
     found = coverage(mnos, landed, known, date, allowed, reason, sample=sample)
+    fewest = int(known[known["date"] == date].groupby("mno")["sims"].sum().min())
+    least = lake.contracts.table("subscribers").bounds["least_found_percent"]
+    refuse_unregistered(found_percent(presence, register, fewest), found.mnos, least, date)
     lately = lake.read_pandas("deliveries", LOOKED_AT, delivery_date=[date, *_nights_before(date)])
     delivered = sorted(set(lately.loc[lately["delivery_date"] == date, "delivery_id"]))
     tallies = lake.read_pandas("tallies", delivery_id=delivered)

@@ -15,6 +15,7 @@ import shapely
 
 from popflow.geography import cache
 from popflow.geography.datum import gcj02_to_wgs84
+from popflow.geography.tiling import merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +92,7 @@ def inset_frame() -> Frame:
 
 def outlines(counties: gpd.GeoDataFrame, column: str) -> gpd.GeoDataFrame:
     """The simplified counties of each code of a column as one shape."""
-    return counties[[column, "geometry"]].dissolve(column, as_index=False, method="coverage")
+    return merged(counties[[column, "geometry"]], column)
 
 
 def _simplify(counties: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
