@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from popflow.errors import PopflowError
-from popflow.movement.sims import lines_by_kind
+from popflow.movement.sims import SIM
 
 ONE_IN = 64  # SIMs that are looked up, by a hash of their token
 FEWEST = 10_000  # that an MNO must have in such a sample; where one has less, all are looked up
@@ -22,12 +22,10 @@ def found_percent(presence: DataFrame, register: DataFrame, fewest: int) -> dict
     """
     if fewest >= FEWEST * ONE_IN:
         presence, register = presence.where(_drawn()), register.where(_drawn())
-    found, missing = dict[str, int](), dict[str, int]()
-    for row in lines_by_kind(presence, register).collect():
-        counts = missing if row["line_kind"] == "unregistered" else found
-        counts[row["mno"]] = counts.get(row["mno"], 0) + row["sims"]
-    mnos = found.keys() | missing.keys()
-    return {mno: 100 * found.get(mno, 0) // (found.get(mno, 0) + missing.get(mno, 0)) for mno in mnos}
+    known = register.select(*SIM, F.lit(True).alias("known"))
+    sims = presence.select(*SIM).distinct().join(known, SIM, "left")
+    shares = sims.groupBy("mno").agg(F.expr("100 * count(known) div count(*)").alias("percent")).collect()
+    return {row["mno"]: int(row["percent"]) for row in shares}
 
 
 def refuse_unregistered(found: Mapping[str, int], mnos: Sequence[str], least: float, date: dt.date) -> None:
