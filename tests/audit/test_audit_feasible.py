@@ -14,7 +14,7 @@ import pytest
 
 from popflow.audit.feasible import BEYOND, Rests, exposed, feasible, stopped_early
 from popflow.disclosure.feasibility import Determined
-from popflow.disclosure.fold import fold
+from popflow.disclosure.fold import Objection, fold
 from popflow.disclosure.rules import Rules
 
 K, FLOOR = 4, 2
@@ -79,7 +79,7 @@ class Tables:
         return (own + unknown < K) | (unknown < self.floor)
 
 
-def tables(children: int, kinds: list[tuple[int, int]], floor: int, last_rule: object = None) -> Tables:
+def tables(children: int, kinds: list[tuple[int, int]], floor: int, last_rule: Objection | None = None) -> Tables:
     """Every table of children of these kinds (known, unknown), folded; last_rule: the gate's objection, if any."""
     every = np.array(kinds, dtype=np.int64)[list(itertools.product(range(len(kinds)), repeat=children))]
     own, unknown = every[..., 0], every[..., 1]
@@ -90,7 +90,7 @@ def tables(children: int, kinds: list[tuple[int, int]], floor: int, last_rule: o
     parent, size = np.repeat(np.arange(len(own)), children), (len(own), children)
     nothing, opened = np.zeros(len(persons), dtype=bool), np.ones(len(own), dtype=bool)
     rules = Rules(K, floor, 3)
-    folded = fold(parent, counts, nothing, opened, rules, [last_rule] if last_rule else [])
+    folded = fold(parent, counts, nothing, opened, rules, last_rule)
     return Tables(own, unknown, folded.shown.reshape(size), folded.in_rest.reshape(size), floor)
 
 

@@ -139,6 +139,25 @@ def test_a_correction_that_the_gate_passes_the_auditor_passes(seed: int, scale: 
     assert verdict.ok, verdict.text()
 
 
+def test_who_was_withheld_before_stays_so_however_many_and_is_no_child_that_joined() -> None:
+    """15 to 430102 stood in a rest of four; 45 more came late, and the 60 stay there beside a shown 62 and 80."""
+    to = ("430102", "430103", "430104", "430105", "430106", "430107")
+    covered = ("420102", "420202", *to, "440103")
+    atoms = {("420102", d): toy.persons(n) for d, n in zip(to, (15, 8, 9, 10, 62, 80), strict=True)}
+    atoms |= {("420102", "440103"): toy.persons(200), ("420202", "430102"): toy.persons(200)}
+    atoms |= {("420102", "420202"): toy.persons(200), ("420202", "420102"): toy.persons(200)}
+    first = protected(atoms, covered_counties=covered)
+    late = {("420102", "430102"): toy.persons(45)}
+    changes = toy.atoms_frame(late, DATE, change="joined").drop(columns=["indicator", "date", "release"])
+    earlier = [EarlierRelease(1, first.rows, changes)]
+    more = atoms | {("420102", "430102"): toy.persons(60)}
+    second = protected(more, covered_counties=covered, release=2, earlier=earlier)
+    rest = second.rows.query("origin_code == '420100' and destination_code == 'rest_of_430100'")
+    assert rest["persons"].tolist() == [87]
+    verdict = verdict_on([first, second], covered=covered)
+    assert verdict.ok, verdict.text()
+
+
 HUNAN = Area(level="province", code="430000", name_zh="湖南", name_en="Hunan")
 
 
