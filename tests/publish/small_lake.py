@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from popflow.contracts import Contracts
+from popflow.intake.keys import key_file
 from popflow.lake import Lake
 from published_lake import write_table
 
@@ -88,6 +89,7 @@ def cells() -> pd.DataFrame:
 
 def small_lake(root: Path, contracts: Contracts, spark, date: dt.date, moves: Moves = EVERY_DAY) -> Lake:
     """A lake in which the night of a date has come as far as its exact tables."""
+    key_file(Lake(root, contracts))  # before anything is there that one could have keyed
     write_table(root, "cell_to_county", cells())
     eve = date - dt.timedelta(days=1)
     write_table(root, "person_state", state(eve, persons({("420102", "430102"): 3})))
