@@ -198,7 +198,7 @@ def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress
         _remove(scratch)
     tallies = lake.read_pandas("tallies", **_any_of(partitions))
     law.refuse_difference(_manifest_rows(wave), tallies.loc[_of(wave, tallies)])
-    rows = file_rows(wave, law.whole_files(tallies), dt.datetime.now(dt.UTC))
+    rows = delivery_rows(wave, law.whole_files(tallies), dt.datetime.now(dt.UTC))
     lake.replace_partitions("deliveries", lake.frame("deliveries", rows), partitions)
     return {(row[0], row[6]) for row in rows if row[8] == "accepted"}
 
@@ -254,7 +254,7 @@ def _write_cells(lake: Lake, wave: list[Planned], scratch: str) -> dict[str, str
     return addresses
 
 
-def file_rows(wave: list[Planned], set_aside: Mapping[law.FileKey, str], now: dt.datetime) -> list[tuple]:
+def delivery_rows(wave: list[Planned], set_aside: Mapping[law.FileKey, str], now: dt.datetime) -> list[tuple]:
     """Rows of the contract `deliveries`; set_aside: reason of each file that was set aside whole."""
     rows = []
     for delivery, fresh, redelivered in wave:
