@@ -13,7 +13,7 @@ from popflow.contracts import Contracts, load
 from popflow.intake import law
 from popflow.intake.deliveries import Delivery
 from popflow.intake.manifests import Manifest, ManifestFile, read_manifest
-from popflow.intake.night import file_rows, next_wave
+from popflow.intake.night import delivery_rows, next_wave
 from popflow.intake.packing import packs
 from popflow.lake import Lake
 
@@ -49,8 +49,8 @@ def test_waves_packs_rows_and_law_of_a_nation() -> None:
     assert (len(again.fresh), len(again.redelivered)) == (0, FILES)
     made = packs([(first, wave.fresh)], 256 << 20)
     assert sum(len(pack.files) for pack in made) == FILES
-    assert [row[8] for row in file_rows([again], {}, NOW)] == ["redelivered"] * FILES
-    rows = file_rows([wave], {("mobile", "m1", "000007.csv.gz"): "file_hash"}, NOW)
+    assert [row[8] for row in delivery_rows([again], {}, NOW)] == ["redelivered"] * FILES
+    rows = delivery_rows([wave], {("mobile", "m1", "000007.csv.gz"): "file_hash"}, NOW)
     assert [row[3] for row in rows if row[8] == "quarantined"] == ["000007.csv.gz"]
     assert (first.missing, first.unlisted) == ([], [])
 
@@ -69,6 +69,6 @@ def test_what_a_resent_delivery_repeats_is_found_in_the_lake(tmp_path: Path) -> 
 
     lake = Lake(tmp_path / "lake", load())
     wave = next_wave([delivery("m1")], set())
-    lake.replace("deliveries", lake.frame("deliveries", file_rows(wave, {}, NOW)))
+    lake.replace("deliveries", lake.frame("deliveries", delivery_rows(wave, {}, NOW)))
     assert len(_accepted_fingerprints(lake, [delivery("m2")])) == FILES
     assert _accepted_fingerprints(lake, [delivery("m1")]) == set()

@@ -210,7 +210,7 @@ def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress
     tallies = lake.read_pandas("tallies", **_any_of(partitions))
     law.refuse_difference(_manifest_rows(wave), tallies.loc[_of(wave, tallies)])
     set_aside = law.whole_files(tallies)
-    rows = file_rows(wave, set_aside, dt.datetime.now(dt.UTC))
+    rows = delivery_rows(wave, set_aside, dt.datetime.now(dt.UTC))
     lake.replace_partitions("deliveries", lake.frame("deliveries", rows), partitions)
     fresh = [(p.delivery, file) for p in wave for file in p.fresh]
     return {(d.mno, file.sha256) for d, file in fresh if (d.mno, d.delivery_id, file.name) not in set_aside}
@@ -267,7 +267,7 @@ def _write_cells(lake: Lake, wave: list[Planned], scratch: str) -> dict[str, str
     return addresses
 
 
-def file_rows(wave: list[Planned], set_aside: Mapping[law.FileKey, str], now: dt.datetime) -> list[tuple]:
+def delivery_rows(wave: list[Planned], set_aside: Mapping[law.FileKey, str], now: dt.datetime) -> list[tuple]:
     """Rows of the contract `deliveries`; set_aside: reason of each file that was set aside whole."""
     rows = []
     for delivery, fresh, redelivered in wave:
