@@ -193,8 +193,8 @@ def test_no_more_of_the_register_is_in_memory_than_a_batch(
     left: Path, contracts: Contracts, monkeypatch: pytest.MonkeyPatch
 ):
     lake = Lake(left / "lake", contracts)
-    registered(lake, 300_000)
-    (left / "run.log").write_text("sim-00299999\n")
+    registered(lake, 140_000)  # more than a batch
+    (left / "run.log").write_text("sim-00139999\n")
     known, before = known_of(lake), pa.total_allocated_bytes()
     monkeypatch.setattr(lake, "read_arrow", None)  # which would hold all of it
     report = scan([left / "run.log", left / "page.html"], shapes_of(contracts), known)
