@@ -70,6 +70,16 @@ def test_the_published_table_holds_its_contract_and_no_small_number(lake: Lake, 
     assert len(flows) > 40
 
 
+def test_what_is_restricted_is_its_owners_alone_and_what_is_published_everybodys(lake: Lake):
+    for zone in ("restricted", "ops"):
+        root = Path(lake.zone(zone))
+        assert [str(one) for one in (root, *root.rglob("*")) if one.lstat().st_mode & 0o077] == []
+    for zone in ("published", "reference"):
+        root = Path(lake.zone(zone))
+        found = [root, *root.rglob("*")]
+        assert [str(one) for one in found if not one.lstat().st_mode & (0o005 if one.is_dir() else 0o004)] == []
+
+
 def test_every_tool_opens_the_same_table(lake: Lake, flows: pd.DataFrame):
     path = lake.path("flows")
     files = deltalake.DeltaTable(path).file_uris()
