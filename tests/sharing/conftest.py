@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from served_share import serving
 from shared_dates import D20, D21, D22, ROWS, TWICE, Profile
-from starlette.types import ASGIApp
 
 import published_lake
 from popflow import contracts
 from popflow.lake import Lake
-from popflow.sharing import listener
 from popflow.sharing.grants import Grants, write_profile
 from popflow.sharing.server import application
 
@@ -39,19 +35,6 @@ def endpoint(lake: Lake) -> Iterator[str]:
     """A server on a free port."""
     with serving(application(lake)) as port:
         yield f"http://127.0.0.1:{port}/delta-sharing"
-
-
-@contextmanager
-def serving(application: ASGIApp, certificate: Path | None = None, key: Path | None = None) -> Iterator[int]:
-    """The share's own server, on a port of this machine that was free."""
-    served, listening = listener.server(application, certificate, key), listener.listen("127.0.0.1", 0)
-    thread = threading.Thread(target=listener.run, args=(served, listening), daemon=True)
-    thread.start()
-    while not served.started and thread.is_alive():
-        time.sleep(0.01)
-    yield listening.getsockname()[1]
-    served.should_exit = True
-    thread.join(10)
 
 
 @pytest.fixture

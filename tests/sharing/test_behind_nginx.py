@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from served_share import serving
 
-from conftest import serving
 from popflow.lake import Lake
 from popflow.sharing.grants import Grants
 from popflow.sharing.server import application

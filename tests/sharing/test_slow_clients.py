@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from served_share import serving
 from shared_dates import Profile
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from conftest import serving
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.sharing import listener
