@@ -165,7 +165,7 @@ STAMPS_OF_ANOTHER_HAND: dict[str, Callable[[Lake, pytest.MonkeyPatch], object]] 
     "nothing seen": lambda lake, _: _by_hand(lake, lambda record: record["seen"].clear()),
     "no record": lambda lake, _: [path.write_text("[]\n1\n{}\nx") for path in stamp_files(lake)],
     "no file": lambda lake, _: [path.unlink() for path in stamp_files(lake)],
-    "a key of another zone": lambda lake, patch: patch.setattr(of_lake, "stamps_key", lambda _: b"k" * 32),
+    "a key that was lost": lambda lake, _: Path(lake.zone("restricted"), "_keys", "audit.key").unlink(),
     "another auditor": lambda lake, patch: patch.setattr(of_lake, "auditors_version", lambda: "mended"),
 }
 
@@ -227,7 +227,9 @@ def test_rows_of_earlier_rules_are_counted_from_their_files(dry: Lake) -> None:
 
 
 def test_without_the_key_of_the_zone_there_is_no_verdict(stamped: Lake) -> None:
-    Path(stamped.zone("restricted"), "_keys", "person.key").chmod(0o644)
+    key = Path(stamped.zone("restricted"), "_keys", "audit.key")
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.chmod(0o644)
     verdict = audit_lake(stamped, plant=False)
     assert not verdict.ok
     assert "chmod 600" in verdict.text()
