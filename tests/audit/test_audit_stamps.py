@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,8 +128,12 @@ def test_rows_of_an_old_date_that_were_rewritten_are_noticed_by_the_next_night(s
 
 
 def test_rewritten_rows_of_which_the_atoms_are_gone_are_noticed_too(dry: Lake) -> None:
-    publish(dry, range(1, 40), atoms_from=9)
+    publish(dry, [1, 2])
     assert audit_lake(dry, plant=False).ok
+    shutil.rmtree(dry.path("atoms"))
+    publish(dry, range(3, 40), atoms_from=9)
+    stamp_as(dry, 1, range(1, 40))
+    assert dates_looked_at(dry, 40) == 0
     rewrite(dry, 2, by=0)  # the same figures in another file: read again, and the same as before
     verdict = audit_lake(dry, plant=False, **candidate(40))
     assert verdict.ok, verdict.text()
@@ -160,7 +165,7 @@ STAMPS_OF_ANOTHER_HAND: dict[str, Callable[[Lake, pytest.MonkeyPatch], object]] 
     "nothing seen": lambda lake, _: _by_hand(lake, lambda record: record["seen"].clear()),
     "no record": lambda lake, _: [path.write_text("[]\n1\n{}\nx") for path in stamp_files(lake)],
     "no file": lambda lake, _: [path.unlink() for path in stamp_files(lake)],
-    "a key of another zone": lambda lake, patch: patch.setattr(of_lake, "stamps_key", lambda _: b"k" * 32),
+    "a key that was lost": lambda lake, _: Path(lake.zone("restricted"), "_keys", "audit.key").unlink(),
     "another auditor": lambda lake, patch: patch.setattr(of_lake, "auditors_version", lambda: "mended"),
 }
 
@@ -188,11 +193,16 @@ def test_all_attacks_everything_whatever_was_stamped(stamped: Lake) -> None:
     assert "skipped" not in verdict.counts
 
 
+def test_atoms_are_kept_until_their_date_cannot_be_corrected_any_more(contracts: Contracts) -> None:
+    """The number that the auditor goes by is the one that retention deletes by."""
+    assert contracts.table("atoms").retention_days == 30 > contracts.disclosure.correction_days
+
+
 def test_all_says_of_which_dates_it_saw_the_rows_alone(dry: Lake) -> None:
-    publish(dry, range(1, 41), atoms_from=10)
+    publish(dry, range(1, 34), atoms_from=3)
     verdict = audit_lake(dry, every=True, plant=False)
     assert verdict.ok, verdict.text()
-    assert f"9 dates, {date_of(1)} to {date_of(9)}, were looked at by their rows alone" in verdict.text()
+    assert f"2 dates, {date_of(1)} to {date_of(2)}, were looked at by their rows alone" in verdict.text()
 
 
 def test_atoms_of_a_date_that_could_still_be_corrected_may_not_be_missing(dry: Lake) -> None:
@@ -217,7 +227,9 @@ def test_rows_of_earlier_rules_are_counted_from_their_files(dry: Lake) -> None:
 
 
 def test_without_the_key_of_the_zone_there_is_no_verdict(stamped: Lake) -> None:
-    Path(stamped.zone("restricted"), "_keys", "person.key").chmod(0o644)
+    key = Path(stamped.zone("restricted"), "_keys", "audit.key")
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.chmod(0o644)
     verdict = audit_lake(stamped, plant=False)
     assert not verdict.ok
     assert "chmod 600" in verdict.text()

@@ -83,7 +83,7 @@ def test_a_value_off_by_one_is_caught(seed: int, scale: float, data: st.DataObje
     assert not verdict_on([table], rows).ok
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @nights
 def test_counties_that_could_be_left_and_not_reached_are_no_children_where_nobody_can_go(
     seed: int, scale: float, data: st.DataObject
@@ -120,7 +120,7 @@ def changed(rng: np.random.Generator, atoms: dict, persons: int) -> tuple[dict, 
     return now, joined_atoms, left_atoms
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(st.integers(0, 100_000), st.sampled_from([8.0, 30.0]), st.sampled_from([1, 25, 60]))
 def test_a_correction_that_the_gate_passes_the_auditor_passes(seed: int, scale: float, persons: int) -> None:
     """Also where it shows less than before, since somebody was withheld then."""

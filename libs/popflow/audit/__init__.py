@@ -2,8 +2,9 @@
 
 from popflow.audit.auditor import audit
 from popflow.audit.digests import audited_digest
+from popflow.audit.files import published_version
 from popflow.audit.history import Candidate
-from popflow.audit.of_lake import audit_lake, published_version, stamp_published
+from popflow.audit.of_lake import audit_lake, stamp_published
 from popflow.audit.verdict import CODES, Finding, Planted, Verdict
 
 __all__ = [

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from popflow.audit.counts import Malformed
 from popflow.audit.differences import Limits, chain_findings
 from popflow.audit.digests import NO_ROWS
-from popflow.audit.feasible import feasibility_findings
 from popflow.audit.history import OUTFLOW, Night, Part, Seen
 from popflow.audit.linked import stray_findings
 from popflow.audit.releases import correction_findings, newly_shown_findings
+from popflow.audit.rests import feasibility_findings
 from popflow.audit.shape import candidate_findings, part_findings, release_findings
 from popflow.audit.verdict import Finding, Overtime
 from popflow.contracts import Area

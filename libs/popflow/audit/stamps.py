@@ -17,7 +17,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from popflow.audit.history import Seen
-from popflow.intake.keys import key_file, read_secret
+from popflow.intake.keys import key_file, read_secret, write_new_key
 from popflow.lake import Lake
 
 FOLDER = "_audit"
@@ -37,8 +37,19 @@ class Stamp:
 
 
 def stamps_key(lake: Lake) -> bytes:
-    """The key of the stamps, derived from that of the restricted zone. Raises PopflowError where that cannot be had."""
-    return hmac.digest(read_secret(key_file(lake)), PURPOSE, "sha256")
+    """The key of the stamps: <restricted zone>/_keys/audit.key, made there at first use.
+
+    A key that is lost costs a look at every date, and nothing else. In object storage it is derived from the key of the
+    persons' pseudonyms. Raises PopflowError where it cannot be had, or others than its owner can read it.
+    """
+    zone = lake.make_zone("restricted")
+    if zone is None:
+        return hmac.digest(read_secret(key_file(lake)), PURPOSE, "sha256")
+    path = zone / "_keys" / "audit.key"
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_new_key(path)
+    return read_secret(path)
 
 
 def read_stamps(lake: Lake, key: bytes, months: Collection[str]) -> dict[dt.date, Stamp]:

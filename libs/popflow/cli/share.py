@@ -31,7 +31,7 @@ def grant(
     lake: Annotated[str | None, LAKE] = None,
     state: Annotated[str | None, STATE] = None,
     purpose: Annotated[str, typer.Option(help="One that the tables' contracts list.")] = "epidemic_prevention",
-    days: Annotated[int, typer.Option(help="The token is good for so many days.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=366, help="The token is good for so many days.")] = 30,
     endpoint: Annotated[str, typer.Option(help="Where the reader reaches the server.")] = (
         f"http://127.0.0.1:{PORT}/delta-sharing"
     ),

@@ -1,0 +1,98 @@
+"""Data files that hold what was published, by date: told by the tables' logs and the storage, without opening one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from functools import cached_property
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from popflow.audit.digests import digest_of
+from popflow.audit.history import OUTFLOW
+from popflow.audit.shape import RETIRED, retired_text
+from popflow.audit.stamps import month_of
+from popflow.intake.storage import files_under, open_address
+from popflow.lake import DataFile, Lake
+
+ONE_DAY = dt.timedelta(days=1)
+
+
+def published_version(lake: Lake) -> int:
+    """How often anything was committed to `flows`: a verdict holds for what was published when it was given."""
+    return lake.commits("flows")
+
+
+class Files:
+    """The data files of `flows` and `atoms` by date, told by the tables' logs and by the storage; none is opened."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.version = published_version(lake)
+        self._lake = lake
+        self._flows, self._atoms = _data_files(lake, "flows"), _data_files(lake, "atoms")
+
+    @cached_property
+    def rows(self) -> dict[dt.date, str]:
+        """By date, a digest of the files of its outflow: paths, sizes and times, in the log and in the storage."""
+        return self._by_date("flows", self._flows)
+
+    @cached_property
+    def atoms(self) -> dict[dt.date, str]:
+        """By date, the same for its atoms."""
+        return self._by_date("atoms", self._atoms)
+
+    @property
+    def dates(self) -> set[dt.date]:
+        """Dates of which rows are published."""
+        return set(self.rows)
+
+    @property
+    def months(self) -> set[str]:
+        """Months from the first of these dates to the last, those without rows too."""
+        first, days = min(self.dates, default=None), (max(self.dates) - min(self.dates)).days + 1 if self.dates else 0
+        return {month_of(first + ONE_DAY * day) for day in range(days)} if first else set()
+
+    @property
+    def indicators(self) -> set[str]:
+        """Indicators of which rows are published."""
+        return {str(file.partition["indicator"]) for file in self._flows}
+
+    @property
+    def retired(self) -> tuple[str, ...]:
+        """What there is to say of rows published under earlier rules; nothing where there are none."""
+        old = [file for file in self._flows if file.partition["indicator"] in RETIRED]
+        return (retired_text(self._row_count(old)),) if old else ()
+
+    def gone(self, dates: Collection[dt.date]) -> list[dt.date]:
+        """Of some dates those whose atoms are there no more, and need not be: they are older than is kept."""
+        days = self._lake.contracts.table("atoms").retention_days
+        newest = max([*self.dates, *dates], default=dt.date.min)
+        old = [date for date in dates if days is not None and (newest - date).days > days]
+        return [date for date in old if date not in self.atoms]
+
+    def _by_date(self, table: str, files: list[DataFile]) -> dict[dt.date, str]:
+        root = open_address(self._lake.path(table))[1] if files else ""
+        stored = {
+            info.path.removeprefix(f"{root}/"): info for info in (files_under(self._lake.path(table)) if files else ())
+        }
+        facts: dict[dt.date, list[tuple]] = {}
+        for file in files:
+            if file.partition["indicator"] != OUTFLOW:
+                continue
+            there = stored.get(file.path)
+            storage = (there.size, there.mtime.isoformat()) if there is not None else None
+            date = pd.Timestamp(file.partition["date"]).date()
+            facts.setdefault(date, []).append((file.path, file.size, storage))
+        return {date: digest_of(sorted(of_date)) for date, of_date in facts.items()}
+
+    def _row_count(self, files: list[DataFile]) -> str:
+        try:
+            footers = (pq.read_metadata(self._lake.open_file("flows", file.path)) for file in files)
+            return f"{sum(footer.num_rows for footer in footers):,}"
+        except (OSError, ValueError):  # ArrowInvalid is one
+            return "an unknown number of"
+
+
+def _data_files(lake: Lake, table: str) -> list[DataFile]:
+    return lake.snapshot(table).files if lake.exists(table) else []
