@@ -166,7 +166,7 @@ def test_what_is_no_file_is_no_trail(tmp_path: Path):
 
 @pytest.mark.slow
 def test_many_more_changes_are_found(good: Trail, tmp_path: Path):
-    many = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+    many = settings(max_examples=4_000, deadline=None, suppress_health_check=list(HealthCheck))
 
     @many
     @given(changed_bytes(), changed_bytes())

@@ -167,7 +167,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 FUZZED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-MANY = settings(FUZZED, max_examples=5000)
+MANY = settings(FUZZED, max_examples=2000)
 
 
 def asked(client: TestClient, method: str, path: str, shared: set[bytes], **more: Any) -> int:
