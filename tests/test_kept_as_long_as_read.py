@@ -28,6 +28,7 @@ STORAGE = {table.stored_in for table in RESTRICTED}
 WAIT = math.ceil(RULES.release_deadline_hours / 24)  # days that a night comes after its date at most
 LATE = 1  # days that the records of a date lie in deliveries of another
 PAGE = inspect.signature(quality_page).parameters["nights"].default
+LANDING = max(feed.retention_days for feed in KNOWN.feeds.values())
 PRESENCE = LATE + WAIT + 1
 # What the code itself says of how far back it reads; the other needs stand in the contracts alone.
 BY_THE_CODE = {
@@ -38,7 +39,8 @@ BY_THE_CODE = {
     ("deliveries", "popflow.quality.night.after_intake"): NIGHTS + WAIT,
     ("deliveries", "popflow.corrections.correct"): RULES.correction_days + LATE,
     ("deliveries", "popflow.release.input_fingerprint"): RULES.correction_days,
-    ("deliveries", "popflow.operations.retention.enforce_retention"): PRESENCE,
+    ("deliveries", "popflow.operations.known_deliveries.delivery_dates"): LANDING,
+    ("deliveries", "popflow.intake.night.take_in"): LANDING,
     ("flows_exact", "popflow.quality.night.after_flows"): 1 + WAIT,
     ("flows_exact", "popflow.release.protected_outflow"): WAIT,
     ("person_day", "popflow.pipeline.find_flows"): WAIT,
