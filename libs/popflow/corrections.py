@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from popflow.audit import stamp_published
 from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
 from popflow.errors import PopflowError
 from popflow.exact import days_of, keep_flows
@@ -78,6 +79,7 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
             keep_atoms(lake, table)
         run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason, signed_by)
         publish(lake, table, verdict, run)
+        stamp_published(lake, verdict, date)
     finally:
         now.unpersist()
         persons.forget()

@@ -27,10 +27,15 @@ def correct(
     Example: popflow correct --date 2020-01-22 --reason "late files" --signed-by "Li Na" --lake lake
     """
     from popflow.corrections import correct as run
+    from popflow.operations.at_rest import at_rest, kept_from_others
     from popflow.operations.attended import attended
 
     at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
+    kept = kept_from_others(at, sample=at_rest(at).state == "sample")
     with attended(at, day(date), run_id, "correction") as log, progress(f"correcting {date}"):
-        table = run(at, day(date), reason, signed_by, run_id)
+        with kept:
+            table = run(at, day(date), reason, signed_by, run_id)
         log.finish(table.status)
-    say(f"{table.indicator} of {date}: {table.status} as release {table.release}; the earlier ones stay readable as of")
+    say(
+        f"{table.indicator} of {date}: {table.status} as release {table.release}; earlier releases can still be read with --as-of"
+    )

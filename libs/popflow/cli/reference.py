@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -36,19 +37,25 @@ def load(
     lake: Annotated[str, LAKE],
     as_of: Annotated[str, typer.Option(help="subscribers: date from which this register holds.")] = "",
     encoding: Annotated[str, typer.Option(help="counties: encoding of a Shapefile's names, such as gb18030.")] = "",
+    sample: Annotated[
+        bool, typer.Option("--sample", help="subscribers: of a sample of people, a simulation's.")
+    ] = False,
     contracts_folder: Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")] = None,
 ) -> None:
-    """Load a reference file into the lake.
+    """Load a reference file into the lake; a register only where restricted tables are encrypted or signed for.
 
     Example: popflow reference load cells cells.csv --lake lake
     """
+    from popflow.operations.at_rest import kept_from_others
+    from popflow.operations.turns import one_at_a_time
     from popflow.reference import load_reference
 
     known = contracts.load()
     known = known.with_feeds(contracts_folder) if contracts_folder else known
-    with progress(f"loading {kind}") as on_progress:
-        since = day(as_of) if as_of else None
-        said = load_reference(opened(lake, known, new=True), kind, file, since, on_progress, encoding or None)
+    at, since = opened(lake, known, new=True), day(as_of) if as_of else None
+    kept = kept_from_others(at, sample=sample) if kind is Kind.subscribers else nullcontext()
+    with progress(f"loading {kind}") as on_progress, one_at_a_time(at, f"loading of {kind}"), kept:
+        said = load_reference(at, kind, file, since, on_progress, encoding or None)
     say(said)
 
 
