@@ -55,7 +55,7 @@ BY_THE_CODE = {
     ("subscribers", "popflow.reference.register_on"): PRESENCE,
     ("tallies", "popflow.intake.summary.tallies_of"): PRESENCE,
 }
-READS = {"read", "read_pandas", "read_arrow", "partitions", "snapshot", "spans"}  # how a lake is asked
+READS = {"read", "read_pandas", "read_arrow", "partitions", "snapshot", "spans", "through"}  # how a lake is asked
 # Where a table's rows are made; that a name stands there makes nobody read it.
 MADE_IN = {
     "activity": ["quality/activity.py"],

@@ -36,6 +36,5 @@ def correct(
         with kept:
             table = run(at, day(date), reason, signed_by, run_id)
         log.finish(table.status)
-    say(
-        f"{table.indicator} of {date}: {table.status} as release {table.release}; earlier releases can still be read with --as-of"
-    )
+    said = f"{table.indicator} of {date}: {table.status} as release {table.release}"
+    say(f"{said}; earlier releases can still be read with --as-of")
