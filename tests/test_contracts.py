@@ -103,6 +103,7 @@ def test_an_invalid_table_is_refused_with_file_column_and_reason(folder, change,
         ),
         (lambda b: b["fields"]["time"].update(zone="../../etc/passwd"), "fields.time.zone: no such time zone; write"),
         (lambda b: b["fields"]["time"].update(format="%d-%b-%y"), "fields.time: format: %b is not one of %Y, %m"),
+        (lambda b: b["fields"]["time"].update(format="%Y'%m"), "fields.time: format: a single quote is read"),
         (lambda b: b["fields"]["time"].update(format="%Y%m%d%z"), "fields.time: format: %z is of kind zoned_text"),
         (
             lambda b: b["fields"]["time"].update(format="%Y%Y"),

@@ -280,6 +280,8 @@ class TimeField(Declared):
         found = re.findall("%(.?)", self.format or "", re.DOTALL)
         if unknown := [one for one in found if one not in DIRECTIVES or not one]:
             raise ValueError(f"format: %{unknown[0]} is not one of %{', %'.join(DIRECTIVES)}")
+        if "'" in (self.format or ""):
+            raise ValueError("format: a single quote is read differently by the engines; leave it out")
         if len(set(found)) < len(found):
             raise ValueError("format: each part of a time stands there once")
         if self.format and ("z" in found) != (self.kind == "zoned_text"):

@@ -20,8 +20,8 @@ OF_DIRECTIVE = {
     "f": "[0-9]{1,6}",
     "z": "(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)",
 }
-JAVA = {"Y": "yyyy", "m": "MM", "d": "dd", "H": "HH", "M": "mm", "S": "ss", "z": "[XXX][XX][X]",
-        "f": "".join(f"[{'S' * digits}]" for digits in range(6, 0, -1))}  # fmt: skip
+# Spark takes SSSSSS for one to six digits.
+JAVA = {"Y": "yyyy", "m": "MM", "d": "dd", "H": "HH", "M": "mm", "S": "ss", "f": "SSSSSS", "z": "[XXX][XX][X]"}
 
 
 def time_pattern(form: str) -> str:
