@@ -16,9 +16,10 @@ import published_lake
 from popflow.cli import app
 from popflow.errors import PopflowError
 
-MAKE_A_LAKE = ("nightly", "reference load")
+MAKE_A_LAKE = ("nightly", "reference load", "keys waive")
 VALUES = {  # of what a command requires beside the lake
     "date": "2020-01-22",
+    "until": "2020-12-31",
     "before": "2020-01-23",
     "area": "wuhan",
     "kind": "cells",

@@ -49,9 +49,9 @@ def test_waves_packs_rows_and_law_of_a_nation() -> None:
     assert (len(again.fresh), len(again.redelivered)) == (0, FILES)
     made = packs([(first, wave.fresh)], 256 << 20)
     assert sum(len(pack.files) for pack in made) == FILES
-    assert [row[8] for row in delivery_rows([again], {}, NOW)] == ["redelivered"] * FILES
+    assert [row[7] for row in delivery_rows([again], {}, NOW)] == ["redelivered"] * FILES
     rows = delivery_rows([wave], {("mobile", "m1", "000007.csv.gz"): "file_hash"}, NOW)
-    assert [row[3] for row in rows if row[8] == "quarantined"] == ["000007.csv.gz"]
+    assert [row[3] for row in rows if row[7] == "quarantined"] == ["000007.csv.gz"]
     assert (first.missing, first.unlisted) == ([], [])
 
 

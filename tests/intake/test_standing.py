@@ -28,7 +28,7 @@ def taken_in(lake: Lake, *files: tuple[str, dt.date, str, str, str, int]) -> Int
     rows, tallies = [], []
     for delivery_id, date, file, sha256, what, records in files:
         status = "quarantined" if what.startswith("file_") else what
-        rows.append(("mobile", delivery_id, date, file, "", 1, sha256, records, status, NOW))
+        rows.append(("mobile", delivery_id, date, file, "", sha256, records, status, NOW))
         reasons = [] if what == "redelivered" else ["rows", what]
         tallies += [{"mno": "mobile", "delivery_id": delivery_id, "kind": "tallies", "file": file, "reason": reason,
                      "records": records, "event_date": date if reason == "accepted" else None}

@@ -54,14 +54,14 @@ def of_year(lake: Lake) -> Lake:
     def write(name: str, rows: list[tuple]) -> None:
         lake.replace(name, lake.frame(name, rows))
 
-    write("deliveries", [(mno, f"{mno}-{date}", date, "f", "all", 1, "ab" * 32, 1, "accepted", WHEN)
+    write("deliveries", [(mno, f"{mno}-{date}", date, "f", "all", "ab" * 32, 1, "accepted", WHEN)
                          for date in DATES for mno in MNOS])  # fmt: skip
     write("flows_exact", [(date, "420102", "420103", 5, 5, {"mobile": 1}) for date in DATES])
     write("population_exact", [(date, "420102", 0, 5, 5, {"mobile": 1}) for date in DATES])
     presence = ("presence", LAST, "t" * 32, "420102", 1, 0, None, None, None, None)
     tally = ("tallies", None, None, None, None, None, "f", "rows", 1, None)
     write("intake", [(mno, f"{mno}-{LAST}", *row) for mno in MNOS for row in (presence, tally)])
-    keys = ("s", "p", "a" * 32, "b" * 32, "person", "420100", 1)
+    keys = ("s", "p", "a" * 32, "b" * 32, "person", 1)
     write("subscribers", [(LAST - dt.timedelta(days=days), "mobile", *keys) for days in (9, 3, -5)])
     return lake
 
@@ -78,7 +78,7 @@ def test_the_coverage_check_reads_the_nights_that_it_compares(year: Path, contra
     lake = Lake(year, contracts, spark)
     opened = Opened(lake)
     with pytest.raises(PopflowError, match="gate intake"):
-        after_intake(lake, LAST, MNOS, "run")
+        after_intake(lake, LAST, MNOS, "run", register=register_on(lake, LAST))
     assert opened.files["deliveries"] == len(MNOS) * (1 + 15)  # which landed; then the norm's nights and the date
     assert opened.files["tallies"] == len(MNOS)
     with pytest.raises(PopflowError):
@@ -134,7 +134,7 @@ def test_a_log_that_says_nothing_of_dates_costs_a_reading(bare_lake: Lake):
         configuration={"delta.dataSkippingNumIndexedCols": "0"},
     )
     rows = [
-        ("mobile", name, date, "f", "all", 1, "ab" * 32, 1, "accepted", WHEN)
+        ("mobile", name, date, "f", "all", "ab" * 32, 1, "accepted", WHEN)
         for name, date in zip("ab", DATES, strict=False)
     ]
     bare_lake.replace("deliveries", bare_lake.frame("deliveries", rows))
@@ -157,7 +157,7 @@ def test_a_nations_files_are_compared_with_those_of_dates_nearby(bare_lake: Lake
     taken = {"eve": LAST - dt.timedelta(days=1), "near": LAST + dt.timedelta(days=2)}
     far = {"past": LAST - dt.timedelta(days=3), "later": LAST + dt.timedelta(days=3)}
     rows = [
-        ("mobile", name, date, f"f{n}", "all", 1, prints[n], 1, "accepted", WHEN)
+        ("mobile", name, date, f"f{n}", "all", prints[n], 1, "accepted", WHEN)
         for name, date in (taken | far).items()
         for n in range({"eve": 0, "near": 100, "past": 200, "later": 300}[name], FILES, 500)
     ]

@@ -88,13 +88,13 @@ def test_a_partition_is_compacted_by_itself(bare_lake: Lake, monkeypatch: pytest
     monkeypatch.setattr(compaction, "MOST_FILES", 2)
     eve = DAY - dt.timedelta(days=1)
     for date, origin in [(DAY, "420102"), (DAY, "420103"), (DAY, "420104"), (eve, "420102"), (eve, "420103")]:
-        rows = bare_lake.frame("flows_exact", [(date, origin, "420103", 5, 5, {"mobile": 1})])
-        append(bare_lake, "flows_exact", rows, f"{date}/{origin}")
-    before = sorted(map(repr, bare_lake.read_arrow("flows_exact").to_pylist()))
-    assert compact(bare_lake) == {"flows_exact": 2}
-    of_date = Counter(Path(path).parent.name for path in files(bare_lake, "flows_exact"))
+        row = ("outflow", date, 1, origin, "430102", "all", 0, 5, 5, {"mobile": 1})
+        append(bare_lake, "atoms", bare_lake.frame("atoms", [row]), f"{date}/{origin}")
+    before = sorted(map(repr, bare_lake.read_arrow("atoms").to_pylist()))
+    assert compact(bare_lake) == {"atoms": 2}
+    of_date = Counter(Path(path).parts[-3] for path in files(bare_lake, "atoms"))
     assert of_date == {f"date={DAY}": 1, f"date={eve}": 2}
-    assert sorted(map(repr, bare_lake.read_arrow("flows_exact").to_pylist())) == before
+    assert sorted(map(repr, bare_lake.read_arrow("atoms").to_pylist())) == before
 
 
 @pytest.fixture

@@ -173,7 +173,7 @@ def test_tokens_are_kept_as_hashes_only():
 def registered(lake: Lake, sims: int, line_of: str = "sim") -> None:
     """A register in which SIM n's token is <line_of>-<n>, and its other secrets are as good as random."""
     rows = [
-        (DATE, "mobile", f"{line_of}-{n:08}", f"person-{n:08}", f"{n:032x}", f"{n:031x}f", "person", None, 1)
+        (DATE, "mobile", f"{line_of}-{n:08}", f"person-{n:08}", f"{n:032x}", f"{n:031x}f", "person", 1)
         for n in range(sims)
     ]
     lake.replace("subscribers", lake.frame("subscribers", rows), as_of=DATE)

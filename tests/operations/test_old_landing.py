@@ -103,7 +103,7 @@ def test_what_cannot_be_deleted_is_named_and_the_rest_goes(
 
 def test_a_delivery_that_was_never_taken_in_is_said(bare_lake: Lake, landing: Path):
     now = dt.datetime(2020, 1, 25, tzinfo=dt.UTC)
-    row = ("mobile", "taken", dt.date(2020, 1, 24), "1", "all", 1, "ab" * 32, 1, "accepted", now)
+    row = ("mobile", "taken", dt.date(2020, 1, 24), "1", "all", "ab" * 32, 1, "accepted", now)
     bare_lake.replace("deliveries", bare_lake.frame("deliveries", [row]))
     for delivery in ("taken", "late"):
         put(landing, "mobile", OLD, delivery, "1")

@@ -81,7 +81,7 @@ def waive(
     """
     from popflow.operations.at_rest import waive as run
 
-    waiver = run(unwatched(lake), signed_by, day(until), reason)
+    waiver = run(unwatched(lake, new=True), signed_by, day(until), reason)
     say(f"nights run without master keys until {waiver.until}, signed for by {waiver.signed_by}; it is on the trail")
 
 

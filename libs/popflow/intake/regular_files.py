@@ -12,10 +12,9 @@ import stat
 from typing import BinaryIO, NamedTuple
 from unicodedata import category
 
-from pyarrow import fs
-
 from popflow.errors import PopflowError
 from popflow.intake.storage import files_under, open_address
+from popflow.paths import is_local
 
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY  # a pipe without a writer never ends
 IRREGULAR = (errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR)  # what opening a link, a socket, a device says
@@ -40,16 +39,16 @@ class Listing(NamedTuple):
 
 
 def opened(address: str) -> Opened:
-    """Open a regular file of landing, at its start.
+    """Open a regular file of landing, at its start; address: a normal landing folder's, and names below it.
 
     Raises Irregular for what is none, FileNotFoundError, and other OSErrors where the storage fails.
     """
-    system, path = open_address(address)
-    if not isinstance(system, fs.LocalFileSystem):
+    if not is_local(address):
+        system, path = open_address(address)
         remote = system.open_input_file(path)
         return Opened(remote, remote.size())
     try:
-        handle = os.open(path, FLAGS)
+        handle = os.open(address, FLAGS)  # as it is: made normal, it would be what a link points to
     except OSError as error:
         if error.errno in IRREGULAR:
             raise Irregular from None
@@ -105,11 +104,10 @@ def deliveries_under(address: str, most: int) -> dict[str, Listing]:
     most: names of a delivery from which on it is no longer listed, and has a fault. Raises PopflowError where the
     address itself is no folder that can be listed.
     """
-    system, path = open_address(address)
-    if not isinstance(system, fs.LocalFileSystem):
-        return _of_object_storage(address, path, most)
+    if not is_local(address):
+        return _of_object_storage(address, open_address(address)[1], most)
     try:
-        with os.scandir(path) as entries:
+        with os.scandir(address) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except FileNotFoundError:
         return {}

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
     from popflow.lake import Lake
 
-LOOKED_AT = ["mno", "delivery_id", "delivery_date", "area", "rows", "status"]  # of the last nights' deliveries
+LOOKED_AT = [
+    "mno",
+    "delivery_id",
+    "delivery_date",
+    "file",
+    "area",
+    "sha256",
+    "rows",
+    "status",
+]  # of the last nights' deliveries
 SAMPLED = ("flows_exact", "population_exact")
 
 
