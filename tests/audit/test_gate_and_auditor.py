@@ -217,3 +217,29 @@ def test_a_rest_that_stopped_growing_at_five_is_found_in_a_release(monkeypatch) 
     verdict = verdict_on([careless], covered=covered)
     assert "rest_of_430100] = 96 hides 5 children" in verdict.text()
     assert {finding.code for finding in verdict.findings} == {"A3", "A4"}
+
+
+def test_a_sensitive_county_is_found_at_every_level_at_which_it_is_alone() -> None:
+    """From Wuhan, all that is inside the province is 420202; its prefecture and its side of the border tell of it."""
+    to = {"420202": 60, "430102": 50, "430103": 40, "430202": 70}
+    atoms = {("420102", code): toy.persons(number) for code, number in to.items()}
+    places = {"covered_counties": tuple(to), "covered_before": ("420102",)}
+    given = {"covered": places["covered_counties"], "covered_before": places["covered_before"]}
+    rules = contracts.load().disclosure.model_copy(update={"sensitive_counties": ["420202"]})
+    blind = verdict_on([protected(atoms, **places)], rules=rules, **given).text()
+    for place in ("border inside_420000", "province 420000", "prefecture 420200", "county 420202"):
+        assert f"{place}]: a sensitive county is shown alone" in blind
+    assert verdict_on([protected(atoms, rules=rules, **places)], rules=rules, **given).ok
+
+
+def test_a_correction_after_a_release_without_rows_passes_both() -> None:
+    """An empty first release withheld nothing by name: the second is a first one to its readers."""
+    few = {("420102", "430102"): toy.persons(15)}
+    first = protected(few)
+    assert first.status == "empty"
+    late = {("420102", code): toy.persons(60) for code in ("430103", "430202")}
+    changes = toy.atoms_frame(late, DATE, change="joined").drop(columns=["indicator", "date", "release"])
+    second = protected(few | late, release=2, earlier=[EarlierRelease(1, first.rows, changes)])
+    assert second.status == "released"
+    verdict = verdict_on([first, second])
+    assert verdict.ok, verdict.text()
