@@ -262,4 +262,6 @@ def test_a_child_that_went_into_the_rest_is_found(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(correction.Changes, "__call__", lambda _, step, folded: np.zeros(len(folded.shown), dtype=bool))
     leaky = protected(now, **options)
     assert "rest_of_430100" in set(leaky.rows.query("origin_code == '420100'")["destination_code"])
-    assert "[prefecture 420100 -> county 430102] is withheld beside" in verdict_on([first, leaky], covered=covered).text()
+    assert (
+        "[prefecture 420100 -> county 430102] is withheld beside" in verdict_on([first, leaky], covered=covered).text()
+    )
