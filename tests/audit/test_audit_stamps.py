@@ -149,6 +149,19 @@ def test_rows_that_were_taken_away_are_noticed(stamped: Lake) -> None:
     assert "rows that were audited when they were published are gone" in audit_lake(stamped, plant=False).text()
 
 
+@pytest.mark.parametrize("gone", ["date < '2020-02-01'", "date >= '2020-02-01'", "indicator = 'outflow'"])
+def test_rows_of_a_whole_month_or_of_all_that_were_taken_away_are_noticed(dry: Lake, gone: str) -> None:
+    from deltalake import DeltaTable
+
+    publish(dry, range(21, 25))  # 30 January to 2 February
+    assert audit_lake(dry, plant=False).ok
+    DeltaTable(dry.path("flows")).delete(gone)
+    for options in ({}, {"every": True}, candidate(25)):
+        assert (
+            "rows that were audited when they were published are gone" in audit_lake(dry, plant=False, **options).text()
+        )
+
+
 def _by_hand(lake: Lake, change: Callable[[dict], object]) -> None:
     for path in stamp_files(lake):
         records = [json.loads(line) for line in path.read_text().splitlines()]

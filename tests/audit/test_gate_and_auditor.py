@@ -19,7 +19,7 @@ from test_audit_changed_by_hand import COVERED, small_groups
 from popflow import contracts, disclosure
 from popflow.audit import Candidate, Verdict, audit
 from popflow.contracts import Area
-from popflow.disclosure import EarlierRelease, ProtectedTable, feasibility
+from popflow.disclosure import EarlierRelease, ProtectedTable, correction, feasibility
 from popflow.errors import PopflowError
 
 DATE = dt.date(2020, 1, 10)
@@ -217,3 +217,51 @@ def test_a_rest_that_stopped_growing_at_five_is_found_in_a_release(monkeypatch) 
     verdict = verdict_on([careless], covered=covered)
     assert "rest_of_430100] = 96 hides 5 children" in verdict.text()
     assert {finding.code for finding in verdict.findings} == {"A3", "A4"}
+
+
+def test_a_sensitive_county_is_found_at_every_level_at_which_it_is_alone() -> None:
+    """From Wuhan, all that is inside the province is 420202; its prefecture and its side of the border tell of it."""
+    to = {"420202": 60, "430102": 50, "430103": 40, "430202": 70}
+    atoms = {("420102", code): toy.persons(number) for code, number in to.items()}
+    places = {"covered_counties": tuple(to), "covered_before": ("420102",)}
+    given = {"covered": places["covered_counties"], "covered_before": places["covered_before"]}
+    rules = contracts.load().disclosure.model_copy(update={"sensitive_counties": ["420202"]})
+    blind = verdict_on([protected(atoms, **places)], rules=rules, **given).text()
+    for place in ("border inside_420000", "province 420000", "prefecture 420200", "county 420202"):
+        assert f"{place}]: a sensitive county is shown alone" in blind
+    assert verdict_on([protected(atoms, rules=rules, **places)], rules=rules, **given).ok
+
+
+def test_a_correction_after_a_release_without_rows_passes_both() -> None:
+    """An empty first release withheld nothing by name: the second is a first one to its readers."""
+    few = {("420102", "430102"): toy.persons(15)}
+    first = protected(few)
+    assert first.status == "empty"
+    late = {("420102", code): toy.persons(60) for code in ("430103", "430202")}
+    changes = toy.atoms_frame(late, DATE, change="joined").drop(columns=["indicator", "date", "release"])
+    second = protected(few | late, release=2, earlier=[EarlierRelease(1, first.rows, changes)])
+    assert second.status == "released"
+    verdict = verdict_on([first, second])
+    assert verdict.ok, verdict.text()
+
+
+def test_a_child_that_went_into_the_rest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """430102 had 39 and 20 left in all; beside a shown 62 and 80 it stands in the rest now: it has 19."""
+    to = ("430102", "430103", "430104", "430105", "430106", "430107")
+    covered = ("420102", "420202", *to, "440103")
+    atoms = {("420102", d): toy.persons(n) for d, n in zip(to, (39, 8, 9, 15, 62, 80), strict=True)}
+    atoms |= {("420102", "440103"): toy.persons(200), ("420202", "430102"): toy.persons(200)}
+    atoms |= {("420102", "420202"): toy.persons(200), ("420202", "420102"): toy.persons(200)}
+    first = protected(atoms, covered_counties=covered)
+    went = toy.atoms_frame({("420102", "430102"): toy.persons(20)}, DATE, change="left")
+    earlier = [EarlierRelease(1, first.rows, went.drop(columns=["indicator", "date", "release"]))]
+    options = {"covered_counties": covered, "release": 2, "earlier": earlier}
+    now = atoms | {("420102", "430102"): toy.persons(19)}
+    verdict = verdict_on([first, protected(now, **options)], covered=covered)
+    assert verdict.ok, verdict.text()
+    monkeypatch.setattr(correction.Changes, "__call__", lambda _, step, folded: np.zeros(len(folded.shown), dtype=bool))
+    leaky = protected(now, **options)
+    assert "rest_of_430100" in set(leaky.rows.query("origin_code == '420100'")["destination_code"])
+    assert (
+        "[prefecture 420100 -> county 430102] is withheld beside" in verdict_on([first, leaky], covered=covered).text()
+    )

@@ -255,3 +255,32 @@ def parent_of(key: tuple[str, str, str, str]) -> tuple[str, str, str, str] | Non
     if level == "prefecture":
         return ("prefecture", origin, "province", bare[:2] + "0000")
     return ("prefecture", origin, "prefecture", bare[:4] + "00")
+
+
+ENDS_OF = {"covered_before": "origin_county", "covered_counties": "destination_county"}
+FROM_WUHAN = """
+420102 420502 60
+420103 420502 40
+420102 430102 50
+420103 430103 50
+420102 440102 60
+420103 450102 60
+"""
+
+
+@pytest.mark.parametrize(
+    ("sensitive", "moved", "told"),
+    [
+        ("420502", FROM_WUHAN, ("area", "hubei", "border", "inside_420000")),
+        ("420502", FROM_WUHAN + "420202 420502 50\n420202 420102 50\n", (*WUHAN, "border", "inside_420000")),
+        ("420102", "420102 430102 90\n420102 430202 80\n", ("area", "hubei", "all", "all")),
+        ("430102", "420102 430102 60\n420202 430102 50\n", ("area", "hubei", "all", "all")),
+    ],
+)
+def test_what_can_only_be_a_sensitive_county_is_not_shown_at_any_level(protect, contracts, sensitive, moved, told):
+    """Seen from Wuhan, the inside of Hubei may be one county; an area of one county is that county."""
+    exact = moves(moved)
+    rules = contracts.disclosure.model_copy(update={"sensitive_counties": [sensitive]})
+    places = {end: sorted(set(exact[column])) for end, column in ENDS_OF.items()}
+    assert told in shown(protect(exact, **places))
+    assert told not in shown(protect(exact, rules=rules, **places))

@@ -12,7 +12,7 @@ from popflow.audit.differences import Limits, chain_findings
 from popflow.audit.digests import NO_ROWS
 from popflow.audit.history import OUTFLOW, Night, Part, Seen
 from popflow.audit.linked import stray_findings
-from popflow.audit.releases import correction_findings, newly_shown_findings
+from popflow.audit.releases import correction_findings, newly_shown_findings, shown_no_more_findings
 from popflow.audit.rests import feasibility_findings
 from popflow.audit.shape import candidate_findings, part_findings, release_findings
 from popflow.audit.verdict import Finding, Overtime
@@ -101,6 +101,7 @@ class Attack:
     def _correction(self, new: Part, old: Part) -> Iterator[Finding]:
         name = f"{new.where} against release {old.key[2]}"
         yield from newly_shown_findings(new.tree, old.tree, name)
+        yield from shown_no_more_findings(new.tree, old.tree, name)
         if not len(old.rows) or new.counts is None or old.counts is None:
             return
         self.count("corrections")

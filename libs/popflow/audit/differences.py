@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
+from popflow.audit.sensitive import shows_alone
 from popflow.audit.verdict import Finding
 from popflow.contracts import Disclosure
 
@@ -67,8 +68,11 @@ def small_group(name: str, values: np.ndarray, mnos: Sequence[str], limits: Limi
 def chain_findings(tree: Tree, limits: Limits, where: str) -> Iterator[Finding]:
     """All that is wrong with one chain of one release, from the root down."""
     before: Grid | None = None
-    for grid in tree.grids:
+    for grid, alone in zip(tree.grids, shows_alone(tree, limits.sensitive), strict=True):
         yield from _row_findings(tree, grid, limits, where)
+        for i, j in _some(alone & (grid.shown != NOT_SHOWN)):
+            label = grid.label(i, j)
+            yield Finding("A6", where, (label,), f"{label}: a sensitive county is shown alone")
         if before is not None:
             yield from _family_findings(tree, before, grid, limits, where)
         before = grid
@@ -90,16 +94,6 @@ def _row_findings(tree: Tree, grid: Grid, limits: Limits, where: str) -> Iterato
         label = grid.label(i, j)
         for code, text in small_group(label, grid.values[:, i, j], tree.mnos, limits):
             yield Finding(code, where, (label,), text)
-    yield from _sensitive_findings(grid, shown, limits, where)
-
-
-def _sensitive_findings(grid: Grid, shown: np.ndarray, limits: Limits, where: str) -> Iterator[Finding]:
-    if not limits.sensitive:
-        return
-    origin = np.array([c in limits.sensitive for c in grid.origins]) & (grid.origin_level == "county")
-    destination = np.array([c in limits.sensitive for c in grid.destinations]) & (grid.destination_level == "county")
-    for i, j in _some(shown & (origin[:, None] | destination)):
-        yield Finding("A6", where, (grid.label(i, j),), f"{grid.label(i, j)}: a sensitive county is shown alone")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from popflow.audit.digests import digest_of
 from popflow.audit.history import OUTFLOW
 from popflow.audit.shape import RETIRED, retired_text
-from popflow.audit.stamps import month_of
 from popflow.intake.storage import files_under, open_address
 from popflow.lake import DataFile, Lake
 
@@ -46,12 +45,6 @@ class Files:
     def dates(self) -> set[dt.date]:
         """Dates of which rows are published."""
         return set(self.rows)
-
-    @property
-    def months(self) -> set[str]:
-        """Months from the first of these dates to the last, those without rows too."""
-        first, days = min(self.dates, default=None), (max(self.dates) - min(self.dates)).days + 1 if self.dates else 0
-        return {month_of(first + ONE_DAY * day) for day in range(days)} if first else set()
 
     @property
     def indicators(self) -> set[str]:

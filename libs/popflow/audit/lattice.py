@@ -135,8 +135,8 @@ def _add_grid(
     origin_codes, rows = _axis([_at(origin_level, tree.chain)(code) for code in tree.origins])
     codes, columns = _axis([_at(destination_level, tree.chain)(code) for code in tree.destinations])
     shape = (len(origin_codes), len(codes))
-    values = _gather(_gather(tree.values, rows, shape[0], 1), columns, shape[1], 2)
-    cells = _gather(_gather(is_cell[None].astype(np.int64), rows, shape[0], 1), columns, shape[1], 2)[0] > 0
+    values = gather(gather(tree.values, rows, shape[0], 1), columns, shape[1], 2)
+    cells = gather(gather(is_cell[None].astype(np.int64), rows, shape[0], 1), columns, shape[1], 2)[0] > 0
     up_origin, up_destination = np.zeros(shape[0], dtype=np.int64), np.zeros(shape[1], dtype=np.int64)
     parent_shape = tree.grids[-1].shown.shape if tree.grids else (1, 1)
     if before is not None:
@@ -160,7 +160,8 @@ def _add_grid(
     return rows, columns
 
 
-def _gather(values: np.ndarray, places: np.ndarray, size: int, axis: int) -> np.ndarray:
+def gather(values: np.ndarray, places: np.ndarray, size: int, axis: int) -> np.ndarray:
+    """Sums along an axis by the place of each; every place has some."""
     if size == values.shape[axis] and (places == np.arange(size)).all():
         return values
     order = np.argsort(places, kind="stable")

@@ -22,7 +22,7 @@ from popflow.audit.digests import NO_ROWS, auditors_version, digest_of, rows_dig
 from popflow.audit.files import ONE_DAY, Files
 from popflow.audit.history import KEY, OUTFLOW, Candidate, ReleaseKey, Seen, keyed
 from popflow.audit.shape import indicator_findings
-from popflow.audit.stamps import Stamp, read_stamps, stamps_key, write_stamps
+from popflow.audit.stamps import Stamp, read_stamps, stamped_months, stamps_key, write_stamps
 from popflow.audit.verdict import Finding, Verdict
 from popflow.errors import PopflowError
 from popflow.geography.cells import covered_counties
@@ -125,7 +125,8 @@ class _Stamped:
     def __init__(self, lake: Lake, files: Files) -> None:
         self._lake, self._files = lake, files
         self._rules = digest_of((Limits.of(lake.contracts.disclosure), sorted(lake.contracts.areas.items())))
-        self.stamps = read_stamps(lake, self._key, files.months) if files.months else {}
+        months = stamped_months(lake)  # of all: where every row of a month is gone, its stamps alone tell of them
+        self.stamps = read_stamps(lake, self._key, months) if months else {}
 
     @cached_property
     def _key(self) -> bytes:

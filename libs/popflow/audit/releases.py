@@ -47,6 +47,21 @@ def newly_shown_findings(new: Tree, old: Tree, where: str) -> Iterator[Finding]:
             yield Finding("A5", where, (label,), f"{label} is shown, and the earlier release withheld it")
 
 
+def shown_no_more_findings(new: Tree, old: Tree, where: str) -> Iterator[Finding]:
+    """What an earlier release showed and this one hides beside shown siblings: it went into the rest, so it is small.
+
+    The rests beside it tell how many it had lost, for anyone who supposes that the others stayed as they were.
+    """
+    for grid, before in zip(new.grids[1:], old.grids[1:], strict=True):
+        shown = grid.shown != NOT_SHOWN
+        beside = np.bincount(grid.parents()[shown.ravel()], minlength=grid.rest.size) > 0
+        lost = ~shown & ~not_shown_by(before, grid) & beside[grid.parents()].reshape(shown.shape)
+        for i, j in np.argwhere(lost)[:MOST_EACH]:
+            label = grid.label(int(i), int(j))
+            text = f"{label} is withheld beside others that are shown, and the earlier release showed it"
+            yield Finding("A5", where, (label,), text)
+
+
 def _known_changes(
     new: Tree,
     old: Tree,

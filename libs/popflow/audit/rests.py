@@ -10,6 +10,7 @@ import numpy as np
 from popflow.audit.differences import Limits, too_small
 from popflow.audit.feasible import BEYOND, Figures, Rests, exposed, feasible, stopped_early
 from popflow.audit.lattice import NOT_SHOWN, Grid, Tree, not_shown_by
+from popflow.audit.sensitive import shows_alone
 from popflow.audit.verdict import Finding
 
 READER = -1
@@ -24,10 +25,12 @@ def feasibility_findings(
     without MNOs, which its atoms are gone from, a reader's part alone can be said.
     """
     knowers = [READER, *(range(len(tree.mnos)) if len(tree.mnos) > 1 else ())]
+    sensitive = shows_alone(tree, limits.sensitive)
     for place, (before, grid) in enumerate(zip(tree.grids, tree.grids[1:], strict=False), start=1):
         if not (grid.rest != NOT_SHOWN).any():
             continue
-        hidden = _hidden(before, grid, never_alone(grid, [one.grids[place] for one in earlier], limits), limits)
+        closed = [sensitive[place], *(not_shown_by(one.grids[place], grid) for one in earlier)]
+        hidden = _hidden(before, grid, np.any(closed, axis=0).ravel(), limits)
         counts["withheld_cells"] = counts.get("withheld_cells", 0) + len(hidden.cell)
         for mno in knowers:
             rests = _as_seen(grid, hidden, mno, bool(tree.mnos), limits)
@@ -45,16 +48,6 @@ class Hidden:
     parent: np.ndarray
     closed: np.ndarray
     grown: np.ndarray
-
-
-def never_alone(grid: Grid, earlier: Sequence[Grid], limits: Limits) -> np.ndarray:
-    """Cells, flat, that no row of their own may show: of sensitive counties, and not shown by an earlier release."""
-    origin = np.array([c in limits.sensitive for c in grid.origins], dtype=bool) & (grid.origin_level == "county")
-    destination = np.array([c in limits.sensitive for c in grid.destinations], dtype=bool)
-    closed = origin[:, None] | (destination & (grid.destination_level == "county"))
-    for old in earlier:
-        closed = closed | not_shown_by(old, grid)
-    return closed.ravel()
 
 
 def _hidden(before: Grid, grid: Grid, closed: np.ndarray, limits: Limits) -> Hidden:

@@ -12,15 +12,19 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass
 from typing import Any
 
 from popflow.audit.history import Seen
 from popflow.intake.keys import key_file, read_secret, write_new_key
+from popflow.intake.storage import files_under
 from popflow.lake import Lake
+from popflow.paths import below
 
 FOLDER = "_audit"
+MONTHS_FILE = re.compile(r"(?P<month>\d{4}-\d{2})\.json", re.ASCII)
 PURPOSE = b"popflow: stamps of the auditor"
 
 
@@ -50,6 +54,12 @@ def stamps_key(lake: Lake) -> bytes:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_new_key(path)
     return read_secret(path)
+
+
+def stamped_months(lake: Lake) -> list[str]:
+    """Months (2020-01) that have a file of stamps, whether rows of theirs are published still or not."""
+    names = (file.path.rpartition("/")[2] for file in files_under(below(lake.zone("restricted"), FOLDER)))
+    return sorted(found["month"] for name in names if (found := MONTHS_FILE.fullmatch(name)))
 
 
 def read_stamps(lake: Lake, key: bytes, months: Collection[str]) -> dict[dt.date, Stamp]:

@@ -126,24 +126,19 @@ def flow_tree(areas: Mapping[str, Area], destinations: Iterable[str], origins: I
     return Tree(cells, nodes, dict(zip(ENDS, (sorted(starts), sorted(ends)), strict=True)))
 
 
-def never_alone(tree: Tree, sensitive: Iterable[str]) -> list[Bools]:
-    """For each step which nodes show a sensitive county alone: it, or what contains no other covered county."""
-    alone = {end: _only_holding(set(sensitive), places) for end, places in tree.places.items()}
-    closed = []
-    for nodes in tree.steps:
-        shows = [(nodes.codes[end.replace("code", "level")] + " " + nodes.codes[end]).isin(alone[end]) for end in ENDS]
-        closed.append((shows[0] | shows[1]).to_numpy())
+def never_alone(tree: Tree, sensitive: Collection[str]) -> list[Bools]:
+    """For each step which nodes show a sensitive county alone: all their cells begin in it, or all end in it."""
+    closed = [np.zeros(len(nodes.codes), dtype=bool) for nodes in tree.steps]
+    if not sensitive:
+        return closed
+    for place, counties in zip(tree.cells.codes, tree.cells.levels, strict=True):
+        alone = counties.isin(sensitive)
+        for nodes, shows in zip(tree.steps, closed, strict=True):
+            first, last = np.full(shows.size, len(counties)), np.zeros(shows.size, dtype=np.int64)
+            np.minimum.at(first, nodes.of_cell, place)
+            np.maximum.at(last, nodes.of_cell, place)
+            shows |= (first == last) & alone[last]
     return closed
-
-
-def _only_holding(sensitive: set[str], places: Sequence[str]) -> set[str]:
-    alone = {f"county {code}" for code in sensitive}
-    for level, of in (("prefecture", prefecture_of), ("province", province_of)):
-        members: dict[str, set[str]] = {}
-        for place in places:
-            members.setdefault(of(place), set()).add(place)
-        alone |= {f"{level} {code}" for code, held in members.items() if len(held) == 1 and held <= sensitive}
-    return alone
 
 
 def _above(code: Codes) -> dict[str, Codes]:
