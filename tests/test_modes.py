@@ -148,3 +148,10 @@ def test_no_shuffle_file_of_a_default_session_can_be_read_by_others(tmp_path: Pa
     assert rest == "[] True"
     assert lines[1] == "True True"
     assert [one.name for one in tmp_path.iterdir()] == [place.name]
+
+
+def test_a_folder_with_a_number_that_no_process_has_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Anybody may make one in the machine's folder for temporary files; each night ended in an OverflowError."""
+    monkeypatch.setenv("POPFLOW_SCRATCH", str(tmp_path))
+    (tmp_path / f"popflow-{10**30}-x").mkdir()
+    assert scratch.new_folder().is_dir()

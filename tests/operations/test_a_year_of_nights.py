@@ -54,7 +54,7 @@ def of_year(lake: Lake) -> Lake:
     def write(name: str, rows: list[tuple]) -> None:
         lake.replace(name, lake.frame(name, rows))
 
-    write("deliveries", [(mno, f"{mno}-{date}", date, "f", "all", 1, "ab" * 32, 1, "accepted", WHEN)
+    write("deliveries", [(mno, f"{mno}-{date}", date, "f", "all", "ab" * 32, 1, "accepted", WHEN)
                          for date in DATES for mno in MNOS])  # fmt: skip
     write("flows_exact", [(date, "420102", "420103", 5, 5, {"mobile": 1}) for date in DATES])
     write("population_exact", [(date, "420102", 0, 5, 5, {"mobile": 1}) for date in DATES])
@@ -134,7 +134,7 @@ def test_a_log_that_says_nothing_of_dates_costs_a_reading(bare_lake: Lake):
         configuration={"delta.dataSkippingNumIndexedCols": "0"},
     )
     rows = [
-        ("mobile", name, date, "f", "all", 1, "ab" * 32, 1, "accepted", WHEN)
+        ("mobile", name, date, "f", "all", "ab" * 32, 1, "accepted", WHEN)
         for name, date in zip("ab", DATES, strict=False)
     ]
     bare_lake.replace("deliveries", bare_lake.frame("deliveries", rows))

@@ -132,7 +132,7 @@ def test_status_shows_the_last_run_of_each_date(bare_lake: Lake):
 def test_status_knows_landed_and_released(bare_lake: Lake):
     lake = bare_lake
     when = dt.datetime(2020, 1, 23, tzinfo=dt.UTC)
-    rows = [(mno, f"{mno}-1", DAY, "f", "all", 1, "ab" * 32, 1, "accepted", when) for mno in ("telecom", "mobile")]
+    rows = [(mno, f"{mno}-1", DAY, "f", "all", "ab" * 32, 1, "accepted", when) for mno in ("telecom", "mobile")]
     lake.replace("deliveries", lake.frame("deliveries", rows))
     row = ("outflow", DAY, 1, "released", "run1", "0", "day-end-1", "ab" * 32, ["mobile"], "first release", "the night")
     frame = pd.DataFrame([(*row, 1000, 60, 90, when)], columns=list(lake.contracts.table("releases").columns))

@@ -61,7 +61,8 @@ def waive(lake: Lake, signed_by: str, until: dt.date, reason: str) -> Waiver:
     if not today <= until <= today + LONGEST_WAIVER:
         raise PopflowError(f"--until {until}: a waiver ends today or within {LONGEST_WAIVER.days} days; then sign anew")
     waiver = Waiver(signed_by.strip(), until, reason.strip(), dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
-    Trail.of(lake).append("waive", "restricted", uuid.uuid4().hex[:12], stated())
+    about = f"until {waiver.until}, signed by {waiver.signed_by}: {waiver.reason}"
+    Trail.of(lake).append("waive", "restricted", uuid.uuid4().hex[:12], stated(), about)
     write_private(_waiver_file(lake), json.dumps(asdict(waiver), default=str, ensure_ascii=False) + "\n")
     return waiver
 
