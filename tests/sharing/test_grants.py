@@ -135,3 +135,11 @@ def test_a_grant_whose_profile_cannot_be_written_is_taken_back(tmp_path: Path):
     call = ["share", "grant", "--reader", "hunan-cdc", "--out", str(tmp_path / ("n" * 250)), "--lake", str(lake)]
     assert isinstance(CliRunner().invoke(app, call).exception, PopflowError)
     assert [one.state() for one in Grants(Lake(lake, contracts.load())).all()] == ["revoked"]
+
+
+def test_a_pipe_in_the_place_of_the_grants_is_refused_and_not_waited_for(grants: Grants, tmp_path: Path):
+    """The server waited for it, and answered nobody any more."""
+    (tmp_path / "share").mkdir()
+    os.mkfifo(tmp_path / "share" / "grants.json")
+    with pytest.raises(PopflowError, match=r"grants\.json: cannot be read"):
+        grants.all()

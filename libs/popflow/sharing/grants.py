@@ -13,6 +13,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -67,6 +68,8 @@ class Grants:
         try:
             about = self._path.stat()
             as_it_is = (about.st_ino, about.st_mtime_ns, about.st_size)
+            if not stat.S_ISREG(about.st_mode):
+                raise ValueError("a pipe would be waited for, with all that ask meanwhile")
             if as_it_is != self._read[0]:
                 self._read = (as_it_is, _grants(self._path.read_bytes()))
         except FileNotFoundError:
