@@ -15,6 +15,7 @@ from popflow.contracts import Contracts
 from popflow.errors import PopflowError
 from popflow.intake.storage import task_scratch
 from popflow.lake import Lake
+from popflow.operations.owner_only import private_folder
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +149,22 @@ def test_no_shuffle_file_of_a_default_session_can_be_read_by_others(tmp_path: Pa
     assert rest == "[] True"
     assert lines[1] == "True True"
     assert [one.name for one in tmp_path.iterdir()] == [place.name]
+
+
+def test_a_folder_with_a_number_that_no_process_has_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Anybody may make one in the machine's folder for temporary files; each night ended in an OverflowError."""
+    monkeypatch.setenv("POPFLOW_SCRATCH", str(tmp_path))
+    (tmp_path / f"popflow-{10**30}-x").mkdir()
+    assert scratch.new_folder().is_dir()
+
+
+@pytest.mark.parametrize("shared", ["sticky", "open folders in it"])
+def test_a_folder_that_others_use_is_refused_and_stays_open(tmp_path: Path, shared: str):
+    """`share grant --state /` closed the whole machine to all others."""
+    (tmp_path / "home").mkdir()
+    tmp_path.chmod(0o1777 if shared == "sticky" else 0o755)
+    (tmp_path / "home" / "somebody").mkdir(mode=0o755)
+    folder = tmp_path if shared == "sticky" else tmp_path / "home"
+    with pytest.raises(PopflowError, match="others use this folder too"):
+        private_folder(folder)
+    assert folder.stat().st_mode & 0o077

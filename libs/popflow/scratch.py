@@ -101,7 +101,7 @@ def _is_own_folder(entry: os.DirEntry[str]) -> bool:
 def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # anybody may leave a folder there, with a number that none can have
         return False
     except PermissionError:
         return True

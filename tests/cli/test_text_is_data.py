@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,3 +106,15 @@ def test_every_number_of_a_call_is_bounded():
     ]
     assert len(numbers) > 10
     assert [name for name, least, most in numbers if least is None or most is None] == []
+
+
+def test_bytes_that_are_no_text_are_refused_wherever_what_somebody_says_is_kept(tmp_path: Path):
+    """GBK typed at a UTF-8 program came as half characters, and ended in an UnicodeEncodeError in mid-act."""
+    kept = ("reason", "signed_by", "name")
+    every = commands(typer.main.get_command(app))
+    found = [(words, one) for words, params in every for one in params if one.name in kept and "scenario" not in words]
+    assert len(found) == 9
+    for words, one in found:
+        with pytest.raises(PopflowError, match="is not written in UTF-8"):
+            one.callback(None, one, os.fsdecode("武汉".encode("gbk")))
+        assert one.callback(None, one, "武汉") == "武汉", words

@@ -9,8 +9,10 @@ import pytest
 from landing_files import D
 
 from popflow.contracts import load
+from popflow.intake.standing import standing_files, standing_tallies
 from popflow.intake.summary import IntakeSummary, summarise
 from popflow.lake import Lake
+from popflow.quality.night import LOOKED_AT
 
 LATER = D + dt.timedelta(days=1)
 NOW = dt.datetime(2020, 1, 23, tzinfo=dt.UTC)
@@ -69,3 +71,13 @@ def test_the_gate_sees_what_stands(dry_lake: Lake) -> None:
     stand = standing_files(dry_lake, files)
     assert list(stand.delivery_id) == ["m2"]
     assert set(standing_tallies(tallies, files, stand).delivery_id) == {"m2"}
+
+
+def test_the_nights_gate_reads_what_tells_files_apart(dry_lake: Lake) -> None:
+    """The gate's columns lacked the file's name and fingerprint, and every night ended in a KeyError."""
+    taken_in(dry_lake, ("m1", D, "a", SAME, "file_hash", 5), ("m2", D, "again", SAME, "accepted", 5))
+    lately = dry_lake.read_pandas("deliveries", LOOKED_AT)
+    stand = standing_files(dry_lake, lately)
+    assert list(stand.file) == ["again"]
+    tallies = dry_lake.read_pandas("tallies")
+    assert len(standing_tallies(tallies, lately, stand)) == len(tallies) - 2

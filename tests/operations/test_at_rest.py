@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from popflow.encryption.key_file import add_master_key
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.operations import at_rest
+from popflow.operations.owner_only import ops_folder
 from popflow.operations.trail import Trail
 from popflow.pipeline import Night, Stage, run_stage
 
@@ -57,6 +59,7 @@ def doctors(lake: Lake) -> tuple[str, str]:
 
 
 def waive(lake: Lake, until: dt.date = TODAY, signed_by: str = "Li Na", reason: str = "disk under LUKS") -> None:
+    ops_folder(lake)  # of a lake that is there
     words = ["--signed-by", signed_by, "--until", str(until), "--reason", reason]
     app(["keys", "waive", "--lake", lake.root, *words], standalone_mode=False)
 
@@ -86,7 +89,8 @@ def test_a_waiver_holds_until_its_day_and_stands_on_the_trail(bare_lake: Lake):
     assert doctors(bare_lake) == ("note", f"{bare_lake.zone('restricted')} {said}")
     file = Path(bare_lake.zone("ops"), "waiver.json")
     assert file.stat().st_mode & 0o777 == 0o600
-    assert "waive" in [entry["verb"] for entry in Trail.of(bare_lake).entries()]
+    (entry,) = [entry for entry in Trail.of(bare_lake).entries() if entry["verb"] == "waive"]
+    assert entry["about"] == f"until {TODAY}, signed by Li Na: disk under LUKS"
     ended = json.loads(file.read_text()) | {"until": str(TODAY - dt.timedelta(days=1))}
     file.write_text(json.dumps(ended))
     with pytest.raises(PopflowError, match=f"the waiver of Li Na ended on {TODAY - dt.timedelta(days=1)}"):
@@ -169,3 +173,11 @@ def test_only_what_is_new_is_opened_and_what_was_put_in_its_place_is_new(
 def test_what_is_waived_or_a_samples_is_not_searched(bare_lake: Lake):
     assert run(bare_lake, sample=True, file=b"PAR1") == ["ran"]
     assert dataclasses.astuple(at_rest.at_rest(bare_lake))[0] == "sample"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, None])
+def test_what_is_no_waiver_is_refused(bare_lake: Lake, text: str | None):
+    path = ops_folder(bare_lake) / "waiver.json"
+    os.mkfifo(path) if text is None else path.write_text(text)
+    with pytest.raises(PopflowError, match=r"waiver\.json: is no waiver; sign anew"):
+        at_rest.at_rest(bare_lake)

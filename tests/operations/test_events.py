@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -139,3 +140,27 @@ def test_status_knows_landed_and_released(bare_lake: Lake):
     write_table(Path(lake.root), "releases", frame)
     table = status(lake)
     assert table.loc[0, ["landed", "state", "release", "run_id"]].tolist() == ["mobile, telecom", "released", 1, "run1"]
+
+
+ODD = ["", "hello", "null", "[]", "5", "{}", "[" * 100_000, "\ud800"]
+
+
+@pytest.mark.parametrize("text", [*ODD, None])
+def test_a_damaged_summary_hides_no_other_night(bare_lake: Lake, text: str | None):
+    """One such file ended `status` and every upkeep's page, or, a pipe, let both wait for ever."""
+    RunLog.of(bare_lake, DAY, "run1").finish("held", "waiting for telecom")
+    runs = Path(bare_lake.zone("ops")) / "runs"
+    odd = runs / "2020-01-21.run0.json"
+    os.mkfifo(odd) if text is None else odd.write_bytes(text.encode(errors="surrogatepass"))
+    (runs / "2020-13-45.x.json").write_text("no run of a date")
+    (runs / "notes.x.json").write_text("no run of a date")
+    rows = status(bare_lake).set_index("date")
+    assert list(rows["state"]) == ["held", "unknown"]
+    assert "2020-01-21.run0.json: is no summary of a run; remove it" in rows.loc["2020-01-21", "why"]
+
+
+def test_a_refusal_that_names_a_file_in_gbk_is_written_down(bare_lake: Lake):
+    """What was refused was lost to an UnicodeEncodeError of the run's own summary."""
+    name = os.fsdecode("武汉".encode("gbk"))
+    RunLog.of(bare_lake, DAY, "run1").finish("failed", reason_of(PopflowError(f"{name}: no such file")))
+    assert "no such file" in status(bare_lake)["why"][0]

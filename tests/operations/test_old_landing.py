@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -108,3 +111,29 @@ def test_a_delivery_that_was_never_taken_in_is_said(bare_lake: Lake, landing: Pa
     for delivery in ("taken", "late"):
         put(landing, "mobile", OLD, delivery, "1")
     assert kept(bare_lake, landing).unread == (f"mobile/{OLD}/late",)
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_stops_nothing_else(
+    bare_lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for mno in ("mobile", "unicom", "telecom"):
+        put(landing, mno, OLD, "d", "1")
+    shut = {landing / "mobile", landing / "unicom" / OLD}
+    listed = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path in shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    report = kept(bare_lake, landing)
+    assert set(report.remaining) == {f"{folder} (Permission denied)" for folder in shut}
+    assert not (landing / "telecom" / OLD).exists()
+
+
+@pytest.mark.parametrize("named", ["FILE://{}", "{}/s3://x"])
+def test_a_folder_is_a_folder_however_it_is_written(tmp_path: Path, named: str):
+    """The text `://` was looked for anywhere, and what bore it was left to a bucket's lifecycle."""
+    assert old_landing.landing_folder(named.format(tmp_path)) is not None
+    assert old_landing.landing_folder("s3://bucket/landing") is None

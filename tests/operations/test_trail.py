@@ -278,3 +278,9 @@ def test_a_lake_refuses_an_unlisted_purpose_without_being_watched(
     lake = Lake(tmp_path / "lake", contracts)
     with pytest.raises(PopflowError, match="flows_exact: 'advertising' is no purpose"):
         lake.replace("flows_exact", lake.frame("flows_exact", []))
+
+
+def test_a_pipe_in_the_place_of_the_trail_is_refused_and_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "trail.jsonl")
+    with pytest.raises(PopflowError, match="is no file, and so no trail"):
+        Trail(tmp_path / "trail.jsonl").append("read", "presence", "run", "epidemic_prevention")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,32 @@ def test_no_option_takes_an_address_in_clear_text_or_none_at_all(address: str):
 )
 def test_https_and_this_machine_are_taken(address: str):
     refuse_clear_text("--public", address)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link", "no file"])
+def test_a_profile_takes_the_place_of_nothing_but_a_file(tmp_path: Path, kind: str):
+    """As root a device in --out was replaced by the token's file; and the grant stood without its profile."""
+    out, lake = tmp_path / "out", tmp_path / "lake"
+    (lake / "published").mkdir(parents=True)
+    {"a folder": out.mkdir, "a link": lambda: out.symlink_to("x"), "no file": lambda: os.mkfifo(out)}[kind]()
+    call = ["share", "grant", "--reader", "hunan-cdc", "--out", str(out), "--lake", str(lake)]
+    refused = CliRunner().invoke(app, call).exception
+    assert isinstance(refused, PopflowError)
+    assert f"is {kind}; name a file" in str(refused)
+    assert Grants(Lake(lake, contracts.load())).all() == []
+
+
+def test_a_grant_whose_profile_cannot_be_written_is_taken_back(tmp_path: Path):
+    lake = tmp_path / "lake"
+    (lake / "published").mkdir(parents=True)
+    call = ["share", "grant", "--reader", "hunan-cdc", "--out", str(tmp_path / ("n" * 250)), "--lake", str(lake)]
+    assert isinstance(CliRunner().invoke(app, call).exception, PopflowError)
+    assert [one.state() for one in Grants(Lake(lake, contracts.load())).all()] == ["revoked"]
+
+
+def test_a_pipe_in_the_place_of_the_grants_is_refused_and_not_waited_for(grants: Grants, tmp_path: Path):
+    """The server waited for it, and answered nobody any more."""
+    (tmp_path / "share").mkdir()
+    os.mkfifo(tmp_path / "share" / "grants.json")
+    with pytest.raises(PopflowError, match=r"grants\.json: cannot be read"):
+        grants.all()

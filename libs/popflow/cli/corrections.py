@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from popflow.cli.opened import unwatched
-from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say
+from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, progress, say
 
 
 def register(app: typer.Typer) -> None:
@@ -18,8 +18,8 @@ def register(app: typer.Typer) -> None:
 
 def correct(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
-    reason: Annotated[str, typer.Option(help="Stands in the release, for good.")],
-    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
+    reason: Annotated[str, typer.Option(callback=plain_text, help="Stands in the release, for good.")],
+    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Who answers for it, by name.")],
     lake: Annotated[str, LAKE],
 ) -> None:
     """Release a date once more, with what came late; refused where the difference would tell of few persons.

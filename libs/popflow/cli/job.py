@@ -7,6 +7,7 @@ import uuid
 
 from popflow import contracts
 from popflow.cli.app import stopping_in_one_line
+from popflow.cli.screen import plain_text
 from popflow.errors import PopflowError, printable
 from popflow.lake import Lake
 from popflow.pipeline import Night, Stage, run_stage
@@ -25,7 +26,7 @@ def _run(stage: Stage) -> None:
     parser.add_argument("--landing", default="", help="folder or object-storage address of the deliveries (intake)")
     parser.add_argument("--mno", action="append", help="MNOs of the night; all that have a contract")
     parser.add_argument("--allow-missing-mno", action="append", default=[], help="go on without it, for ever")
-    parser.add_argument("--reason", help="why; stands in the release")
+    parser.add_argument("--reason", type=plain_text, help="why; stands in the release")
     parser.add_argument("--sample", action="store_true", help="the deliveries are of a sample, as a simulation's are")
     parser.add_argument("--run-id", default=uuid.uuid4().hex[:12], help="the same for the jobs of one night")
     asked = parser.parse_args()

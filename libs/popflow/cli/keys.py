@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from popflow.cli.opened import unwatched
-from popflow.cli.screen import DATE_HELP, LAKE, day, say
+from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, say
 from popflow.encryption import folder_of
 from popflow.encryption.files import keys_in_use
 from popflow.encryption.key_file import VARIABLE, add_master_key, drop_master_key
@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 
 @keys.command()
-def add(name: Annotated[str, typer.Argument(help="Of the new key.")], file: Annotated[Path, FILE]) -> None:
+def add(
+    name: Annotated[str, typer.Argument(callback=plain_text, help="Of the new key.")], file: Annotated[Path, FILE]
+) -> None:
     """Add a master key, with which files are encrypted from now on; those of earlier keys stay readable.
 
     Example: popflow keys add 2020-02 --file /secure/master.keys
@@ -37,7 +39,7 @@ def add(name: Annotated[str, typer.Argument(help="Of the new key.")], file: Anno
 
 @keys.command()
 def drop(
-    name: Annotated[str, typer.Argument(help="Of the key to forget.")],
+    name: Annotated[str, typer.Argument(callback=plain_text, help="Of the key to forget.")],
     file: Annotated[Path, FILE],
     lake: Annotated[str, LAKE],
 ) -> None:
@@ -71,9 +73,9 @@ def encrypt(lake: Annotated[str, LAKE]) -> None:
 @keys.command()
 def waive(
     lake: Annotated[str, LAKE],
-    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
+    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Who answers for it, by name.")],
     until: Annotated[str, typer.Option(help=f"Last day that it holds for. {DATE_HELP}")],
-    reason: Annotated[str, typer.Option(help="What protects the restricted tables instead.")],
+    reason: Annotated[str, typer.Option(callback=plain_text, help="What protects the restricted tables instead.")],
 ) -> None:
     """Sign that nights may run without master keys: on a disk or in a bucket that encrypts by itself, for a time.
 

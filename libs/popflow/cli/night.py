@@ -14,7 +14,7 @@ import typer
 
 from popflow import contracts
 from popflow.cli.opened import opened, unwatched
-from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
+from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, progress, say, show
 from popflow.errors import AtWork, PopflowError
 from popflow.lake import Lake
 from popflow.operations.trail import ANCHOR_VARIABLE, Trail
@@ -38,7 +38,7 @@ def nightly(
     mno: Annotated[list[str] | None, typer.Option(help="MNOs of the night; all that have a contract.")] = None,
     engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, the oracle for the first.")] = "duckdb",
     allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Go on without this MNO, for ever.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; stands in the release.")] = None,
+    reason: Annotated[str | None, typer.Option(callback=plain_text, help="Why; stands in the release.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Deliveries of a sample of people: a simulation's.")] = False,
     keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Then quality page, retention, leaks.")] = True,
@@ -224,8 +224,8 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
 def withdraw(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
-    reason: Annotated[str, typer.Option(help="Stands in the notice, for good.")],
-    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
+    reason: Annotated[str, typer.Option(callback=plain_text, help="Stands in the notice, for good.")],
+    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Who answers for it, by name.")],
     lake: Annotated[str, LAKE],
     indicator: Annotated[str, typer.Option()] = "outflow",
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,

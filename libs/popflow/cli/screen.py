@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from popflow.errors import printable
+from popflow.errors import PopflowError, printable
 from popflow.publish.served import day as day
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+NO_TEXT = re.compile("[\ud800-\udfff]")  # how bytes that are no UTF-8 come from a command line
 WIDEST = 250  # letters of a line in a pipe or file: no cell of any table is cut
 
 
@@ -71,6 +73,13 @@ def _cell(value: object) -> str:
 def say(text: str) -> None:
     """One line of output, whatever texts of people and files are in it."""
     typer.echo(printable(text))
+
+
+def plain_text(value: str | None) -> str | None:
+    """What somebody says of an act, which is kept for good. Raises PopflowError for bytes that are no text."""
+    if value is not None and NO_TEXT.search(value):
+        raise PopflowError(f"'{printable(value)}': is not written in UTF-8; type it anew, or set the terminal to UTF-8")
+    return value
 
 
 DATE_HELP = "Date as 2020-01-22."

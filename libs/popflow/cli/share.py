@@ -41,16 +41,21 @@ def grant(
 
     Example: popflow share grant --reader hunan-cdc --purpose epidemic_prevention --days 30 --lake lake
     """
+    from popflow.publish.tables_out import refuse_no_file
     from popflow.sharing.clear_text import refuse_clear_text
-    from popflow.sharing.grants import write_profile
+    from popflow.sharing.grants import refuse_reader, write_profile
 
     at = _grants(lake, state)
     refuse_clear_text("--endpoint", endpoint)
+    refuse_reader(reader)
     path = out or Path(f"{reader}.share")
-    if not path.parent.is_dir():
-        raise PopflowError(f"{path}: there is no folder {path.parent}; create it first")
+    refuse_no_file(path)
     given, token = at.add(reader, purpose, days)
-    write_profile(path, given, token, endpoint)
+    try:
+        write_profile(path, given, token, endpoint)
+    except PopflowError:
+        at.take_back(given)  # nobody has its token
+        raise
     say(f"{path}: the token of {reader}, good until {given.expires_at_utc}; hand it over by a safe way and delete it")
 
 

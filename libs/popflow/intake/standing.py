@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
     from popflow.lake import Lake
 
+COLUMNS = ["mno", "delivery_id", "file", "sha256", "status"]  # of `deliveries`, by which files are told apart
 OF_A_FILE = ["rows", *FILE_REASONS]  # what the tallies say of a file that was set aside whole
 
 
 def standing_files(lake: Lake, files: pd.DataFrame) -> pd.DataFrame:
     """Rows of `deliveries` without the files in quarantine whose content another delivery of the MNO has brought.
 
-    files: contract `deliveries`, mno, status and sha256 at least, of any dates.
+    files: contract `deliveries`, `COLUMNS` at least, of any dates.
     """
     set_aside = files[files.status == "quarantined"]
     if set_aside.empty:

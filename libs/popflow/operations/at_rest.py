@@ -21,7 +21,7 @@ from popflow.encryption import folder_of
 from popflow.encryption.files import plain_files
 from popflow.encryption.key_file import VARIABLE, keys_file, master_keys
 from popflow.errors import PopflowError
-from popflow.operations.owner_only import ops_folder, write_private
+from popflow.operations.owner_only import ops_folder, read_own, write_private
 from popflow.operations.purposes import stated
 from popflow.operations.trail import Trail
 
@@ -61,7 +61,8 @@ def waive(lake: Lake, signed_by: str, until: dt.date, reason: str) -> Waiver:
     if not today <= until <= today + LONGEST_WAIVER:
         raise PopflowError(f"--until {until}: a waiver ends today or within {LONGEST_WAIVER.days} days; then sign anew")
     waiver = Waiver(signed_by.strip(), until, reason.strip(), dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
-    Trail.of(lake).append("waive", "restricted", uuid.uuid4().hex[:12], stated())
+    about = f"until {waiver.until}, signed by {waiver.signed_by}: {waiver.reason}"
+    Trail.of(lake).append("waive", "restricted", uuid.uuid4().hex[:12], stated(), about)
     write_private(_waiver_file(lake), json.dumps(asdict(waiver), default=str, ensure_ascii=False) + "\n")
     return waiver
 
@@ -72,9 +73,9 @@ def waiver_of(lake: Lake) -> Waiver | None:
     if not path.exists():
         return None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(read_own(path))
         return Waiver(told["signed_by"], dt.date.fromisoformat(told["until"]), told["reason"], told["signed_at_utc"])
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise PopflowError(f"{path}: is no waiver; sign anew: popflow keys waive") from None
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from popflow import __version__
 from popflow.encryption.faults import fault_in
-from popflow.errors import Held, PopflowError
+from popflow.errors import Held, PopflowError, printable
 from popflow.operations.owner_only import append_private, ops_folder, write_private
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def outcome_of(error: BaseException) -> str:
 def reason_of(error: BaseException) -> str:
     """What may be written of an error: our own messages, and only the kind of any other, which may hold a record."""
     if isinstance(error, PopflowError):
-        return str(error)
+        return printable(error)  # a path in it may hold bytes that are no text, and no file takes these
     fault = fault_in(error)
     return str(fault) if fault else type(error).__name__
 

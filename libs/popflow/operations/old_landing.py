@@ -13,15 +13,19 @@ from typing import NamedTuple
 
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
-from popflow.intake.storage import open_address
+from popflow.paths import is_local, normal
 
 
 class Old(NamedTuple):
-    """A delivery, or what else lies in the folder of a date that is too old; that folder itself where it is bare."""
+    """A delivery, or what else lies in the folder of a date that is too old; that folder itself where it is bare.
+
+    fault: why a folder cannot be looked into, be it of a date or of an MNO; nothing in it is touched then.
+    """
 
     mno: str
     folder: Path
     path: Path
+    fault: str = ""
 
 
 def landing_folder(landing: str) -> Path | None:
@@ -31,18 +35,29 @@ def landing_folder(landing: str) -> Path | None:
     """
     if not landing:
         raise PopflowError("--landing: it is empty; name the folder or address of the deliveries")
-    stored = "://" in landing and not landing.startswith("file://")  # known without asking there
-    return None if stored else Path(open_address(landing)[1])
+    place = normal(landing)
+    return Path(place) if is_local(place) else None
 
 
 def old_deliveries(landing: Path, contracts: Contracts, date: dt.date) -> list[Old]:
     """What is older on a date than the contract of its MNO's feed allows."""
-    found = []
+    found: list[Old] = []
     for mno, days in retention_days(contracts).items():
-        for folder in _dated(landing / mno, date - dt.timedelta(days=days)):
-            inside = [] if folder.is_symlink() else sorted(folder.iterdir())
-            found += [Old(mno, folder, path) for path in inside or [folder]]
+        try:
+            dated = list(_dated(landing / mno, date - dt.timedelta(days=days)))
+        except OSError as error:
+            found.append(Old(mno, landing / mno, landing / mno, _reason(error)))
+        else:
+            found += [one for folder in dated for one in _inside(mno, folder)]
     return found
+
+
+def _inside(mno: str, folder: Path) -> list[Old]:
+    try:
+        inside = [] if folder.is_symlink() else sorted(folder.iterdir())
+    except OSError as error:
+        return [Old(mno, folder, folder, _reason(error))]
+    return [Old(mno, folder, path) for path in inside or [folder]]
 
 
 def retention_days(contracts: Contracts) -> dict[str, int]:
@@ -56,7 +71,8 @@ def delete(old: list[Old]) -> dict[str, str]:
 
     A link stays, since what it points to would: whoever made it knows what that is.
     """
-    stays: dict[str, str] = {}
+    stays = {str(one.path): one.fault for one in old if one.fault}
+    old = [one for one in old if not one.fault]
     for one in old:
         if link := next((path for path in (one.folder.parent, one.folder, one.path) if path.is_symlink()), None):
             stays[str(link)] = "a link, and none is followed: delete what it points to, then the link"

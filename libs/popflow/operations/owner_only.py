@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,11 +29,23 @@ def ops_folder(lake: Lake, *parts: str) -> Path:
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made where it is missing, and closed to all but its owner."""
+    """The folder, made where it is missing, and closed to all but its owner.
+
+    Raises PopflowError for one that others use too: --state / would close the machine to everybody.
+    """
     make_folder(folder, OWNER_ALONE)
     if folder.stat().st_mode & 0o077:
+        if _is_others_too(folder):
+            raise PopflowError(f"{folder}: others use this folder too, and it would be closed to them; name one apart")
         folder.chmod(0o700)
     return folder
+
+
+def _is_others_too(folder: Path) -> bool:
+    """Whether a folder is open beyond its mode: shared, mounted, or with open folders in it, as none of popflow's."""
+    inside = (one for one in os.scandir(folder) if one.is_dir(follow_symlinks=False))
+    shared = folder.stat().st_mode & stat.S_ISVTX or folder.is_mount()
+    return bool(shared or any(one.stat(follow_symlinks=False).st_mode & 0o077 for one in inside))
 
 
 def close_tree(folder: Path) -> None:
@@ -59,6 +72,14 @@ def write_private(path: Path, text: str) -> Path:
             os.close(handle)
         _sync_folder(path.parent)
     return path
+
+
+def read_own(path: Path) -> bytes:
+    """All of a small file. Raises OSError for what is no regular file: a pipe would be waited for."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - a handle
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
+        return file.read()
 
 
 def append_private(path: Path, line: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from popflow.operations.known_deliveries import delivery_dates
+from popflow.operations.owner_only import read_own
 from popflow.publish.served import OUTFLOW, standing
 
 if TYPE_CHECKING:
@@ -83,9 +84,27 @@ def _withdrawn(row: dict[str, Any], served: dict[dt.date, tuple[int, str]]) -> d
 
 def _last_runs(lake: Lake, dates: list[dt.date]) -> dict[str, dict[str, Any]]:
     files = [path for date in dates for path in _run_files(lake, date)]
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    return {run["date"]: run for run in sorted(found, key=lambda run: run["ended_at_utc"])}
+    return {run["date"]: run for run in sorted(map(_run_of, files), key=lambda run: run["ended_at_utc"])}
+
+
+def _run_of(path: Path) -> dict[str, Any]:
+    """What a run says of itself; of a file that is damaged this alone, so that it hides no other night."""
+    try:
+        run = json.loads(read_own(path))
+        return {name: str(run[name]) for name in ("date", "outcome", "why", "run_id", "ended_at_utc")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        date, run_id = path.name.split(".")[:2]
+        why = f"{path}: is no summary of a run; remove it"
+        return {"date": date, "outcome": "unknown", "why": why, "run_id": run_id, "ended_at_utc": ""}
 
 
 def _run_files(lake: Lake, date: object) -> Iterator[Path]:
-    return lake.local_zone("ops").glob(f"runs/{date}.*.json")
+    files = lake.local_zone("ops").glob(f"runs/{date}.*.json")
+    return (path for path in files if _is_date(path.name.split(".")[0]))
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return str(dt.date.fromisoformat(text)) == text
+    except ValueError:
+        return False

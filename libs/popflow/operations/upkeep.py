@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow import contracts
-from popflow.errors import PopflowError
+from popflow.errors import PopflowError, one_line
 from popflow.operations.compaction import compact
 from popflow.operations.events import RunLog, reason_of
 from popflow.operations.leaks import known_of, scan_lake
@@ -131,11 +131,11 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         kept = upkeep(Lake(given.lake, contracts.load()), given.date, run_id_of(given.date), given.landing)
-    except PopflowError as error:
-        print(f"popflow: {reason_of(error)}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 a stack trace in a scheduler's log may hold a record
+        print(f"popflow: {one_line(reason_of(error))}", file=sys.stderr)
         return 1
     for note in kept.notes:
-        print(f"popflow: {note}", file=sys.stderr)
+        print(f"popflow: {one_line(note)}", file=sys.stderr)
     return 0
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from popflow.errors import Held, PopflowError
 from popflow.geography.counties import county_table
-from popflow.intake.standing import standing_files, standing_tallies
+from popflow.intake.standing import COLUMNS, standing_files, standing_tallies
 from popflow.quality.activity import activity
 from popflow.quality.coverage import Coverage, coverage
 from popflow.quality.figures import intake_figures, movement_figures
@@ -22,16 +22,7 @@ if TYPE_CHECKING:
 
     from popflow.lake import Lake
 
-LOOKED_AT = [
-    "mno",
-    "delivery_id",
-    "delivery_date",
-    "file",
-    "area",
-    "sha256",
-    "rows",
-    "status",
-]  # of the last nights' deliveries
+LOOKED_AT = [*COLUMNS, "delivery_date", "area", "rows"]  # of the last nights' deliveries
 SAMPLED = ("flows_exact", "population_exact")
 
 

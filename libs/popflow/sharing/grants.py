@@ -13,6 +13,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -67,6 +68,8 @@ class Grants:
         try:
             about = self._path.stat()
             as_it_is = (about.st_ino, about.st_mtime_ns, about.st_size)
+            if not stat.S_ISREG(about.st_mode):
+                raise ValueError("a pipe would be waited for, with all that ask meanwhile")
             if as_it_is != self._read[0]:
                 self._read = (as_it_is, _grants(self._path.read_bytes()))
         except FileNotFoundError:
@@ -81,8 +84,7 @@ class Grants:
 
         A reader's earlier grants stay until they expire or are revoked, so that a token can be changed without a gap.
         """
-        if not READER.fullmatch(reader):
-            raise PopflowError(f"--reader {reader}: a name of 2 to 64 small letters, digits, dots and dashes")
+        refuse_reader(reader)
         if not 1 <= days <= DAYS_AT_MOST:
             raise PopflowError(f"--days {days}: 1 to {DAYS_AT_MOST}")
         for table in TABLES:
@@ -106,12 +108,20 @@ class Grants:
                 raise PopflowError(
                     f"no valid grant of '{reader}'; there are grants of {', '.join(readers) or 'nobody'}"
                 )
-            now = _now().isoformat()
-            for one in known:
-                if one.id in ended:
-                    self._record("revoke", one)
-            self._write([replace(one, revoked_at_utc=now) if one.id in ended else one for one in known])
+            self._end(ended)
         return len(ended)
+
+    def take_back(self, given: Grant) -> None:
+        """End one grant whose token nobody got."""
+        with self._locked():
+            self._end([given.id])
+
+    def _end(self, ids: list[str]) -> None:
+        known, now = self.all(), _now().isoformat()
+        for one in known:
+            if one.id in ids:
+                self._record("revoke", one)
+        self._write([replace(one, revoked_at_utc=now) if one.id in ids else one for one in known])
 
     def of_token(self, token: str) -> Grant | None:
         """The grant of a token, whatever its state; None for a token that was never given."""
@@ -139,6 +149,12 @@ class Grants:
 
     def _write(self, grants: list[Grant]) -> None:
         write_private(self._path, json.dumps([asdict(one) for one in grants], indent=1))
+
+
+def refuse_reader(reader: str) -> None:
+    """Raise PopflowError for a name that no reader can have."""
+    if not READER.fullmatch(reader):
+        raise PopflowError(f"--reader {reader}: a name of 2 to 64 small letters, digits, dots and dashes")
 
 
 def write_profile(path: Path, grant: Grant, token: str, endpoint: str) -> Path:
