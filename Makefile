@@ -20,7 +20,7 @@ java:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.jars/ready: scripts/fetch_jars.py .venv/ready
+.jars/ready: scripts/fetch_jars.py libs/popflow/jars.lock .venv/ready
 	@echo "Fetching Delta's jars into .jars (once)"
 	@$(BIN)/python scripts/fetch_jars.py .jars
 	@touch $@
@@ -39,7 +39,7 @@ test: lint  ## ruff, mypy and all tests but the slow proofs, those that need Spa
 slow: setup  ## the slow proofs: large histories, kills, the whole scenario
 	@$(BIN)/python -m pytest -m slow
 
-.s3/ready: tests/s3/requirements.lock scripts/fetch_jars.py .jars/ready
+.s3/ready: tests/s3/requirements.lock scripts/fetch_jars.py libs/popflow/jars.lock .jars/ready
 	@echo "Installing a server that speaks S3, and Spark's side of it, into .s3 (once)"
 	@$(PYTHON) -m venv .s3
 	@.s3/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/s3/requirements.lock

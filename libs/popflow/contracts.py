@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ import pyarrow as pa
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from popflow import environment
 from popflow.errors import PopflowError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ K_MINIMUM = 20  # constants of the promise (docs/design, section 6): disclosure.
 FLOOR_MINIMUM = 10
 PURPOSE = "epidemic_prevention"
 LOG_DAYS = 2  # in object storage retention looks for the version of a day ago
-PURPOSE_VARIABLE = "POPFLOW_PURPOSE"
 SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is built in: eight times as fast
 LARGEST_CONTRACT = 1 << 20  # bytes
 DEEPEST_CONTRACT = 20  # mappings and lists within each other
@@ -462,7 +461,7 @@ def load(folder: Path | None = None) -> Contracts:
 
 def stated(purpose: str | None = None) -> str:
     """The run's purpose: as given, else POPFLOW_PURPOSE, else the one that popflow is for."""
-    return purpose or os.environ.get(PURPOSE_VARIABLE) or PURPOSE
+    return purpose or environment.PURPOSE.text() or PURPOSE
 
 
 def refuse_unlisted(contract: Table, purpose: str) -> None:
@@ -476,7 +475,7 @@ def refuse_unknown(contracts: Contracts, purpose: str) -> None:
     """Raise PopflowError for a purpose that no table's contract lists."""
     listed = sorted({one for table in contracts.tables.values() for one in table.purpose})
     if purpose not in listed:
-        raise PopflowError(f"{PURPOSE_VARIABLE}: '{purpose}' is no purpose of any contract; state one of "
+        raise PopflowError(f"{environment.PURPOSE}: '{purpose}' is no purpose of any contract; state one of "
                            f"{', '.join(listed)}")  # fmt: skip
 
 

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
+from popflow import environment
 from popflow.cli.opened import unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, say
 from popflow.encryption import folder_of
 from popflow.encryption.files import keys_in_use
-from popflow.encryption.key_file import VARIABLE, add_master_key, drop_master_key
+from popflow.encryption.key_file import add_master_key, drop_master_key
 from popflow.errors import PopflowError
 from popflow.paths import local_path
 
 keys = typer.Typer(help="Keys of the restricted zone; none is ever shown.", no_args_is_help=True)
-FILE = typer.Option("--file", envvar=VARIABLE, help="File of master keys, mode 0600.")
+FILE = typer.Option("--file", envvar=environment.MASTER_KEYS.name, help="File of master keys, mode 0600.")
 
 
 def register(app: typer.Typer) -> None:

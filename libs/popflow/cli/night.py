@@ -12,12 +12,12 @@ from typing import Annotated, Literal, get_args
 
 import typer
 
-from popflow import contracts
+from popflow import contracts, environment
 from popflow.cli.opened import opened, unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, progress, say, show
 from popflow.errors import AtWork, PopflowError
 from popflow.lake import Lake
-from popflow.operations.trail import ANCHOR_VARIABLE, Trail
+from popflow.operations.trail import Trail
 from popflow.publish.served import MOST_DATES
 
 Engine = Literal["duckdb", "spark"]
@@ -127,7 +127,9 @@ State = Annotated[Path | None, typer.Option("--state", help="The share's folder,
 @trail.command()
 def verify(
     lake: Annotated[str | None, LAKE] = None,
-    anchor: Annotated[Path | None, typer.Option(help=f"File with the newest entry; {ANCHOR_VARIABLE}.")] = None,
+    anchor: Annotated[
+        Path | None, typer.Option(help=f"File with the newest entry; {environment.TRAIL_ANCHOR}.")
+    ] = None,
     state: State = None,
 ) -> None:
     """Check that no entry of the audit trail was edited, dropped, reordered or cut off; exit code 1 if one was.
@@ -154,7 +156,8 @@ def anchor(
     Example: popflow trail anchor --lake lake --anchor /mnt/elsewhere/anchor
     """
     _trail(lake, file, state).start_anchor(uuid.uuid4().hex[:12], contracts.stated())
-    say(f"{file}: holds the newest entry; set {'POPFLOW_SHARE_ANCHOR' if state else ANCHOR_VARIABLE} to it for ever")
+    variable = environment.SHARE_ANCHOR if state else environment.TRAIL_ANCHOR
+    say(f"{file}: holds the newest entry; set {variable} to it for ever")
 
 
 def _trail(lake: str | None, anchor: Path | None, state: Path | None) -> Trail:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from popflow import environment
 from popflow.cli.screen import LAKE, say
 from popflow.errors import PopflowError
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 share = typer.Typer(help="Serve published tables by Delta Sharing; grant and revoke access.", no_args_is_help=True)
 PORT = 8474
-STATE = typer.Option("--state", envvar="POPFLOW_ZONE_SHARE", help="The share's own folder; <lake>/share if not given.")
+STATE_VARIABLE, PUBLISHED_VARIABLE = (environment.ZONES[zone].name for zone in ("share", "published"))
+STATE = typer.Option("--state", envvar=STATE_VARIABLE, help="The share's own folder; <lake>/share if not given.")
 Reader = Annotated[str, typer.Option(help="Who reads, as it stands in the audit trail: hunan-cdc.")]
 
 
@@ -82,7 +84,8 @@ def grants(lake: Annotated[str | None, LAKE] = None, state: Annotated[str | None
 def serve(
     lake: Annotated[str | None, LAKE] = None,
     published: Annotated[
-        str | None, typer.Option(envvar="POPFLOW_ZONE_PUBLISHED", help="The published zone; <lake>/published.")
+        str | None,
+        typer.Option(envvar=PUBLISHED_VARIABLE, help="The published zone; <lake>/published."),
     ] = None,
     state: Annotated[str | None, STATE] = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = PORT,
