@@ -1,6 +1,6 @@
 """Reads data_contracts/: every table and feed, each column declared once, and derives from them what others need.
 
-From a table's YAML come its Arrow, Spark and DuckDB types and its Delta properties and constraints; from a feed's YAML
+From a table's YAML come its Arrow and Spark types and its Delta properties and constraints; from a feed's YAML
 how its files are read. A contract that does not hold together is refused with file, field and reason.
 """
 
@@ -34,16 +34,16 @@ LARGEST_CONTRACT = 1 << 20  # bytes
 DEEPEST_CONTRACT = 20  # mappings and lists within each other
 Zone = Literal["reference", "restricted", "published"]
 
-PRIMITIVES: dict[str, tuple[pa.DataType, str]] = {
-    "string": (pa.string(), "VARCHAR"),
-    "binary": (pa.binary(), "BLOB"),
-    "boolean": (pa.bool_(), "BOOLEAN"),
-    "int": (pa.int32(), "INTEGER"),
-    "long": (pa.int64(), "BIGINT"),
-    "bigint": (pa.int64(), "BIGINT"),
-    "double": (pa.float64(), "DOUBLE"),
-    "date": (pa.date32(), "DATE"),
-    "timestamp": (pa.timestamp("us", tz="UTC"), "TIMESTAMPTZ"),
+PRIMITIVES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "boolean": pa.bool_(),
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
 }
 
 
@@ -55,16 +55,7 @@ def arrow_type(text: str) -> pa.DataType:
         return pa.map_(arrow_type(inner[1]), arrow_type(inner[2]))
     if text not in PRIMITIVES:
         raise ValueError(f"unknown type '{text}', one of {', '.join(PRIMITIVES)}, array<type>, map<type,type>")
-    return PRIMITIVES[text][0]
-
-
-def duckdb_type(text: str) -> str:
-    """DuckDB type of a contract's type."""
-    if inner := re.fullmatch(r"array<(.+)>", text):
-        return f"{duckdb_type(inner[1])}[]"
-    if inner := re.fullmatch(r"map<(\w+),(.+)>", text):
-        return f"MAP({duckdb_type(inner[1])}, {duckdb_type(inner[2])})"
-    return PRIMITIVES[text][1]
+    return PRIMITIVES[text]
 
 
 class Declared(BaseModel):
@@ -196,10 +187,6 @@ class Table(Declared):
         from pyspark.sql.pandas.types import from_arrow_schema
 
         return from_arrow_schema(self.arrow_schema())
-
-    def duckdb_columns(self) -> dict[str, str]:
-        """DuckDB type of each column, in the order of the contract."""
-        return {name: duckdb_type(column.type) for name, column in self.columns.items()}
 
     def constraints(self) -> dict[str, str]:
         """Delta CHECK constraints by name; none on secret columns, since a violation's message prints the value."""
@@ -399,7 +386,6 @@ class Disclosure(Declared):
     k: int = Field(ge=K_MINIMUM)
     floor: int = Field(ge=FLOOR_MINIMUM)
     rest_children: int = Field(ge=3)
-    release_deadline_hours: int = Field(ge=1)
     correction_days: int = Field(ge=1)
     audit_seconds: int = Field(ge=1)
     figures_rounded_to: int = Field(ge=1000)

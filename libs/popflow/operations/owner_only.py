@@ -35,13 +35,6 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def close_tree(folder: Path) -> None:
-    """Take from group and others what a library left readable below a folder."""
-    for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o700 if path.is_dir() else 0o600)
-
-
 def write_private(path: Path, text: str) -> Path:
     """Write a file that only its owner can read; readers see the old text or the new, never half of it.
 
