@@ -26,8 +26,8 @@ def register(app: typer.Typer) -> None:
 
 
 @keys.command()
-def add(name: Annotated[str, typer.Argument(help="Of the new key.")], file: Annotated[Path, FILE]) -> None:
-    """Add a master key, with which files are encrypted from now on; those of earlier keys stay readable.
+def add(name: Annotated[str, typer.Argument(help="Name of the new key.")], file: Annotated[Path, FILE]) -> None:
+    """Add a master key that encrypts new files from now on; files under earlier keys stay readable.
 
     Example: popflow keys add 2020-02 --file /secure/master.keys
     """
@@ -38,11 +38,11 @@ def add(name: Annotated[str, typer.Argument(help="Of the new key.")], file: Anno
 
 @keys.command()
 def drop(
-    name: Annotated[str, typer.Argument(help="Of the key to forget.")],
+    name: Annotated[str, typer.Argument(help="Name of the key to forget.")],
     file: Annotated[Path, FILE],
     lake: Annotated[str, LAKE],
 ) -> None:
-    """Forget a master key that no file needs any more: what a stolen copy holds is then unreadable.
+    """Forget a master key that no file needs any more, which makes stolen copies unreadable.
 
     Example: popflow keys drop 2020-01 --file /secure/master.keys --lake lake
     """
@@ -59,7 +59,7 @@ def drop(
 
 @keys.command()
 def encrypt(lake: Annotated[str, LAKE]) -> None:
-    """Write the restricted tables anew under the newest master key, between two nights; plain ones too.
+    """Rewrite the restricted tables under the newest master key, between two nights; those in clear too.
 
     Example: popflow keys encrypt --lake lake
     """
@@ -72,11 +72,11 @@ def encrypt(lake: Annotated[str, LAKE]) -> None:
 @keys.command()
 def waive(
     lake: Annotated[str, LAKE],
-    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
-    until: Annotated[str, typer.Option(help=f"Last day that it holds for. {DATE_HELP}")],
+    signed_by: Annotated[str, typer.Option(help="Name of who answers for it.")],
+    until: Annotated[str, typer.Option(help=f"Last day on which it holds. {DATE_HELP}")],
     reason: Annotated[str, typer.Option(help="What protects the restricted tables instead.")],
 ) -> None:
-    """Sign that nights may run without master keys: on a disk or in a bucket that encrypts by itself, for a time.
+    """Let nights run without master keys for a time, because the disk or bucket encrypts by itself.
 
     Example: popflow keys waive --lake lake --signed-by "Li Na" --until 2020-12-31 --reason "disk under LUKS"
     """
@@ -88,8 +88,8 @@ def waive(
 
 @keys.command()
 def rotate(
-    old: Annotated[Path, typer.Option(help="File of the key that the tables have.")],
-    new: Annotated[Path, typer.Option(help="File of the key that they are to have; 32 random bytes, mode 0600.")],
+    old: Annotated[Path, typer.Option(help="File of the current key.")],
+    new: Annotated[Path, typer.Option(help="File of the new key; 32 random bytes, mode 0600.")],
     lake: Annotated[str, LAKE],
 ) -> None:
     """Put the person tables under a new key of the pseudonyms, between two nights.

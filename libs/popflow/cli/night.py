@@ -35,13 +35,13 @@ def nightly(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
     landing: Annotated[str, typer.Option(help="Folder or object-storage address of the deliveries.")],
     lake: Annotated[str, LAKE],
-    mno: Annotated[list[str] | None, typer.Option(help="MNOs of the night; all that have a contract.")] = None,
-    engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, the oracle for the first.")] = "duckdb",
-    allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Go on without this MNO, for ever.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; stands in the release.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
-    sample: Annotated[bool, typer.Option("--sample", help="Deliveries of a sample of people: a simulation's.")] = False,
-    keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Then quality page, retention, leaks.")] = True,
+    mno: Annotated[list[str] | None, typer.Option(help="An MNO of the night; default all with a contract.")] = None,
+    engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, to compare with.")] = "duckdb",
+    allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Release without this MNO, for good.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason, kept in the release.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="The deliveries are a simulation's: of a sample.")] = False,
+    keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Upkeep after the night.")] = True,
     contracts_folder: Feeds = None,
 ) -> None:
     """Run one night: three deliveries in, a published table out.
@@ -104,7 +104,7 @@ def _ask(missing: tuple[str, ...], date: dt.date) -> None:
 
 
 def status(
-    lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1, max=MOST_DATES, help="So many.")] = 14
+    lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1, max=MOST_DATES, help="Nights.")] = 14
 ) -> None:
     """The last nights: what landed, what was held or released, and why.
 
@@ -147,11 +147,11 @@ def verify(
 
 @trail.command()
 def anchor(
-    file: Annotated[Path, typer.Option("--anchor", help="File outside the lake, not there yet.")],
+    file: Annotated[Path, typer.Option("--anchor", help="File outside the lake, which must not exist yet.")],
     lake: Annotated[str | None, LAKE] = None,
     state: State = None,
 ) -> None:
-    """Anchor a trail that has no anchor yet, after a check of all of it.
+    """Anchor a trail that has no anchor yet, after checking all of it.
 
     Example: popflow trail anchor --lake lake --anchor /mnt/elsewhere/anchor
     """
@@ -192,9 +192,9 @@ def deliveries(
 
 def audit(
     lake: Annotated[str, LAKE],
-    every: Annotated[bool, typer.Option("--all", help="All dates, whatever was stamped as good before.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All dates, also those stamped as good before.")] = False,
 ) -> None:
-    """Attack the newest date and all that bears no stamp of the auditor; exit code 1 for any finding.
+    """Attack the newest date and all that the auditor has not stamped; exit code 1 for any finding.
 
     Example: popflow audit --all --lake lake
     """
@@ -227,13 +227,13 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
 def withdraw(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
-    reason: Annotated[str, typer.Option(help="Stands in the notice, for good.")],
-    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")],
+    reason: Annotated[str, typer.Option(help="Reason, kept in the notice for good.")],
+    signed_by: Annotated[str, typer.Option(help="Name of who answers for it.")],
     lake: Annotated[str, LAKE],
     indicator: Annotated[str, typer.Option()] = "outflow",
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Stop serving the newest release of a date, for good; asks first. What was read is read.
+    """Stop serving the newest release of a date, for good; asks first. What was read cannot be called back.
 
     Example: popflow withdraw --date 2020-01-22 --reason "wrong cell table" --signed-by "Li Na" --lake lake
     """
