@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint slow s3 browser bench docs lock dependency-audit clean java
+.PHONY: help setup demo check test test-again durations lint slow s3 browser bench docs lock dependency-audit clean java
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,7 +20,7 @@ java:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.jars/ready: scripts/fetch_jars.py .venv/ready
+.jars/ready: scripts/fetch_jars.py libs/popflow/jars.lock .venv/ready
 	@echo "Fetching Delta's jars into .jars (once)"
 	@$(BIN)/python scripts/fetch_jars.py .jars
 	@touch $@
@@ -33,13 +33,22 @@ lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-test: lint  ## ruff, mypy and all tests but the slow proofs, those that need Spark beside those that do not
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+check: lint  ## the inner loop: ruff, mypy and the tests without Spark
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not spark and not slow and not browser'
+
+test:  ## ruff, mypy and all tests but the slow proofs, where something has changed since they passed (FORCE=1: always)
+	@if [ -z "$(FORCE)" ] && $(PYTHON) scripts/tested.py; then :; else $(MAKE) --no-print-directory test-again; fi
+
+test-again: lint  ## the same, whatever has passed before; those that need Spark run beside those that do not
+	@$(BIN)/python scripts/tested.py $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+durations: setup  ## all tests, and the 40 that take longest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=40 --durations-min=1
 
 slow: setup  ## the slow proofs: large histories, kills, the whole scenario
 	@$(BIN)/python -m pytest -m slow
 
-.s3/ready: tests/s3/requirements.lock scripts/fetch_jars.py .jars/ready
+.s3/ready: tests/s3/requirements.lock scripts/fetch_jars.py libs/popflow/jars.lock .jars/ready
 	@echo "Installing a server that speaks S3, and Spark's side of it, into .s3 (once)"
 	@$(PYTHON) -m venv .s3
 	@.s3/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/s3/requirements.lock
@@ -73,6 +82,6 @@ dependency-audit: .audit/ready  ## known vulnerabilities of all locked versions,
 	@.audit/bin/pip-audit --strict --no-deps --disable-pip $(patsubst %,-r %,$(LOCKS))
 
 clean:  ## remove what demo and tests left, not the installation
-	@rm -rf demo .pytest_cache .mypy_cache .ruff_cache spark-warehouse
+	@rm -rf demo .tested .pytest_cache .mypy_cache .ruff_cache spark-warehouse
 
 include airflow_dags/airflow.mk

@@ -1,4 +1,4 @@
-"""Whether all MNOs of a date are there and as active as they use to be; holds the date back where not.
+"""Whether all MNOs of a date are there and as active as usual; holds the date back where not.
 
 spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/coverage.py --date 2020-01-22 --landing LANDING --lake LAKE
 """

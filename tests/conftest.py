@@ -22,10 +22,16 @@ os.environ.setdefault("POPFLOW_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:Reser
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that need Spark go to one process, with the run's one session; every other file to a process as a whole."""
-    of_spark = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
+    """Files that need Spark go to one process, with the run's one session; every other file to a process as a whole.
+
+    A file needs Spark where one of its tests takes the session, or has the marker `spark` because it asks for it later.
+    """
+    of_spark = {item.path for item in items
+                if "spark" in getattr(item, "fixturenames", ()) or item.get_closest_marker("spark")}  # fmt: skip
     for item in items:
         item.add_marker(pytest.mark.xdist_group("spark" if item.path in of_spark else item.path.name))
+        if item.path in of_spark:
+            item.add_marker(pytest.mark.spark)
 
 
 @pytest.fixture(scope="session")

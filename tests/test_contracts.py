@@ -5,13 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 import yaml
 
 from popflow import contracts as contracts_module
-from popflow.contracts import Contracts, arrow_type, duckdb_type
+from popflow.contracts import Contracts, arrow_type
 from popflow.dictionary import data_dictionary
 from popflow.errors import PopflowError
 
@@ -41,27 +40,10 @@ def test_every_shipped_contract_gives_all_three_schemas(contracts: Contracts):
         names = list(table.columns)
         assert table.arrow_schema().names == names
         assert table.spark_schema().names == names
-        assert list(table.duckdb_columns()) == names
-
-
-def test_duckdb_and_arrow_types_of_a_contract_are_the_same(contracts: Contracts):
-    for table in contracts.tables.values():
-        columns = ", ".join(f'"{n}" {t}' for n, t in table.duckdb_columns().items())
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
-            con.execute(f"CREATE TABLE t ({columns})")
-            found = con.sql("SELECT * FROM t").to_arrow_reader().schema
-        expected = table.arrow_schema()
-        assert [_plain(f.type) for f in found] == [_plain(f.type) for f in expected], table.table
-
-
-def _plain(kind: pa.DataType) -> str:
-    return str(kind).replace(" not null", "").replace("l: ", "item: ").replace("large_", "").replace("_view", "")
 
 
 def test_nested_types():
     assert arrow_type("map<string,array<long>>") == pa.map_(pa.string(), pa.list_(pa.int64()))
-    assert duckdb_type("array<map<string,date>>") == "MAP(VARCHAR, DATE)[]"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import math
 import re
 import shutil
 from pathlib import Path
@@ -25,7 +24,7 @@ KNOWN = contracts_module.load()
 RULES = KNOWN.disclosure
 RESTRICTED = [table for table in KNOWN.tables.values() if table.zone == "restricted"]
 STORAGE = {table.stored_in for table in RESTRICTED}
-WAIT = math.ceil(RULES.release_deadline_hours / 24)  # days that a night comes after its date at most
+WAIT = 3  # days that a night comes after its date at most; later its input is gone, which is all that ends it
 LATE = 1  # days that the records of a date lie in deliveries of another
 PAGE = inspect.signature(quality_page).parameters["nights"].default
 LANDING = max(feed.retention_days for feed in KNOWN.feeds.values())

@@ -1,6 +1,6 @@
 """Reads data_contracts/: every table and feed, each column declared once, and derives from them what others need.
 
-From a table's YAML come its Arrow, Spark and DuckDB types and its Delta properties and constraints; from a feed's YAML
+From a table's YAML come its Arrow and Spark types and its Delta properties and constraints; from a feed's YAML
 how its files are read. A contract that does not hold together is refused with file, field and reason.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ import pyarrow as pa
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from popflow import environment
 from popflow.errors import PopflowError
 
 if TYPE_CHECKING:
@@ -29,22 +29,21 @@ K_MINIMUM = 20  # constants of the promise (docs/design, section 6): disclosure.
 FLOOR_MINIMUM = 10
 PURPOSE = "epidemic_prevention"
 LOG_DAYS = 2  # in object storage retention looks for the version of a day ago
-PURPOSE_VARIABLE = "POPFLOW_PURPOSE"
 SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is built in: eight times as fast
 LARGEST_CONTRACT = 1 << 20  # bytes
 DEEPEST_CONTRACT = 20  # mappings and lists within each other
 Zone = Literal["reference", "restricted", "published"]
 
-PRIMITIVES: dict[str, tuple[pa.DataType, str]] = {
-    "string": (pa.string(), "VARCHAR"),
-    "binary": (pa.binary(), "BLOB"),
-    "boolean": (pa.bool_(), "BOOLEAN"),
-    "int": (pa.int32(), "INTEGER"),
-    "long": (pa.int64(), "BIGINT"),
-    "bigint": (pa.int64(), "BIGINT"),
-    "double": (pa.float64(), "DOUBLE"),
-    "date": (pa.date32(), "DATE"),
-    "timestamp": (pa.timestamp("us", tz="UTC"), "TIMESTAMPTZ"),
+PRIMITIVES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "boolean": pa.bool_(),
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
 }
 
 
@@ -56,16 +55,7 @@ def arrow_type(text: str) -> pa.DataType:
         return pa.map_(arrow_type(inner[1]), arrow_type(inner[2]))
     if text not in PRIMITIVES:
         raise ValueError(f"unknown type '{text}', one of {', '.join(PRIMITIVES)}, array<type>, map<type,type>")
-    return PRIMITIVES[text][0]
-
-
-def duckdb_type(text: str) -> str:
-    """DuckDB type of a contract's type."""
-    if inner := re.fullmatch(r"array<(.+)>", text):
-        return f"{duckdb_type(inner[1])}[]"
-    if inner := re.fullmatch(r"map<(\w+),(.+)>", text):
-        return f"MAP({duckdb_type(inner[1])}, {duckdb_type(inner[2])})"
-    return PRIMITIVES[text][1]
+    return PRIMITIVES[text]
 
 
 class Declared(BaseModel):
@@ -197,10 +187,6 @@ class Table(Declared):
         from pyspark.sql.pandas.types import from_arrow_schema
 
         return from_arrow_schema(self.arrow_schema())
-
-    def duckdb_columns(self) -> dict[str, str]:
-        """DuckDB type of each column, in the order of the contract."""
-        return {name: duckdb_type(column.type) for name, column in self.columns.items()}
 
     def constraints(self) -> dict[str, str]:
         """Delta CHECK constraints by name; none on secret columns, since a violation's message prints the value."""
@@ -400,7 +386,6 @@ class Disclosure(Declared):
     k: int = Field(ge=K_MINIMUM)
     floor: int = Field(ge=FLOOR_MINIMUM)
     rest_children: int = Field(ge=3)
-    release_deadline_hours: int = Field(ge=1)
     correction_days: int = Field(ge=1)
     audit_seconds: int = Field(ge=1)
     figures_rounded_to: int = Field(ge=1000)
@@ -462,7 +447,7 @@ def load(folder: Path | None = None) -> Contracts:
 
 def stated(purpose: str | None = None) -> str:
     """The run's purpose: as given, else POPFLOW_PURPOSE, else the one that popflow is for."""
-    return purpose or os.environ.get(PURPOSE_VARIABLE) or PURPOSE
+    return purpose or environment.PURPOSE.text() or PURPOSE
 
 
 def refuse_unlisted(contract: Table, purpose: str) -> None:
@@ -476,7 +461,7 @@ def refuse_unknown(contracts: Contracts, purpose: str) -> None:
     """Raise PopflowError for a purpose that no table's contract lists."""
     listed = sorted({one for table in contracts.tables.values() for one in table.purpose})
     if purpose not in listed:
-        raise PopflowError(f"{PURPOSE_VARIABLE}: '{purpose}' is no purpose of any contract; state one of "
+        raise PopflowError(f"{environment.PURPOSE}: '{purpose}' is no purpose of any contract; state one of "
                            f"{', '.join(listed)}")  # fmt: skip
 
 

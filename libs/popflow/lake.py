@@ -11,7 +11,6 @@ import datetime as dt
 import functools
 import math
 import operator
-import os
 import re
 import urllib.parse
 from collections import Counter
@@ -28,9 +27,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from pyarrow.dataset import dataset, partitioning
 from pyarrow.fs import FileType, SubTreeFileSystem
 
+from popflow import environment
 from popflow.contracts import Contracts, Table, refuse_unlisted, stated
 from popflow.encryption import settings_of
-from popflow.encryption.key_file import VARIABLE as MASTER_KEYS
 from popflow.errors import NoTable, PopflowError
 from popflow.modes import OPEN, OPEN_ZONES, OWNER_ALONE, close_process, make_folder, open_to_readers
 from popflow.older_tables import bring_up, version_of
@@ -119,7 +118,7 @@ class Lake:
 
         Raises PopflowError where the folder's name is one below which no Delta table can lie.
         """
-        given = self._zones.get(name) or os.environ.get(f"POPFLOW_ZONE_{name.upper()}") or below(self.root, name)
+        given = self._zones.get(name) or environment.ZONES[name].text() or below(self.root, name)
         return refuse_for_tables(normal(given))
 
     def local_zone(self, name: str) -> Path:
@@ -481,7 +480,7 @@ class Lake:
 
     def _encrypted(self, contract: Table) -> bool:
         """Whether the table's files are encrypted, so that only Spark reads and writes them."""
-        return contract.zone == "restricted" and MASTER_KEYS in os.environ
+        return contract.zone == "restricted" and environment.MASTER_KEYS.is_set()
 
     def _open(self, name: str) -> DeltaTable | None:
         try:

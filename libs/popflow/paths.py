@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
@@ -62,17 +62,6 @@ def below(place: str, *names: str) -> str:
     return "/".join((place.rstrip("/"), *names))
 
 
-def relative(place: str, to: str) -> str | None:
-    """The path of a normal place below another, "" where they are one, None where it lies elsewhere."""
-    if is_local(place) != is_local(to):
-        return None
-    path, base = PurePosixPath(place), PurePosixPath(to)
-    if not path.is_relative_to(base):
-        return None
-    found = str(path.relative_to(base))
-    return "" if found == "." else found
-
-
 def refuse_for_tables(place: str) -> str:
     """The normal place, in which Delta tables can be written and read by Spark and delta-rs.
 
@@ -117,11 +106,6 @@ def for_delta_rs(place: str) -> str:
 def for_spark(place: str) -> str:
     """A normal place as Spark takes it: Hadoop takes every letter as it is, and calls s3:// s3a://."""
     return f"s3a://{place[5:]}" if place.startswith("s3://") else place
-
-
-def literal_reader(spark: SparkSession) -> DataFrameReader:
-    """A reader to which a name is no pattern (`[`, `*`, `?`, `{`), and `key=value` in a path is no column."""
-    return spark.read.option("__globPaths__", "false").option("recursiveFileLookup", "true")
 
 
 def table_reader(spark: SparkSession, table: str) -> DataFrameReader:

@@ -16,10 +16,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from popflow import environment
 from popflow.errors import PopflowError
 from popflow.paths import local_path
 
-VARIABLE = "POPFLOW_SCRATCH"
 OWN = re.compile(r"popflow-(\d+)-")
 _of_process: dict[int, Path] = {}
 
@@ -51,23 +51,17 @@ def children_in(folder: Path) -> Iterator[None]:
 
     They take names of files as UTF-8 too, which Java does by the locale alone.
     """
-    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
-    wanted = {"TMPDIR": str(folder)} | ({} if re.search("utf-?8", locale, re.IGNORECASE) else {"LC_ALL": "C.UTF-8"})
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
+    locale = next((named for variable in environment.LOCALES if (named := variable.text())), "")
+    utf8 = {} if re.search("utf-?8", locale, re.IGNORECASE) else {environment.LOCALES[0]: "C.UTF-8"}
+    with environment.changed({environment.TEMPORARY: str(folder)} | utf8):
         yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            os.environ.update({} if value is None else {name: value})
 
 
 def checked_place() -> Path:
     """The folder below which scratch lies. Raises PopflowError where somebody else could replace what lies there."""
-    named = os.environ.get(VARIABLE)
+    named = environment.SCRATCH.text()
     place = local_path(named or tempfile.gettempdir())
-    mend = f"name a folder of your own by {VARIABLE}"
+    mend = f"name a folder of your own by {environment.SCRATCH}"
     if not place.is_dir():
         raise PopflowError(f"{place}: no such folder for scratch; make it, or {mend}")
     if not str(place).isprintable() or re.search(r'[,"\\]', str(place)):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from popflow import scratch
+from popflow import environment, scratch
 from popflow.encryption.jar import JARS as ZONE_CRYPTO_JARS
 from popflow.errors import PopflowError
 from popflow.modes import close_process
@@ -44,8 +44,8 @@ def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None
 
 def spark_log() -> Path:
     """Where the JVM writes what it has to say, which may quote data: the process's scratch, or POPFLOW_SPARK_LOG."""
-    named = os.environ.get("POPFLOW_SPARK_LOG")
-    return Path(named).absolute() if named else scratch.of_process() / "spark.log"
+    named = environment.SPARK_LOG.path()
+    return named.absolute() if named else scratch.of_process() / "spark.log"
 
 
 @contextmanager
@@ -93,17 +93,17 @@ def _settings() -> dict[str, str]:
         "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
     }
     always |= _object_storage()
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if "PYSPARK_GATEWAY_PORT" in os.environ:  # under spark-submit master, memory and jars are the caller's
+    environment.WORKERS_PYTHON.set_unless_given(sys.executable)
+    if environment.UNDER_SPARK_SUBMIT.is_set():  # under spark-submit master, memory and jars are the caller's
         return always
     return always | {
-        "spark.master": os.environ.get("POPFLOW_MASTER", f"local[{os.cpu_count()},4]"),  # local[n] never retries a task
+        "spark.master": environment.MASTER.text() or f"local[{os.cpu_count()},4]",  # local[n] never retries a task
         "spark.jars": ",".join(
             jar.as_uri() for jar in sorted(jars_folder().glob("*.jar")) if not jar.match(ZONE_CRYPTO_JARS)
         ),
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": os.environ.get("POPFLOW_DRIVER_MEMORY", "4g"),
+        "spark.driver.memory": environment.DRIVER_MEMORY.text() or "4g",
         "spark.driver.extraJavaOptions": _java_options(),
         "spark.local.dir": str(scratch.of_process()),
         "spark.sql.warehouse.dir": (scratch.of_process() / "warehouse").as_uri(),
@@ -118,14 +118,14 @@ def _settings() -> dict[str, str]:
 
 def _java_options() -> str:
     """Those asked for; and nothing of the JVM's in the folder that all users share."""
-    asked = os.environ.get("POPFLOW_JAVA_OPTIONS", THROUGHPUT)
+    asked = environment.JAVA_OPTIONS.text() or THROUGHPUT
     return f'{asked} -XX:-UsePerfData "-Djava.io.tmpdir={scratch.of_process()}"'
 
 
 def _object_storage() -> dict[str, str]:
     """For Spark's S3A what delta-rs and pyarrow read from the environment themselves: an S3-compatible address."""
-    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
-        region = os.environ.get("AWS_REGION", "us-east-1")
+    if endpoint := environment.S3_ENDPOINT.text():
+        region = environment.S3_REGION.text() or "us-east-1"
         settings = {"endpoint": endpoint, "endpoint.region": region, "path.style.access": "true"}
         return {f"spark.hadoop.fs.s3a.{name}": value for name, value in settings.items()}
     return {}
@@ -133,7 +133,7 @@ def _object_storage() -> dict[str, str]:
 
 def jars_folder() -> Path:
     """Where Delta's jars lie: POPFLOW_JARS, else .jars of the checkout. Raises PopflowError where there are none."""
-    folder = local_path(os.environ.get("POPFLOW_JARS") or Path(__file__).parents[2] / ".jars")
+    folder = local_path(environment.JARS.text() or Path(__file__).parents[2] / ".jars")
     if not any(folder.glob("io.delta_delta-spark*.jar")):
         raise PopflowError(f"no Delta jars in {folder}; 'make setup' fetches them, or set POPFLOW_JARS to their folder")
     return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from popflow import contracts
+from popflow import contracts, jars
 from popflow.cli import lake_state, machine
 from popflow.cli.doctor import doctor
 from popflow.errors import PopflowError
@@ -88,7 +88,16 @@ def test_jars_of_another_version_are_broken(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("POPFLOW_JARS", str(tmp_path))
     assert machine.jars().state == "broken"
     (tmp_path / "io.delta_delta-spark_4.2_2.13-1.0.0.jar").touch()
-    assert "none of version" in machine.jars().found
+    assert "lacks io.delta" in machine.jars().found
+
+
+def test_a_jar_that_is_not_the_locked_one_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("POPFLOW_JARS", str(tmp_path))
+    for name in jars.locked():
+        (tmp_path / name).touch()
+    found = machine.jars()
+    assert found.state == "broken"
+    assert "is not the jar of the lock" in found.found
 
 
 def test_what_is_broken_ends_the_command_with_all_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

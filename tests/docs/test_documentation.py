@@ -19,7 +19,14 @@ from popflow.cli import app
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "THREATS.md", *DOCS.glob("*.md"), *DOCS.glob("[hr]*/*.md"), *DOCS.glob("ex*/*.md")]
+    [
+        ROOT / "README.md",
+        ROOT / "THREATS.md",
+        ROOT / "CONTRIBUTING.md",
+        *DOCS.glob("*.md"),
+        *DOCS.glob("[hr]*/*.md"),
+        *DOCS.glob("ex*/*.md"),
+    ]
 )
 RUN = ("pull", "report", "doctor", "releases", "share grant", "share grants", "share revoke")  # what needs no Spark
 LOADS = re.compile(r"""<(?:script|img|iframe|source)[^>]+src=["']?(?:https?:)?//|<link[^>]+href=["']?(?:https?:)?//""")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from popflow.contracts import Contracts
+from popflow.environment import KEY_FILE
 from popflow.errors import PopflowError
 from popflow.intake import keys
 from popflow.lake import Lake
@@ -17,7 +18,7 @@ SECRET = bytes(range(32))
 @pytest.fixture
 def dry_lake(tmp_path: Path, contracts: Contracts, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake that is asked for its place only."""
-    monkeypatch.delenv(keys.VARIABLE, raising=False)
+    monkeypatch.delenv(KEY_FILE.name, raising=False)
     return Lake(tmp_path / "lake", contracts)
 
 
@@ -46,7 +47,7 @@ def test_a_named_key_file_must_exist_and_be_a_key(
     dry_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "own.key"
-    monkeypatch.setenv(keys.VARIABLE, str(path))
+    monkeypatch.setenv(KEY_FILE.name, str(path))
     with pytest.raises(PopflowError, match="no key file there"):
         keys.key_file(dry_lake)
     path.write_bytes(b"short")
@@ -56,7 +57,7 @@ def test_a_named_key_file_must_exist_and_be_a_key(
 
 
 def test_object_storage_needs_a_named_key_file(contracts: Contracts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(keys.VARIABLE, raising=False)
+    monkeypatch.delenv(KEY_FILE.name, raising=False)
     with pytest.raises(PopflowError, match="POPFLOW_KEY_FILE is not set"):
         keys.key_file(Lake("s3a://bucket/lake", contracts))
 

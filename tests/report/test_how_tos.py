@@ -14,6 +14,7 @@ import popflow
 from popflow.cli import app
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
+pytestmark = pytest.mark.spark  # one of its tools, which asks for the session by itself
 TOOLS = ["pandas", "duckdb", "polars", "excel", "qgis"]
 
 

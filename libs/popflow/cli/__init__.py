@@ -2,13 +2,14 @@
 
 import atexit
 import gc
-import os
 import sys
+
+from popflow import environment
 
 # A short command is mostly imports, and neither the collector nor BLAS's threads have anything to do in them.
 gc.set_threshold(100_000)
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+environment.BLAS_THREADS.set_unless_given("1")
+environment.NO_PLUGINS.set_unless_given("__all__")
 
 from popflow.cli.app import app, main  # noqa: E402 they import all of these
 

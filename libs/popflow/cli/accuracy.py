@@ -21,11 +21,11 @@ def register(app: typer.Typer) -> None:
 
 
 def accuracy(
-    out: Annotated[Path, typer.Option(help="Folder for tables and chart; what is done there is not done again.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables and chart; resumes a stopped run.")],
     persons: Annotated[int, typer.Option(min=1000, max=100_000_000, help="Persons of a nation.")] = 20_000,
     days: Annotated[int, typer.Option(min=2, max=400, help="Dates of a nation; flows from the second on.")] = 3,
-    seeds: Annotated[str, typer.Option(help="A nation for each, so that every figure has a spread.")] = "1,2,3",
-    trouble: Annotated[list[str] | None, typer.Option(help="One alone, all, or none; again for more.")] = None,
+    seeds: Annotated[str, typer.Option(help="One nation for each seed, to show the spread.")] = "1,2,3",
+    trouble: Annotated[list[str] | None, typer.Option(help="A trouble by name, all, or none; repeatable.")] = None,
     way: Annotated[str, typer.Option(help="short, or night: the whole pipeline by Spark, the same figures.")] = "short",
 ) -> None:
     """Simulate nations with known truth and say how far the figures before protection are from it.

@@ -15,12 +15,12 @@ pull = typer.Typer(help="Read published tables; needs no Java.", no_args_is_help
 
 Area = Annotated[str, typer.Option(help="Area by name or code: wuhan, hubei, 武汉, 420100 ...")]
 From = Annotated[str | None, typer.Option("--from", help="First date, as 2020-01-09.")]
-To = Annotated[str | None, typer.Option("--to", help="Last date, itself included.")]
-Days = Annotated[int | None, typer.Option(min=1, max=MOST_DATES, help="So many days before --before; 14 if not given.")]
-Before = Annotated[str | None, typer.Option(help="The date after the last one, as 2020-01-23.")]
-Destination = Annotated[str | None, typer.Option(help="Only what went there: code or name.")]
+To = Annotated[str | None, typer.Option("--to", help="Last date, inclusive.")]
+Days = Annotated[int | None, typer.Option(min=1, max=MOST_DATES, help="Number of days before --before; 14 by default.")]
+Before = Annotated[str | None, typer.Option(help="The day after the last date, as 2020-01-23.")]
+Destination = Annotated[str | None, typer.Option(help="Only flows to this place: code or name.")]
 Daily = Annotated[bool, typer.Option("--daily", help="One row for each date.")]
-AsOf = Annotated[str | None, typer.Option(help="What was served at that moment, as 2020-02-01T12:00.")]
+AsOf = Annotated[str | None, typer.Option(help="Answer as at that moment, as 2020-02-01T12:00.")]
 Out = Annotated[Path | None, typer.Option(help="File .csv, .parquet, .xlsx or .geojson.")]
 WHATEVER = {"allow_extra_args": True, "ignore_unknown_options": True}  # a refusal comes first, whatever is asked
 Form = Annotated[str | None, typer.Option("--format", help="table, csv, parquet, xlsx or geojson.")]
@@ -75,7 +75,7 @@ def outflow(
 @pull.command("blocks", context_settings=WHATEVER)
 @pull.command("stock", context_settings=WHATEVER)
 def not_published() -> None:
-    """No longer published: says why, and what to ask instead.
+    """Say why this is no longer published, and what to ask instead.
 
     Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --lake lake
     """

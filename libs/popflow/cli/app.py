@@ -7,12 +7,12 @@ call are off; 3 the night is held back, nothing was published; 130 interrupted.
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Callable
 
 import typer
 
+from popflow import environment
 from popflow.cli import (
     accuracy,
     analyst,
@@ -51,7 +51,7 @@ def main() -> None:
 
 def stopping_in_one_line(run: Callable[[], object]) -> None:
     """Call, and end the process with one line and an exit code if it fails."""
-    if "POPFLOW_DEBUG" in os.environ:
+    if environment.DEBUG.is_set():
         run()
         return
     try:

@@ -13,7 +13,7 @@ from popflow.errors import PopflowError
 from popflow.publish.served import MOST_DATES
 
 Lang = Annotated[str, typer.Option(help="Language of pictures and PDF: zh or en; the page holds both.")]
-Days = Annotated[int, typer.Option(min=1, max=MOST_DATES, help="So many days.")]
+Days = Annotated[int, typer.Option(min=1, max=MOST_DATES, help="Number of days.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,14 +24,14 @@ def register(app: typer.Typer) -> None:
 
 def report(
     area: Annotated[str, typer.Option(help="Area by name or code: wuhan, hubei, 武汉, 420100 ...")],
-    before: Annotated[str, typer.Option(help="The date after the last one, as 2020-01-23.")],
+    before: Annotated[str, typer.Option(help="The day after the last date, as 2020-01-23.")],
     lake: Annotated[str, LAKE],
     out: Annotated[Path, typer.Option(help="The page, one HTML file that opens offline.")] = Path("briefing.html"),
     days: Days = 14,
     destination: Annotated[str | None, typer.Option(help="A receiving province, prefecture or county.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="What was served at that moment, as 2020-02-01T12:00.")] = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also one page A4 beside it; needs Chromium.")] = False,
-    png: Annotated[bool, typer.Option("--png", help="Also a PNG of each chart beside it; needs Chromium.")] = False,
+    as_of: Annotated[str | None, typer.Option(help="Answer as at that moment, as 2020-02-01T12:00.")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also a one-page PDF in A4; needs Chromium.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="Also a PNG of each chart; needs Chromium.")] = False,
     lang: Lang = "zh",
 ) -> None:
     """Write the briefing on who left an area, or with a destination on who arrived there.
@@ -54,11 +54,11 @@ def report(
 
 
 def packages(
-    date: Annotated[str, typer.Option(help="The last date, itself included, as 2020-01-22.")],
-    out: Annotated[Path, typer.Option(help="Folder; each province gets a folder in it.")],
+    date: Annotated[str, typer.Option(help="The last date, inclusive, as 2020-01-22.")],
+    out: Annotated[Path, typer.Option(help="Folder for the packages, one subfolder a province.")],
     lake: Annotated[str, LAKE],
     days: Days = 14,
-    only: Annotated[list[str] | None, typer.Option(help="A province by name or code, again for each; all.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A province by name or code; repeatable; default all.")] = None,
     drawn: Annotated[bool, typer.Option("--pictures/--no-pictures", help="PNG of each chart and a PDF page.")] = True,
     lang: Lang = "zh",
 ) -> None:

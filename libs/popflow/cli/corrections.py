@@ -18,11 +18,11 @@ def register(app: typer.Typer) -> None:
 
 def correct(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
-    reason: Annotated[str, typer.Option(callback=plain_text, help="Stands in the release, for good.")],
-    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Who answers for it, by name.")],
+    reason: Annotated[str, typer.Option(callback=plain_text, help="Reason, kept in the release for good.")],
+    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Name of who answers for it.")],
     lake: Annotated[str, LAKE],
 ) -> None:
-    """Release a date once more, with what came late; refused where the difference would tell of few persons.
+    """Release a date again, with what came late; refused where the difference would reveal a small group.
 
     Example: popflow correct --date 2020-01-22 --reason "late files" --signed-by "Li Na" --lake lake
     """

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from popflow import environment
 from popflow.cli.screen import say
 from popflow.errors import PopflowError
 
@@ -16,12 +17,12 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    lake: Annotated[str | None, typer.Option(envvar="POPFLOW_LAKE", help="A lake to look at too.")] = None,
+    lake: Annotated[str | None, typer.Option(envvar=environment.LAKE.name, help="A lake to check as well.")] = None,
     reading: Annotated[
         bool, typer.Option("--reading", help="Only what pull and report need: no Java, no keys.")
     ] = False,
 ) -> None:
-    """Look at Java, packages, jars, disk, lake, permissions and keys; exit code 1 where something is broken.
+    """Check Java, packages, jars, disk, lake, permissions and keys; exit code 1 if anything is broken.
 
     Example: popflow doctor --lake lake
     """

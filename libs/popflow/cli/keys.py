@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
+from popflow import environment
 from popflow.cli.opened import unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, say
 from popflow.encryption import folder_of
 from popflow.encryption.files import keys_in_use
-from popflow.encryption.key_file import VARIABLE, add_master_key, drop_master_key
+from popflow.encryption.key_file import add_master_key, drop_master_key
 from popflow.errors import PopflowError
 from popflow.paths import local_path
 
 keys = typer.Typer(help="Keys of the restricted zone; none is ever shown.", no_args_is_help=True)
-FILE = typer.Option("--file", envvar=VARIABLE, help="File of master keys, mode 0600.")
+FILE = typer.Option("--file", envvar=environment.MASTER_KEYS.name, help="File of master keys, mode 0600.")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,9 +27,9 @@ def register(app: typer.Typer) -> None:
 
 @keys.command()
 def add(
-    name: Annotated[str, typer.Argument(callback=plain_text, help="Of the new key.")], file: Annotated[Path, FILE]
+    name: Annotated[str, typer.Argument(callback=plain_text, help="Name of the new key.")], file: Annotated[Path, FILE]
 ) -> None:
-    """Add a master key, with which files are encrypted from now on; those of earlier keys stay readable.
+    """Add a master key that encrypts new files from now on; files under earlier keys stay readable.
 
     Example: popflow keys add 2020-02 --file /secure/master.keys
     """
@@ -39,11 +40,11 @@ def add(
 
 @keys.command()
 def drop(
-    name: Annotated[str, typer.Argument(callback=plain_text, help="Of the key to forget.")],
+    name: Annotated[str, typer.Argument(callback=plain_text, help="Name of the key to forget.")],
     file: Annotated[Path, FILE],
     lake: Annotated[str, LAKE],
 ) -> None:
-    """Forget a master key that no file needs any more: what a stolen copy holds is then unreadable.
+    """Forget a master key that no file needs any more, which makes stolen copies unreadable.
 
     Example: popflow keys drop 2020-01 --file /secure/master.keys --lake lake
     """
@@ -60,7 +61,7 @@ def drop(
 
 @keys.command()
 def encrypt(lake: Annotated[str, LAKE]) -> None:
-    """Write the restricted tables anew under the newest master key, between two nights; plain ones too.
+    """Rewrite the restricted tables under the newest master key, between two nights; those in clear too.
 
     Example: popflow keys encrypt --lake lake
     """
@@ -73,11 +74,11 @@ def encrypt(lake: Annotated[str, LAKE]) -> None:
 @keys.command()
 def waive(
     lake: Annotated[str, LAKE],
-    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Who answers for it, by name.")],
-    until: Annotated[str, typer.Option(help=f"Last day that it holds for. {DATE_HELP}")],
+    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Name of who answers for it.")],
+    until: Annotated[str, typer.Option(help=f"Last day on which it holds. {DATE_HELP}")],
     reason: Annotated[str, typer.Option(callback=plain_text, help="What protects the restricted tables instead.")],
 ) -> None:
-    """Sign that nights may run without master keys: on a disk or in a bucket that encrypts by itself, for a time.
+    """Let nights run without master keys for a time, because the disk or bucket encrypts by itself.
 
     Example: popflow keys waive --lake lake --signed-by "Li Na" --until 2020-12-31 --reason "disk under LUKS"
     """
@@ -89,8 +90,8 @@ def waive(
 
 @keys.command()
 def rotate(
-    old: Annotated[Path, typer.Option(help="File of the key that the tables have.")],
-    new: Annotated[Path, typer.Option(help="File of the key that they are to have; 32 random bytes, mode 0600.")],
+    old: Annotated[Path, typer.Option(help="File of the current key.")],
+    new: Annotated[Path, typer.Option(help="File of the new key; 32 random bytes, mode 0600.")],
     lake: Annotated[str, LAKE],
 ) -> None:
     """Put the person tables under a new key of the pseudonyms, between two nights.

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from popflow import contracts
+from popflow import contracts, environment
 from popflow.cli.machine import Finding, disk
-from popflow.encryption import key_file
 from popflow.errors import PopflowError
-from popflow.intake import keys, sealed
+from popflow.intake import keys
 from popflow.lake import Lake
 from popflow.operations.at_rest import SIGN, at_rest
-from popflow.operations.trail import ANCHOR_VARIABLE, Trail
+from popflow.operations.trail import Trail
 from popflow.operations.trail_anchor import read_anchor
 from popflow.paths import is_local, local_path
 
@@ -46,7 +44,7 @@ def _purpose(lake: Lake) -> Finding:
     try:
         contracts.refuse_unknown(lake.contracts, contracts.stated())
     except PopflowError as error:
-        return Finding("purpose", "broken", str(error), f"mend or unset {contracts.PURPOSE_VARIABLE}")
+        return Finding("purpose", "broken", str(error), f"mend or unset {environment.PURPOSE}")
     return Finding("purpose", "ok", contracts.stated())
 
 
@@ -101,9 +99,11 @@ def _at_rest(lake: Lake) -> Finding:
 
 def _person_key(lake: Lake) -> Finding:
     """The key of persons' pseudonyms: looked at, never read and never made."""
-    named, zone = os.environ.get(keys.VARIABLE), lake.zone("restricted")
+    named, zone = environment.KEY_FILE.text(), lake.zone("restricted")
     if not named and not is_local(zone):
-        return Finding("person key", "broken", f"{keys.VARIABLE} is not set", "name a key file every worker can read")
+        return Finding(
+            "person key", "broken", f"{environment.KEY_FILE} is not set", "name a key file every worker can read"
+        )
     path = local_path(named) if named else Path(zone) / "_keys" / "person.key"
     if not named and not path.exists() and not any(lake.exists(table) for table in keys.KEYED_TABLES):
         return Finding("person key", "note", f"none yet at {path}", "the first load of a register makes it")
@@ -112,9 +112,9 @@ def _person_key(lake: Lake) -> Finding:
 
 def _named_keys() -> Iterator[Finding]:
     """Key files that the environment names."""
-    for variable in (key_file.VARIABLE, sealed.VARIABLE):
-        if named := os.environ.get(variable):
-            yield _key(variable, local_path(named), None, f"mend {variable}, or chmod 600 the file")
+    for variable in (environment.MASTER_KEYS, environment.AGE_IDENTITY):
+        if named := variable.text():
+            yield _key(str(variable), local_path(named), None, f"mend {variable}, or chmod 600 the file")
 
 
 def _key(what: str, path: Path, size: int | None, mend: str) -> Finding:
@@ -128,9 +128,9 @@ def _key(what: str, path: Path, size: int | None, mend: str) -> Finding:
 
 
 def _anchor(lake: Lake) -> Finding:
-    named = os.environ.get(ANCHOR_VARIABLE)
+    named = environment.TRAIL_ANCHOR.text()
     if not named:
-        mend = f"set {ANCHOR_VARIABLE} to a file outside the lake"
+        mend = f"set {environment.TRAIL_ANCHOR} to a file outside the lake"
         return Finding("trail's anchor", "note", "none: a cut end of the audit trail would not show", mend)
     try:
         there, begun = read_anchor(Path(named)), Trail.of(lake).path.exists()

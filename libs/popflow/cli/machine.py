@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from popflow import environment
 from popflow.errors import PopflowError
 
 State = Literal["ok", "note", "broken"]
@@ -82,7 +83,7 @@ def _off(requirement: str) -> Iterator[Finding]:
 def java() -> Finding:
     """Java 17 or newer, which Spark runs on."""
     mend = "apt-get install openjdk-17-jre-headless; pull and report need no Java"
-    home = os.environ.get("JAVA_HOME")
+    home = environment.JAVA_HOME.text()
     program = shutil.which(str(Path(home) / "bin" / "java") if home else "java")
     if program is None:
         return Finding("Java", "broken", f"none {'in JAVA_HOME' if home else 'on the path'}; nights need it", mend)
@@ -94,17 +95,21 @@ def java() -> Finding:
 
 
 def jars() -> Finding:
-    """Delta's jars, of the version that the Python package is."""
+    """Delta's jars, each with the digest that the lock has."""
+    from popflow.jars import DELTA, locked, not_as_locked
     from popflow.session import jars_folder
 
+    mend = "remove the folder, then make setup"
     try:
         folder = jars_folder()
     except PopflowError as error:
         return Finding("Delta jars", "broken", str(error), "make setup, or set POPFLOW_JARS")
-    wanted = importlib.metadata.version("delta-spark")
-    if not any(folder.glob(f"io.delta_delta-spark*-{wanted}.jar")):
-        return Finding("Delta jars", "broken", f"{folder} has none of version {wanted}", "make clean, then make setup")
-    return Finding("Delta jars", "ok", f"{wanted} in {folder}")
+    there = {jar.name: jar for jar in folder.glob(f"{DELTA}*.jar")}
+    if missing := [name for name in locked() if name.startswith(DELTA) and name not in there]:
+        return Finding("Delta jars", "broken", f"{folder} lacks {missing[0]}", mend)
+    if others := not_as_locked(there.values()):
+        return Finding("Delta jars", "broken", f"{folder / others[0]} is not the jar of the lock", mend)
+    return Finding("Delta jars", "ok", f"{len(there)}, as locked, in {folder}")
 
 
 def memory() -> Finding:

@@ -12,12 +12,12 @@ from typing import Annotated, Literal, get_args
 
 import typer
 
-from popflow import contracts
+from popflow import contracts, environment
 from popflow.cli.opened import opened, unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, progress, say, show
 from popflow.errors import AtWork, PopflowError
 from popflow.lake import Lake
-from popflow.operations.trail import ANCHOR_VARIABLE, Trail
+from popflow.operations.trail import Trail
 from popflow.publish.served import MOST_DATES
 
 Engine = Literal["duckdb", "spark"]
@@ -35,13 +35,13 @@ def nightly(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
     landing: Annotated[str, typer.Option(help="Folder or object-storage address of the deliveries.")],
     lake: Annotated[str, LAKE],
-    mno: Annotated[list[str] | None, typer.Option(help="MNOs of the night; all that have a contract.")] = None,
-    engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, the oracle for the first.")] = "duckdb",
-    allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Go on without this MNO, for ever.")] = None,
-    reason: Annotated[str | None, typer.Option(callback=plain_text, help="Why; stands in the release.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
-    sample: Annotated[bool, typer.Option("--sample", help="Deliveries of a sample of people: a simulation's.")] = False,
-    keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Then quality page, retention, leaks.")] = True,
+    mno: Annotated[list[str] | None, typer.Option(help="An MNO of the night; default all with a contract.")] = None,
+    engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, to compare with.")] = "duckdb",
+    allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Release without this MNO, for good.")] = None,
+    reason: Annotated[str | None, typer.Option(callback=plain_text, help="Reason, kept in the release.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="The deliveries are a simulation's: of a sample.")] = False,
+    keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Upkeep after the night.")] = True,
     contracts_folder: Feeds = None,
 ) -> None:
     """Run one night: three deliveries in, a published table out.
@@ -104,7 +104,7 @@ def _ask(missing: tuple[str, ...], date: dt.date) -> None:
 
 
 def status(
-    lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1, max=MOST_DATES, help="So many.")] = 14
+    lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1, max=MOST_DATES, help="Nights.")] = 14
 ) -> None:
     """The last nights: what landed, what was held or released, and why.
 
@@ -127,7 +127,9 @@ State = Annotated[Path | None, typer.Option("--state", help="The share's folder,
 @trail.command()
 def verify(
     lake: Annotated[str | None, LAKE] = None,
-    anchor: Annotated[Path | None, typer.Option(help=f"File with the newest entry; {ANCHOR_VARIABLE}.")] = None,
+    anchor: Annotated[
+        Path | None, typer.Option(help=f"File with the newest entry; {environment.TRAIL_ANCHOR}.")
+    ] = None,
     state: State = None,
 ) -> None:
     """Check that no entry of the audit trail was edited, dropped, reordered or cut off; exit code 1 if one was.
@@ -145,16 +147,17 @@ def verify(
 
 @trail.command()
 def anchor(
-    file: Annotated[Path, typer.Option("--anchor", help="File outside the lake, not there yet.")],
+    file: Annotated[Path, typer.Option("--anchor", help="File outside the lake, which must not exist yet.")],
     lake: Annotated[str | None, LAKE] = None,
     state: State = None,
 ) -> None:
-    """Anchor a trail that has no anchor yet, after a check of all of it.
+    """Anchor a trail that has no anchor yet, after checking all of it.
 
     Example: popflow trail anchor --lake lake --anchor /mnt/elsewhere/anchor
     """
     _trail(lake, file, state).start_anchor(uuid.uuid4().hex[:12], contracts.stated())
-    say(f"{file}: holds the newest entry; set {'POPFLOW_SHARE_ANCHOR' if state else ANCHOR_VARIABLE} to it for ever")
+    variable = environment.SHARE_ANCHOR if state else environment.TRAIL_ANCHOR
+    say(f"{file}: holds the newest entry; set {variable} to it for ever")
 
 
 def _trail(lake: str | None, anchor: Path | None, state: Path | None) -> Trail:
@@ -189,9 +192,9 @@ def deliveries(
 
 def audit(
     lake: Annotated[str, LAKE],
-    every: Annotated[bool, typer.Option("--all", help="All dates, whatever was stamped as good before.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All dates, also those stamped as good before.")] = False,
 ) -> None:
-    """Attack the newest date and all that bears no stamp of the auditor; exit code 1 for any finding.
+    """Attack the newest date and all that the auditor has not stamped; exit code 1 for any finding.
 
     Example: popflow audit --all --lake lake
     """
@@ -224,13 +227,13 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
 def withdraw(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
-    reason: Annotated[str, typer.Option(callback=plain_text, help="Stands in the notice, for good.")],
-    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Who answers for it, by name.")],
+    reason: Annotated[str, typer.Option(callback=plain_text, help="Reason, kept in the notice for good.")],
+    signed_by: Annotated[str, typer.Option(callback=plain_text, help="Name of who answers for it.")],
     lake: Annotated[str, LAKE],
     indicator: Annotated[str, typer.Option()] = "outflow",
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Stop serving the newest release of a date, for good; asks first. What was read is read.
+    """Stop serving the newest release of a date, for good; asks first. What was read cannot be called back.
 
     Example: popflow withdraw --date 2020-01-22 --reason "wrong cell table" --signed-by "Li Na" --lake lake
     """

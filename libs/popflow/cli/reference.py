@@ -1,4 +1,4 @@
-"""popflow reference load: one's own counties, cells and subscribers; and the data dictionary."""
+"""popflow reference load: one's own counties, cells and subscribers; and the pages made of contracts and code."""
 
 from __future__ import annotations
 
@@ -57,12 +57,14 @@ def load(
     say(said)
 
 
-def dictionary(out: Annotated[Path, typer.Option(help="Folder for data_dictionary.md.")] = Path()) -> None:
-    """Write the data dictionary that the contracts imply.
+def dictionary(out: Annotated[Path, typer.Option(help="Folder for the two pages.")] = Path()) -> None:
+    """Write the data dictionary and the page of environment variables, as contracts and code have them.
 
     Example: popflow dictionary --out docs/reference
     """
-    from popflow.dictionary import data_dictionary
+    from popflow.dictionary import data_dictionary, environment_page
 
-    (out / "data_dictionary.md").write_text(data_dictionary(contracts.load()), encoding="utf-8")
-    say(f"written: {out / 'data_dictionary.md'}")
+    pages = {"data_dictionary.md": data_dictionary(contracts.load()), "environment.md": environment_page()}
+    for name, text in pages.items():
+        (out / name).write_text(text, encoding="utf-8")
+        say(f"written: {out / name}")

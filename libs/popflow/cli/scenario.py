@@ -21,17 +21,15 @@ def register(app: typer.Typer) -> None:
 
 def scenario(
     name: Annotated[str, typer.Argument(help=f"There is one: {WUHAN_2020}.")],
-    out: Annotated[Path, typer.Option(help="Folder for simulation and lake; a run that stopped goes on in it.")],
+    out: Annotated[Path, typer.Option(help="Folder for simulation and lake; resumes a stopped run.")],
     scale: Annotated[str, typer.Option(help="1:N, one person for N.")] = "1:1000",
     first: Annotated[str, typer.Option("--from", help=DATE_HELP)] = "2019-12-31",
-    days: Annotated[int, typer.Option(min=2, max=400, help="How many days; 37 reach 5 February 2020.")] = 37,
+    days: Annotated[int, typer.Option(min=2, max=400, help="Number of days; 37 reach 5 February 2020.")] = 37,
     counts: Annotated[bool, typer.Option("--counts", help="Exact flows at full size, drawn without records.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="The same seed gives the same scenario.")] = 1,
-    stayers: Annotated[
-        int, typer.Option(min=0, max=100_000_000, help="Persons beyond those whom the movers need.")
-    ] = 50_000,
+    stayers: Annotated[int, typer.Option(min=0, max=100_000_000, help="Persons in addition to the movers.")] = 50_000,
 ) -> None:
-    """Run the Wuhan 2020 scenario: simulate, all nights, publication; then what went in beside what came out.
+    """Run the Wuhan 2020 scenario: simulate, all nights, publication; then compare what came out with what went in.
 
     Example: popflow scenario wuhan-2020 --scale 1:1000 --from 2020-01-18 --days 6 --out scenario
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from popflow import environment
 from popflow.errors import PopflowError, printable
 from popflow.publish.served import day as day
 
@@ -53,7 +53,7 @@ def show_table(table: Table) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)  # names and reasons are text, whatever they hold
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+    if not console.is_terminal and not environment.COLUMNS.is_set():
         console.width = WIDEST
     console.print(table)
 
@@ -84,4 +84,4 @@ def plain_text(value: str | None) -> str | None:
 
 DATE_HELP = "Date as 2020-01-22."
 SEEDS = 2**32 - 1  # the greatest
-LAKE = typer.Option("--lake", envvar="POPFLOW_LAKE", help="Folder or object-storage address of the lake.")
+LAKE = typer.Option("--lake", envvar=environment.LAKE.name, help="Folder or object-storage address of the lake.")

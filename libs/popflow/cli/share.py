@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from popflow import environment
 from popflow.cli.screen import LAKE, say
 from popflow.errors import PopflowError
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 share = typer.Typer(help="Serve published tables by Delta Sharing; grant and revoke access.", no_args_is_help=True)
 PORT = 8474
-STATE = typer.Option("--state", envvar="POPFLOW_ZONE_SHARE", help="The share's own folder; <lake>/share if not given.")
+STATE_VARIABLE, PUBLISHED_VARIABLE = (environment.ZONES[zone].name for zone in ("share", "published"))
+STATE = typer.Option("--state", envvar=STATE_VARIABLE, help="The share's own folder; <lake>/share by default.")
 Reader = Annotated[str, typer.Option(help="Who reads, as it stands in the audit trail: hunan-cdc.")]
 
 
@@ -30,12 +32,12 @@ def grant(
     reader: Reader,
     lake: Annotated[str | None, LAKE] = None,
     state: Annotated[str | None, STATE] = None,
-    purpose: Annotated[str, typer.Option(help="One that the tables' contracts list.")] = "epidemic_prevention",
-    days: Annotated[int, typer.Option(min=1, max=366, help="The token is good for so many days.")] = 30,
-    endpoint: Annotated[str, typer.Option(help="Where the reader reaches the server.")] = (
+    purpose: Annotated[str, typer.Option(help="A purpose that the tables' contracts list.")] = "epidemic_prevention",
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days for which the token is valid.")] = 30,
+    endpoint: Annotated[str, typer.Option(help="Address of the server for the reader.")] = (
         f"http://127.0.0.1:{PORT}/delta-sharing"
     ),
-    out: Annotated[Path | None, typer.Option(help="The profile file; <reader>.share if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The profile file; <reader>.share by default.")] = None,
 ) -> None:
     """Give a reader a token of their own, in a profile file for any Delta Sharing client.
 
@@ -63,7 +65,7 @@ def grant(
 def revoke(
     reader: Reader, lake: Annotated[str | None, LAKE] = None, state: Annotated[str | None, STATE] = None
 ) -> None:
-    """End a reader's access, at once.
+    """End a reader's access at once.
 
     Example: popflow share revoke --reader hunan-cdc --lake lake
     """
@@ -87,14 +89,15 @@ def grants(lake: Annotated[str | None, LAKE] = None, state: Annotated[str | None
 def serve(
     lake: Annotated[str | None, LAKE] = None,
     published: Annotated[
-        str | None, typer.Option(envvar="POPFLOW_ZONE_PUBLISHED", help="The published zone; <lake>/published.")
+        str | None,
+        typer.Option(envvar=PUBLISHED_VARIABLE, help="The published zone; <lake>/published."),
     ] = None,
     state: Annotated[str | None, STATE] = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = PORT,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     certificate: Annotated[Path | None, typer.Option(help="TLS certificate, PEM.")] = None,
     certificate_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
-    public: Annotated[str, typer.Option(help="How readers reach it where a proxy stands before it: https://...")] = "",
+    public: Annotated[str, typer.Option(help="Its address for readers, if behind a proxy: https://...")] = "",
 ) -> None:
     """Serve flows and releases, as pull reads them, until interrupted; needs no access to any other zone.
 

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder for landing, reference and truth.")],
     first: Annotated[str, typer.Option("--from", help=DATE_HELP)],
-    days: Annotated[int, typer.Option(min=1, max=400, help="How many days.")] = 3,
+    days: Annotated[int, typer.Option(min=1, max=400, help="Number of days.")] = 3,
     persons: Annotated[int, typer.Option(min=100, max=100_000_000, help="Persons to simulate.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="The same seed gives the same files.")] = 1,
 ) -> None:
@@ -38,10 +38,8 @@ def simulate(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the demo; what an earlier demo left there is replaced.")] = Path(
-        "demo"
-    ),
-    days: Annotated[int, typer.Option(min=2, max=400, help="Days to simulate, 22 January 2020 the last.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder for the demo; an earlier demo there is replaced.")] = Path("demo"),
+    days: Annotated[int, typer.Option(min=2, max=400, help="Days to simulate, up to 22 January 2020.")] = 2,
     persons: Annotated[int, typer.Option(min=1000, max=100_000_000, help="Persons to simulate.")] = 67_000,
     seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="The same seed gives the same demo.")] = 1,
 ) -> None:

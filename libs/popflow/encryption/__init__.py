@@ -9,12 +9,12 @@ without Java (delta-rs) cannot read them any more.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from popflow.encryption.jar import JARS, zone_crypto_jar
-from popflow.encryption.key_file import VARIABLE, keys_file, master_keys
+from popflow.encryption.key_file import keys_file, master_keys
+from popflow.environment import MASTER_KEYS
 from popflow.errors import PopflowError
 from popflow.paths import is_local, normal
 
@@ -25,7 +25,7 @@ def settings_of(restricted_zone: str, jars_folder: Callable[[], Path]) -> dict[s
     jars_folder: finds the folder of Delta's jars, into which the jar that Parquet needs is put at first use. Raises
     PopflowError for a zone in object storage, which encrypts by itself.
     """
-    if VARIABLE not in os.environ:
+    if not MASTER_KEYS.is_set():
         return {}
     at_rest = at_rest_settings(restricted_zone)
     jars = jars_folder()
@@ -38,8 +38,8 @@ def folder_of(restricted_zone: str) -> Path:
     zone = normal(restricted_zone)
     if not is_local(zone):
         raise PopflowError(
-            f"{zone}: {VARIABLE} encrypts the files of a folder; in object storage let the bucket encrypt "
-            f"(SSE-KMS), unset {VARIABLE}, and say so by 'popflow keys waive'"
+            f"{zone}: {MASTER_KEYS} encrypts the files of a folder; in object storage let the bucket encrypt "
+            f"(SSE-KMS), unset {MASTER_KEYS}, and say so by 'popflow keys waive'"
         )
     return Path(zone)
 

@@ -10,20 +10,20 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from popflow.environment import MASTER_KEYS
 from popflow.errors import PopflowError
 from popflow.paths import local_path
 
-VARIABLE = "POPFLOW_MASTER_KEYS"
 BYTES = 32
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 def keys_file(keys: Path | None = None) -> Path:
     """The file of master keys. Raises PopflowError where it is missing, open to others, malformed, or holds no key."""
-    named = keys or os.environ.get(VARIABLE)
+    named = keys or MASTER_KEYS.text()
     path = local_path(named) if named else None
     if path is None or not path.is_file():
-        raise PopflowError(f"{VARIABLE}: no file of master keys at {path}; 'popflow keys add' makes one")
+        raise PopflowError(f"{MASTER_KEYS}: no file of master keys at {path}; 'popflow keys add' makes one")
     if not master_keys(path):
         raise PopflowError(f"{path}: holds no master key; 'popflow keys add' adds one")
     return path

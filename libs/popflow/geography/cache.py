@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from popflow import environment
+
 if TYPE_CHECKING:
     import geopandas as gpd
 
@@ -21,9 +23,9 @@ logger = logging.getLogger(__name__)
 
 def cache_folder() -> Path:
     """Where results are kept."""
-    if folder := os.environ.get("POPFLOW_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "popflow"
+    if folder := environment.CACHE.path():
+        return folder
+    return (environment.XDG_CACHE_HOME.path() or Path.home() / ".cache") / "popflow"
 
 
 def fingerprint(versions: Iterable[str], files: Iterable[Path]) -> str:

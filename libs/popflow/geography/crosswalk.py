@@ -36,27 +36,6 @@ def crosswalk() -> pd.DataFrame:
     return pd.DataFrame(pairs + _excluded(), columns=["old_code", "new_code", "kind", "reason"])
 
 
-def unresolved() -> pd.DataFrame:
-    """What the crosswalk cannot resolve: old_code, county_name, new_codes, kind, reason, population.
-
-    One row per county of the hierarchy, or per added county of the edition, whose people and cells of old cannot be
-    given to one county of the edition. `population` (persons, census of 2020 or 2010) is what is at stake.
-    """
-    pairs = crosswalk()
-    open_pairs = pairs[~pairs.kind.isin(RESOLVED)]
-    grouped = open_pairs.groupby([open_pairs.old_code.fillna(""), "kind", "reason"], sort=False, as_index=False)
-    rows = grouped.agg(old_code=("old_code", "first"), new_codes=("new_code", _joined))
-    counties = hierarchy().assign(population=lambda h: h.pop_2020.fillna(h.pop_2010).astype("Int64"))
-    named = counties.rename(columns={"county_code": "old_code", "county": "county_name"})
-    columns = ["old_code", "county_name", "new_codes", "kind", "reason", "population"]
-    return rows.merge(named, on="old_code", how="left")[columns]
-
-
-def edition_code(old_code: str) -> str | None:
-    """County of the edition in which a county of December 2019 lies, None where that is not one county."""
-    return _resolution().get(old_code)
-
-
 def predecessors() -> dict[str, list[str]]:
     """For each code of the edition, the counties of December 2019 that lie wholly in it."""
     found: dict[str, list[str]] = {}
@@ -94,7 +73,3 @@ def _excluded() -> list[tuple[str | None, str | None, str, str]]:
     reason = _table()["excluded_provinces"]["reason"]
     codes = [code for code in hierarchy().county_code if province_of(code) in excluded_provinces()]
     return [(code, None, "excluded", reason) for code in codes]
-
-
-def _joined(codes: pd.Series) -> str:
-    return " ".join(codes.dropna())

@@ -30,11 +30,6 @@ def to_wgs84(gcj02: Degrees) -> Degrees:
     return wgs84
 
 
-def to_gcj02(wgs84: Degrees) -> Degrees:
-    """Points (n x 2: lon, lat) from WGS-84 to GCJ-02."""
-    return wgs84 + _shift(wgs84)
-
-
 def _shift(points: Degrees) -> Degrees:
     x, y = points[:, 0] - 105.0, points[:, 1] - 35.0
     latitude = np.radians(points[:, 1])

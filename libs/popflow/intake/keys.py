@@ -13,6 +13,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from popflow.environment import KEY_FILE
 from popflow.errors import PopflowError
 from popflow.paths import local_path
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 KEY_HEX = 32  # 128 bits of the HMAC, in hex digits
-VARIABLE = "POPFLOW_KEY_FILE"
 KEYED_TABLES = ("subscribers", "person_day", "person_state")  # what a new key could no longer be joined to
 
 
@@ -30,11 +30,11 @@ def key_file(lake: Lake) -> Path:
 
     Raises PopflowError where the key cannot be had: a key is never made anew beside tables that an earlier one keyed.
     """
-    if named := os.environ.get(VARIABLE):
+    if named := KEY_FILE.text():
         return _checked(local_path(named))
     zone = lake.make_zone("restricted")
     if zone is None:
-        raise PopflowError(f"{VARIABLE} is not set: with the restricted zone at {lake.zone('restricted')}, name a key "
+        raise PopflowError(f"{KEY_FILE} is not set: with the restricted zone at {lake.zone('restricted')}, name a key "
                            "file that every worker can read")  # fmt: skip
     path = zone / "_keys" / "person.key"
     if not path.exists():

@@ -13,10 +13,10 @@ from typing import IO, Any, BinaryIO
 
 import pyrage
 
+from popflow.environment import AGE_IDENTITY
 from popflow.errors import PopflowError
 from popflow.paths import local_path
 
-VARIABLE = "POPFLOW_AGE_IDENTITY"
 SUFFIX = ".age"
 BLOCK = 1 << 20
 
@@ -63,7 +63,7 @@ class _Unsealing(io.RawIOBase):
             self._thread.join()
             if self._failed:
                 raise Unsealable(f"{self._name}: cannot be decrypted; it was changed, or is for another key than "
-                                   f"those of {VARIABLE}")  # fmt: skip
+                                   f"those of {AGE_IDENTITY}")  # fmt: skip
         return count
 
     def close(self) -> None:
@@ -82,10 +82,10 @@ class _Unsealing(io.RawIOBase):
 
 def identities(path: Path | None = None) -> list[pyrage.x25519.Identity]:
     """What opens sealed files. Raises PopflowError where there is no such file, or others can read it."""
-    given = path or os.environ.get(VARIABLE)
+    given = path or AGE_IDENTITY.text()
     named = local_path(given) if given else None
     if named is None or not named.is_file():
-        raise PopflowError(f"{VARIABLE}: no file of age identities at {named}; 'age-keygen -o FILE' makes one")
+        raise PopflowError(f"{AGE_IDENTITY}: no file of age identities at {named}; 'age-keygen -o FILE' makes one")
     if named.stat().st_mode & 0o077:
         raise PopflowError(f"{named}: others than its owner can read the age identities; chmod 600 it")
     lines = [line.strip() for line in named.read_text(encoding="ascii").splitlines()]

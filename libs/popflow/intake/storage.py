@@ -54,15 +54,6 @@ def _not_there_alone(error: OSError) -> None:
         raise error
 
 
-def read_bytes(address: str) -> bytes:
-    """All of a small file."""
-    system, path = open_address(address)
-    if isinstance(system, fs.LocalFileSystem):
-        return Path(path).read_bytes()
-    with system.open_input_stream(path) as stream:
-        return stream.read()
-
-
 def is_local(address: str) -> bool:
     """Whether a library that knows folders only can open the address."""
     return paths.is_local(paths.normal(address))

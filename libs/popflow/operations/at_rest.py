@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Literal
 
 from popflow.encryption import folder_of
 from popflow.encryption.files import plain_files
-from popflow.encryption.key_file import VARIABLE, keys_file, master_keys
+from popflow.encryption.key_file import keys_file, master_keys
+from popflow.environment import MASTER_KEYS
 from popflow.errors import PopflowError
 from popflow.operations.owner_only import ops_folder, read_own, write_private
 from popflow.operations.purposes import stated
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from popflow.lake import Lake
 
 LONGEST_WAIVER = dt.timedelta(days=366)
-SIGN = f"set {VARIABLE} (popflow keys add), or have it signed for: popflow keys waive"
+SIGN = f"set {MASTER_KEYS} (popflow keys add), or have it signed for: popflow keys waive"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def waiver_of(lake: Lake) -> Waiver | None:
 def at_rest(lake: Lake) -> AtRest:
     """How a lake's restricted tables lie at rest, as its nights and `popflow doctor` see it."""
     zone = lake.zone("restricted")
-    if VARIABLE in os.environ:
+    if MASTER_KEYS.is_set():
         folder_of(zone)
         return AtRest("encrypted", f"encrypted with {list(master_keys(keys_file()))[-1]}")
     waiver = waiver_of(lake)

@@ -48,13 +48,6 @@ def _is_others_too(folder: Path) -> bool:
     return bool(shared or any(one.stat(follow_symlinks=False).st_mode & 0o077 for one in inside))
 
 
-def close_tree(folder: Path) -> None:
-    """Take from group and others what a library left readable below a folder."""
-    for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o700 if path.is_dir() else 0o600)
-
-
 def write_private(path: Path, text: str) -> Path:
     """Write a file that only its owner can read; readers see the old text or the new, never half of it.
 

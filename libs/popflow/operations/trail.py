@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from popflow.environment import TRAIL_ANCHOR
 from popflow.errors import PopflowError
 from popflow.operations.owner_only import append_private, private_folder, refusing
 from popflow.operations.trail_anchor import Anchored, read_anchor, write_anchor
@@ -28,7 +29,6 @@ from popflow.operations.trail_entries import ABOUT, GENESIS, LONGEST, chained, p
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
-ANCHOR_VARIABLE = "POPFLOW_TRAIL_ANCHOR"
 ABOUT_AT_MOST = 500
 LOOK = "'popflow trail verify' says what is wrong, and nothing runs until somebody has looked"
 
@@ -46,8 +46,7 @@ class Trail:
     @classmethod
     def of(cls, lake: Lake, anchor: Path | None = None) -> Trail:
         """The trail of a lake: trail.jsonl in its ops folder, anchored where POPFLOW_TRAIL_ANCHOR says or as given."""
-        named = os.environ.get(ANCHOR_VARIABLE)
-        return cls(lake.local_zone("ops") / "trail.jsonl", anchor or (Path(named) if named else None))
+        return cls(lake.local_zone("ops") / "trail.jsonl", anchor or TRAIL_ANCHOR.path())
 
     def append(self, verb: str, table: str, run_id: str, purpose: str, about: str = "") -> None:
         """Add one entry, on disk before this returns. about: what the table alone does not say.

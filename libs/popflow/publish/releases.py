@@ -106,12 +106,6 @@ def all_releases(lake: Lake) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def next_release(lake: Lake, indicator: str, date: dt.date) -> int:
-    """The number that the next release of a date would bear; 1 where there was none."""
-    numbers = [r["release"] for r in all_releases(lake) if r["indicator"] == indicator and r["date"] == date]
-    return max(numbers, default=0) + 1
-
-
 def rounded(figure: int, to: int) -> int:
     """A national figure as it may stand outside the published rows."""
     return int(round(figure / to) * to)

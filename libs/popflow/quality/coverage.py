@@ -1,4 +1,4 @@
-"""Coverage: whether all MNOs of the night are there, and as active as they use to be; else the date is held back."""
+"""Coverage: whether all MNOs of the night are there, and as active as usual; else the date is held back."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Gates:
     def check(self, suite: str, figures: pd.DataFrame, *, sample: bool = False) -> GateVerdict:
         """Hold figures (see popflow.quality.figures) against a suite of popflow.quality.suites.
 
-        sample: they are of a sample of the people, of whom not all holds that holds of a nation.
+        sample: they cover a sample of the people, so checks made for a nation only warn.
         """
         columns = {rule.column for rule in SUITES[suite]}
         subject = [name for name in ("mno",) if name in figures]

@@ -7,7 +7,6 @@ warning is reported and lets it pass.
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from popflow.environment import NO_ANALYTICS
 from popflow.quality.coverage import LEAST_NEAR_PERCENT, LEAST_PERCENT
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def great_expectations() -> Any:
     It takes no digest of what it is shown. GX tries Spark Connect, whose import ends a process that runs no file
     (python -c, a worker of a pool) with exit code 0: it takes it for its own doctests.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    NO_ANALYTICS.set("false")
     program = sys.modules["__main__"]
     no_file = not hasattr(program, "__file__")
     if no_file:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from popflow.environment import CHROMIUM
 from popflow.errors import PopflowError
 from popflow.publish.tables_out import at_once
 
@@ -22,7 +22,7 @@ CHARTS = {"map": (1200, 960), "ranking": (900, 720), "daily": (900, 480)}
 
 def chromium() -> str:
     """The program: $POPFLOW_CHROMIUM, or one on the path; refused where there is none."""
-    named = os.environ.get("POPFLOW_CHROMIUM")
+    named = CHROMIUM.text()
     for name in [named] if named else PROGRAMS:
         if found := shutil.which(name):
             return found

@@ -9,13 +9,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from popflow.environment import SHARE_ANCHOR
 from popflow.errors import PopflowError
 from popflow.operations.trail import Trail
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
-ANCHOR_VARIABLE = "POPFLOW_SHARE_ANCHOR"
 ZONE = "share"
 
 
@@ -33,5 +33,4 @@ def state_folder(lake: Lake) -> Path:
 
 def trail_of(lake: Lake, anchor: Path | None = None) -> Trail:
     """The share's own trail, anchored where POPFLOW_SHARE_ANCHOR says or as given."""
-    named = os.environ.get(ANCHOR_VARIABLE)
-    return Trail(state_folder(lake) / "trail.jsonl", anchor or (Path(named) if named else None))
+    return Trail(state_folder(lake) / "trail.jsonl", anchor or SHARE_ANCHOR.path())
