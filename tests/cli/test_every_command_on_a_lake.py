@@ -28,7 +28,6 @@ VALUES = {  # of what a command requires beside the lake
     "signed_by": "Li Na",
     "cost": "0.5",
     "name": "2020-01",
-    "until": "2020-12-31",
 }
 FILES = ("file", "landing", "old", "new", "anchor")
 
