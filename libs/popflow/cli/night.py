@@ -20,7 +20,7 @@ from popflow.lake import Lake
 from popflow.operations.trail import ANCHOR_VARIABLE, Trail
 from popflow.publish.served import MOST_DATES
 
-Engine = Literal["duckdb", "spark"]
+Engine = Literal["kernel", "duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
 
 
@@ -36,7 +36,7 @@ def nightly(
     landing: Annotated[str, typer.Option(help="Folder or object-storage address of the deliveries.")],
     lake: Annotated[str, LAKE],
     mno: Annotated[list[str] | None, typer.Option(help="MNOs of the night; all that have a contract.")] = None,
-    engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, the oracle for the first.")] = "duckdb",
+    engine: Annotated[str, typer.Option(help="kernel; duckdb, or spark: slower, the oracles.")] = "kernel",
     allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Go on without this MNO, for ever.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; stands in the release.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
@@ -263,4 +263,4 @@ def _engine(name: str) -> Engine:
     for known in get_args(Engine):
         if name == known:
             return known
-    raise PopflowError(f"no engine '{name}'; there are {' and '.join(get_args(Engine))}")
+    raise PopflowError(f"no engine '{name}'; there are {', '.join(get_args(Engine))}")
