@@ -42,8 +42,9 @@ def feed(**changes: Any) -> Feed:
     """A feed of four columns with some of its contract changed."""
     fields = {"sim_token": {"from": "sim", "pattern": "^[0-9a-f]{32}$"}, "time": EPOCH, "cell_id": DECIMAL}
     fields |= {name: changes.pop(name) for name in list(changes) if name in fields}
-    plain = {"feed": "x", "mno": "x", "mno_bit": 5, "meaning": "x", "format": "csv", "file_pattern": "*", "retention_days": 7,
-             "delimiter": "\x01", "columns": ["sim", "at", "lac", "ci"], "fields": fields}  # fmt: skip
+    plain = {"feed": "x", "mno": "x", "mno_bit": 5, "meaning": "x", "format": "csv", "file_pattern": "*",
+             "retention_days": 7, "delimiter": "\x01", "columns": ["sim", "at", "lac", "ci"],
+             "fields": fields}  # fmt: skip
     return Feed.model_validate(plain | changes)
 
 

@@ -21,7 +21,7 @@ def encoded(column: pa.Array) -> tuple[np.ndarray, pa.Array]:
     if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)) or values.null_count:
         raise Unplain
     places = pc.fill_null(column.indices, -1).cast(pa.int32()).to_numpy()
-    if len(places) and not (-1 <= places.min() and places.max() < len(values)):
+    if len(places) and not (places.min() >= -1 and places.max() < len(values)):
         raise WholeFile("file_damaged")  # compiled code checks no bounds
     return read_only(places), values
 

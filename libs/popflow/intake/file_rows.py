@@ -1,6 +1,7 @@
 """The rows of a landing file, whatever its format: opened once, within its contract's limits, checked to its end.
 
-All engines read by this; one may take the plain records in itself as they pass, and leave the others. What a row means, its cell, its time, is theirs.
+All engines read by this; one may take the plain records in itself as they pass, and leave the others. What a row means,
+its cell, its time, is theirs.
 """
 
 from __future__ import annotations

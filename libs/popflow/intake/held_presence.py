@@ -1,4 +1,4 @@
-"""Presence of a pack while its files are read, of bounded size: what a task holds beyond a limit goes to scratch, sealed.
+"""Presence of a pack while its files are read, of bounded size: what is beyond a limit goes to scratch, sealed.
 
 The batches that the SQL of `popflow.intake.feed_sql` has classified come by the table `found`. Of a file that is set
 aside whole nothing stays. `InTables` holds all in DuckDB; `popflow.intake.kernel_presence` is its rival.
@@ -13,7 +13,6 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
-from popflow.contracts import Feed
 from popflow.intake import feed_sql
 from popflow.intake.cell_table import load_cells
 from popflow.intake.file_counts import FileCounts
@@ -24,7 +23,9 @@ BATCH_ROWS = 100_000
 
 
 class HeldPresence(Protocol):
-    """Presence of a pack, file by file."""
+    """Presence of a pack, file by file. odd_only: DuckDB sees only records that are mostly odd."""
+
+    odd_only: bool
 
     def start(self) -> Sieves | None:
         """Begin a file; what takes records in before DuckDB sees them."""
@@ -50,6 +51,8 @@ class HeldPresence(Protocol):
 
 class InTables:
     """DuckDB's tables: taken, the presence of the file that is read; pack, that of the files before it."""
+
+    odd_only = False
 
     def __init__(self, db: duckdb.DuckDBPyConnection, cells: str, date: dt.date, spill: Spill, held: int) -> None:
         self._db, self._spill, self._held = db, spill, held

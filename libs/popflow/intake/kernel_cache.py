@@ -21,10 +21,10 @@ from typing import Any
 
 import numba
 from llvmlite.binding import get_host_cpu_name
-from numba.core import config
 
 from popflow.geography.cache import cache_folder, fingerprint
 
+settings: Any = numba.config
 logger = logging.getLogger(__name__)
 COMPILERS = ("numba", "llvmlite", "numpy")
 
@@ -35,14 +35,14 @@ def compiled(function: Callable) -> Any:
     folder = kept_in()
     if folder is None:
         return numba.njit(nogil=True)(function)
-    before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
-    config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = str(folder), "UserProvidedCacheLocator"
+    before = settings.CACHE_DIR, settings.CACHE_LOCATOR_CLASSES
+    settings.CACHE_DIR, settings.CACHE_LOCATOR_CLASSES = str(folder), "UserProvidedCacheLocator"
     try:
         return numba.njit(nogil=True, cache=True)(function)
     except RuntimeError:  # numba cannot write there after all
         return numba.njit(nogil=True)(function)
     finally:
-        config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
+        settings.CACHE_DIR, settings.CACHE_LOCATOR_CLASSES = before
 
 
 @functools.cache

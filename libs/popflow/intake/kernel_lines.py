@@ -122,9 +122,10 @@ def _members(buffer, start, end, names, name_offsets, bounds, quoted):
 def text_lines(buffer, form, cells, window, table, state, days, odd, limit):
     """Take in the lines of a buffer that ends with a line, from state[POSITION] on.
 
-    form: (is_json, delimiter, bounds, quoted, names, name_offsets, places of token, time and cell parts, token_digits, value of
-    each byte as a digit, time_form, time_unit, number_base). cells: (keys, places, texts, offsets, counties). odd: (start, end, row) of the
-    lines that were set aside. limit: rows of the table. Returns DONE, ODD_FULL or TABLE_FULL; then call again.
+    form: (is_json, delimiter, bounds, quoted, names, name_offsets, places of token, time and cell parts, token_digits,
+    value of each byte as a digit, time_form, time_unit, number_base). cells: (keys, hashes, places, texts, offsets,
+    counties). odd: (start, end, row) of the lines that were set aside. limit: rows of the table. Returns DONE, or
+    ODD_FULL or TABLE_FULL; then call again.
     """
     is_json, delimiter, bounds, quoted, names, name_offsets, needed, digits, value_of, time_form, unit, base = form
     keys, hashes, places, texts, offsets, counties = cells

@@ -33,7 +33,7 @@ class Plan(NamedTuple):
 
 
 def refusal(feed: Feed) -> str | None:
-    """Why a feed is read by the engine duckdb: the fields of its contract that the kernel cannot serve; else nothing."""
+    """Why a feed is read by the engine duckdb: what of its contract the kernel cannot serve; else nothing."""
     return next((fault for fault in (_of_lines(feed), _of_token(feed), _of_time(feed), _of_cell(feed)) if fault), None)
 
 

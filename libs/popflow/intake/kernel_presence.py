@@ -1,4 +1,4 @@
-"""Presence of a pack by the compiled part: it takes the plain records in, DuckDB classifies those that it sets aside."""
+"""Presence of a pack by the compiled part, which takes plain records in; DuckDB classifies what it sets aside."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from popflow.intake.column_arrays import Unplain, encoded, read_only, whole_numb
 from popflow.intake.file_counts import FileCounts
 from popflow.intake.file_rows import Sieves
 from popflow.intake.held_presence import ACCEPTED, BATCH_ROWS
+from popflow.intake.kernel_cells import Cells
 from popflow.intake.parquet_columns import as_microseconds
 from popflow.intake.sim_days import SimDays
-from popflow.intake.kernel_cells import Cells
 from popflow.intake.spill import Spill
 from popflow.intake.text_lines import LineSieve
 
@@ -27,6 +27,8 @@ ODD_HELD = 1 << 12  # lines set aside that a call reports
 
 class InKernel:
     """Tables of the compiled part: one of the file that is read, one of those before it."""
+
+    odd_only = True
 
     def __init__(
         self, db: duckdb.DuckDBPyConnection, feed: Feed, cells: Cells, date: dt.date, spill: Spill, held: int
@@ -113,7 +115,9 @@ class InKernel:
         window = np.array(feed_sql.window(self._feed.fields.time, self._date), np.int64)
         return partial(self._lines, form, cells, window)
 
-    def _lines(self, form: tuple, cells: tuple, window: np.ndarray, chunk: bytes, first: int) -> tuple[int, bytes, np.ndarray]:
+    def _lines(
+        self, form: tuple, cells: tuple, window: np.ndarray, chunk: bytes, first: int
+    ) -> tuple[int, bytes, np.ndarray]:
         buffer, into, odd = np.frombuffer(chunk, np.uint8), self._file, []
         into.state[[kernel_lines.ROW, kernel_lines.POSITION, kernel_lines.ODD]] = first - 1, 0, 0
         why = kernel_lines.TABLE_FULL

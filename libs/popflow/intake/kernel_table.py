@@ -181,7 +181,9 @@ def put_rows(words, places, low_slots, high_slots, start, table, state, limit):
         if state[ENTRIES] >= limit:
             return one
         top = np.uint64(places[one]) << np.uint64(48)
-        _put_row(table, state, words[one, 0], words[one, 1], top | np.uint64(low_slots[one]), np.uint64(high_slots[one]))
+        _put_row(
+            table, state, words[one, 0], words[one, 1], top | np.uint64(low_slots[one]), np.uint64(high_slots[one])
+        )
     return len(places)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from popflow.contracts import Feed
 from popflow.intake import kernel_plan
@@ -19,7 +20,8 @@ def uncompiled() -> str | None:
     try:
         import numba
 
-        if numba.config.DISABLE_JIT:
+        settings: Any = numba.config
+        if settings.DISABLE_JIT:
             return "numba is switched off (NUMBA_DISABLE_JIT)"
         from popflow.intake.kernel_trial import compile_all
 

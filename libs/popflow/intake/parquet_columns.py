@@ -26,7 +26,8 @@ class ParquetColumns:
     """A Parquet file's rows: tables of row_number and a column c0, c1, ... for each that the feed needs.
 
     Text stays text, whole numbers become their digits, timestamps microseconds; instants: these bear a zone. encoded:
-    token and cell come as dictionaries in the batches, as they mostly lie in the file. Raises WholeFile for a file that is damaged, lacks a column or has it in a type that is not the contract's.
+    token and cell come as dictionaries in the batches, as they mostly lie in the file. Raises WholeFile for a file that
+    is damaged, lacks a column or has it in a type that is not the contract's.
     """
 
     def __init__(self, source: BinaryIO, feed: Feed, encoded: bool = False) -> None:

@@ -77,7 +77,7 @@ class PackReduction:
         self, db: duckdb.DuckDBPyConnection, pack: Pack, feed: Feed, scratch: Path, held: HeldPresence
     ) -> None:
         self._db, self._pack, self._feed, self._scratch, self._held = db, pack, feed, scratch, held
-        self._check_tokens = False
+        self._check_tokens = held.odd_only
 
     def take(self, file: PackFile) -> tuple[list[Tally], list[Quarantined]]:
         """Reduce one file into the pack; its tallies, and its rows or itself for the quarantine."""
