@@ -125,7 +125,7 @@ def test_a_process_compiles_for_itself_where_it_may_keep_nothing(tmp_path: Path,
     found = os.environ | {"POPFLOW_CACHE": str(cache)} | ({"NUMBA_CACHE_DIR": str(planted)} if "numba" in way else {})
     run = [sys.executable, "-c", f"import os; os.umask(0o077){ONE_FUNCTION}"]
     said = subprocess.run(run, env=found, check=True, capture_output=True, text=True).stdout.split()
-    kept = [path for path in cache.rglob("*.nbc")]
+    kept = list(cache.rglob("*.nbc"))
     assert said[0] == "18283"
     assert bool(kept) == (way != "open") == (len(said) == 2)
     assert not planted.exists()
