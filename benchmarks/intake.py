@@ -200,7 +200,7 @@ def _scales(bench: Bench, landings: dict[int, Path], tiny: Path, largest: Times,
 def _formats(bench: Bench, records: int, tiny: Path) -> list[str]:
     lines = ["", "Each format by itself, processor seconds, fixed ones apart; reading alone is reading, SHA-256 and "
              "unzipping, of Parquet decoding:", "",
-             f"| format | records | popflow, a processor second | {READING} | {DUCKDB} | popflow against reading alone | "
+             f"| format | records | popflow, a second | {READING} | {DUCKDB} | popflow against reading alone | "
              "against DuckDB alone |", "|---|---|---|---|---|---|---|"]  # fmt: skip
     core_hours, summed = 0.0, []
     for mno, share in SHARE.items():
