@@ -6,13 +6,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from landing_files import PREFIXES, A, counts, mobile_bytes, reduce_files
+from landing_files import PREFIXES, A, D, counts, mobile_bytes, reduce_files
 from test_number_text import DECIMAL, feed
 
 from popflow.contracts import Feed, load
-from popflow.intake import kernel_cache, kernel_plan, kernel_use, reduction
+from popflow.intake import kernel_cache, kernel_plan, kernel_use, night, reduction
+from popflow.intake.column_arrays import encoded
+from popflow.intake.file_checks import WholeFile
+from popflow.intake.summary import IntakeSummary
 
 ZONED = {"from": "at", "kind": "zoned_text", "format": "%Y-%m-%dT%H:%M:%S%z"}
 FRACTION = {"from": "at", "kind": "local_text", "format": "%Y-%m-%d %H:%M:%S.%f"}
@@ -60,6 +67,40 @@ def test_without_a_compiler_duckdb_reads(tmp_path: Path, monkeypatch: pytest.Mon
         assert reduction.without_kernel(load().feeds["mobile"])
     finally:
         kernel_use.uncompiled.cache_clear()
+
+
+def test_the_nights_report_says_which_feeds_the_kernel_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    feeds = {name: contract for name, (contract, _) in OTHERS.items()} | {"sound": feed()}
+    lake: Any = SimpleNamespace(contracts=SimpleNamespace(feeds=feeds))
+    ready: list[Any] = [SimpleNamespace(feed=name) for name in ("sound", "zone", "zone")]
+    notes = night._by_duckdb(lake, ready)
+    assert len(notes) == 1
+    assert notes[0].startswith("feed zone is read by the engine duckdb, with the same result: fields.time")
+    assert night._by_duckdb(lake, ready[:1]) == []
+    monkeypatch.setattr(night, "uncompiled", lambda: "no compiler")
+    assert night._by_duckdb(lake, ready) == [
+        "all feeds are read by the engine duckdb, with the same result: no compiler"
+    ]
+    assert night._by_duckdb(lake, []) == []
+    assert IntakeSummary(D, {}, [], [], [], [], [], notes).warnings() == notes
+
+
+def test_places_beyond_a_dictionary_do_not_reach_compiled_code() -> None:
+    values = pa.array(["a", "b"])
+    broken = pa.DictionaryArray.from_arrays(pa.array([0, 7], pa.int32()), values, safe=False)
+    with pytest.raises(WholeFile, match="file_damaged"):
+        encoded(broken)
+    assert encoded(pa.DictionaryArray.from_arrays(pa.array([0, None, 1]), values))[0].tolist() == [0, -1, 1]
+
+
+def test_more_counties_than_the_kernel_can_number_are_read_by_duckdb(tmp_path: Path) -> None:
+    content = mobile_bytes((A, "2020-01-22 10:00:00", 1, 1))
+    wanted = reduce_files(tmp_path, "mobile", {"f": (content, 1)})
+    many = pa.table({"cell": range(1 << 14)} | {f"day_{day}": pa.array(range(1, (1 << 14) + 1), pa.int32())
+                                                for day in range(3)})  # fmt: skip
+    known = pq.read_table(tmp_path / "cells-mobile.parquet")
+    pq.write_table(pa.concat_tables([known, many.cast(known.schema)]), tmp_path / "cells-mobile.parquet")
+    assert reduce_files(tmp_path, "mobile", {"f": (content, 1)}) == wanted
 
 
 def kept_in(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path | None:

@@ -9,6 +9,7 @@ on. No line, token or DuckDB message leaves: errors name file and kind.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -150,8 +151,9 @@ def _held_presence(
         from popflow.intake.kernel_plan import plan
         from popflow.intake.kernel_presence import InKernel
 
-        known = load(cells, plan(feed).prefix)
-        return InKernel(db, feed, known, pack.delivery_date, spill, limits.held)
+        with contextlib.suppress(OverflowError):  # more counties than it can number
+            known = load(cells, plan(feed).prefix)
+            return InKernel(db, feed, known, pack.delivery_date, spill, limits.held)
     return InTables(db, cells, pack.delivery_date, spill, limits.held)
 
 
