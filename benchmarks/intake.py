@@ -1,4 +1,4 @@
-"""What the intake costs beside DuckDB alone, plain Spark SQL and the textbook way, on the same files and cores.
+"""What the intake costs beside reading alone, DuckDB alone, plain Spark SQL and the textbook way, on the same files.
 
     python benchmarks/intake.py --records 31250000 --scales 1 2 4 8 --repeats 3
 
@@ -14,13 +14,14 @@ import shutil
 import statistics
 import sys
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
 from intake_records import SHARE, D, generate
-from intake_rivals import duckdb_alone, spark_alone, textbook
+from intake_rivals import duckdb_alone, read_alone, spark_alone, textbook
+from intake_times import Net, Times, measured, net, rate, ratio
 
 from popflow import contracts
 from popflow.intake.night import take_in
@@ -30,6 +31,8 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 BEGIN, END = "<!-- intake: written by benchmarks/intake.py -->", "<!-- /intake -->"
 NATIONAL_RECORDS, NATIONAL_CORES = 500_000_000_000, 130
 FORMAT = {"mobile": "CSV.gz", "unicom": "Parquet", "telecom": "JSON lines, gzipped"}
+POPFLOW, READING, DUCKDB = "popflow", "reading alone", "DuckDB alone"
+SPARK, TEXTBOOK = "plain Spark SQL", "the textbook way"
 MNOS = list(SHARE)
 TEXTBOOK_LARGEST = 40_000_000  # records; beyond it the textbook way takes longer than all else together
 
@@ -73,16 +76,6 @@ def below(root: int) -> list[tuple[str, int]]:
     return [sizes[process] for process in known[1:]]
 
 
-def measured(runs: int, work: Callable[[], object]) -> list[float]:
-    """Seconds of each run."""
-    seconds = []
-    for _ in range(runs):
-        begun = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - begun)
-    return seconds
-
-
 def spread(seconds: list[float]) -> str:
     """Median and range."""
     return f"{statistics.median(seconds):.1f} s ({min(seconds):.1f}-{max(seconds):.1f})"
@@ -97,32 +90,42 @@ class Bench:
         self._folder, self._contracts = folder, contracts.load()
         self._spark = session("popflow-bench")
 
-    def rival(self, name: str, landing: Path, mnos: list[str] = MNOS, runs: int | None = None) -> list[float]:
-        """Seconds of each run of popflow or a rival."""
+    def rival(self, name: str, landing: Path, mnos: list[str] = MNOS, runs: int | None = None) -> Times:
+        """Times of each run of popflow or a rival."""
         out = self._folder / f"{name}.parquet"
         ways: dict[str, Callable[[], object]] = {
-            "DuckDB alone": lambda: duckdb_alone(landing, mnos, self.cores, out),
-            "plain Spark SQL": lambda: spark_alone(self._spark, landing, mnos, out),
-            "the textbook way": lambda: textbook(self._spark, landing, mnos, out),
+            POPFLOW: lambda: take_in(self._lake, str(landing), D, mnos),
+            READING: lambda: read_alone(landing, mnos, self.cores),
+            DUCKDB: lambda: duckdb_alone(landing, mnos, self.cores, out),
+            SPARK: lambda: spark_alone(self._spark, landing, mnos, out),
+            TEXTBOOK: lambda: textbook(self._spark, landing, mnos, out),
         }
-        times = runs or self.repeats
-        if name == "popflow":
-            taken = [seconds for _ in range(times) for seconds in self._intake(landing, mnos)]
-        else:
-            taken = measured(times, ways[name])
-        print(f"{name}, {landing.name}, {', '.join(mnos)}: {spread(taken)}", file=sys.stderr, flush=True)
+        before = partial(self._new_lake, landing) if name == POPFLOW else lambda: None
+        taken = measured(runs or self.repeats, ways[name], before)
+        said = f"{name}, {landing.name}, {', '.join(mnos)}: {spread(taken.clock)}, processors {spread(taken.cpu)}"
+        print(said, file=sys.stderr, flush=True)
         return taken
 
-    def net(self, name: str, landing: Path, tiny: Path, mnos: list[str] = MNOS) -> float:
-        """Median seconds without those that a landing of next to no records costs."""
-        fixed = statistics.median(self.rival(name, tiny, mnos))
-        return max(statistics.median(self.rival(name, landing, mnos)) - fixed, 0.001)
+    def of_format(self, mno: str, records: int, tiny: Path) -> tuple[int, dict[str, Net]]:
+        """Processor seconds of one format by popflow and its rivals, fixed ones apart, in turns.
 
-    def _intake(self, landing: Path, mnos: list[str]) -> list[float]:
+        Where a difference is within the noise, twice the records are taken, and twice these again.
+        """
+        for more in (1, 2, 4):
+            landing = generate(self._folder / f"landing-{records * more}", records * more)
+            found = {}
+            for name in (POPFLOW, READING, DUCKDB):
+                fixed = self.rival(name, tiny, [mno])
+                found[name] = net(self.rival(name, landing, [mno]).cpu, fixed.cpu)
+            if all(taken.clear for taken in found.values()):
+                break
+            print(f"{mno}: a difference is within the noise at {records * more:,} records", file=sys.stderr)
+        return records * more, found
+
+    def _new_lake(self, landing: Path) -> None:
         shutil.rmtree(self._folder / "lake", ignore_errors=True)
-        lake = Lake(self._folder / "lake", self._contracts, self._spark)
-        lake.replace("cell_to_county", self._spark.read.parquet(str(landing / "cells.parquet")))
-        return measured(1, lambda: take_in(lake, str(landing), D, mnos))
+        self._lake = Lake(self._folder / "lake", self._contracts, self._spark)
+        self._lake.replace("cell_to_county", self._spark.read.parquet(str(landing / "cells.parquet")))
 
 
 def main() -> None:
@@ -141,64 +144,78 @@ def main() -> None:
     landings = {args.records * n: generate(args.folder / f"landing-{args.records * n}", args.records * n)
                 for n in sorted(args.scales)}  # fmt: skip
     bench = Bench(args.folder, args.cores, args.repeats)
-    for name in ("popflow", "plain Spark SQL"):
+    for name in (POPFLOW, SPARK):
         bench.rival(name, tiny, runs=2)  # the first Delta write and the first workers cost as much as a million records
     with Memory() as memory:
-        largest = bench.rival("popflow", landings[max(landings)])
+        largest = bench.rival(POPFLOW, landings[max(landings)])
     parts = _rivals(bench, landings, tiny, largest, args.no_textbook) + _scales(bench, landings, tiny, largest, memory)
     by_format = args.records * (args.formats_at or max(args.scales))
-    write("\n".join([*parts, *_formats(bench, landings[by_format], by_format, tiny), ""]))
+    write("\n".join([*parts, *_formats(bench, by_format, tiny), ""]))
 
 
-def _rivals(bench: Bench, landings: dict[int, Path], tiny: Path, largest: list[float], no_textbook: bool) -> list[str]:
-    names = ["popflow", "DuckDB alone", "plain Spark SQL"]
+def _rivals(bench: Bench, landings: dict[int, Path], tiny: Path, largest: Times, no_textbook: bool) -> list[str]:
+    names = [POPFLOW, READING, DUCKDB, SPARK]
     size = dict.fromkeys(names, max(landings))
     if min(landings) <= TEXTBOOK_LARGEST and not no_textbook:
-        size["the textbook way"] = min(landings)
-    fixed = {name: statistics.median(bench.rival(name, tiny)) for name in size}
-    others = {name: records for name, records in size.items() if name != "popflow"}
-    taken = {"popflow": largest} | {name: bench.rival(name, landings[records]) for name, records in others.items()}
-    per = {name: max(statistics.median(taken[name]) - fixed[name], 0.001) / size[name] for name in size}
+        size[TEXTBOOK] = min(landings)
+    fixed = {name: bench.rival(name, tiny) for name in size}
+    others = {name: records for name, records in size.items() if name != POPFLOW}
+    taken = {POPFLOW: largest} | {name: bench.rival(name, landings[records]) for name, records in others.items()}
+    per = {name: _a_record(net(taken[name].cpu, fixed[name].cpu), size[name]) for name in size}
     head = ["## Intake", "", f"{max(landings):,} records, {bench.cores} cores, {bench.repeats} runs each, "
-            f"{dt.date.today()}, Python {sys.version.split()[0]}, DuckDB {duckdb.__version__}.", "",
-            "| a record, fixed seconds apart | popflow takes |", "|---|---|"]  # fmt: skip
-    ratios = [f"| against {name} | {per['popflow'] / per[name]:.2f} x its time |" for name in size if name != "popflow"]
-    table = ["", "| | records | fixed | median (range) | records/s/core |", "|---|---|---|---|---|"]
+            f"{dt.date.today()}, Python {sys.version.split()[0]}, DuckDB {duckdb.__version__}. Processor seconds count "
+            "this process, the JVM and all workers; ± is half the range of the runs.", "",
+            "| processor seconds a record, fixed ones apart | popflow takes |", "|---|---|"]  # fmt: skip
+    ratios = [f"| against {name} | {ratio(per[POPFLOW], per[name])} |" for name in size if name != POPFLOW]
+    table = ["", "| | records | fixed | by the clock (range) | of processors (range) | records a processor second |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
     for name, records in size.items():
-        rate = f"{1 / per[name] / bench.cores:,.0f}"
-        table.append(f"| {name} | {records:,} | {fixed[name]:.1f} s | {spread(taken[name])} | {rate} |")
+        begun = f"{statistics.median(fixed[name].clock):.1f} s"
+        both = f"{spread(taken[name].clock)} | {spread(taken[name].cpu)}"
+        table.append(f"| {name} | {records:,} | {begun} | {both} | {rate(1, per[name])} |")
     return [*head, *ratios, *table]
 
 
-def _scales(bench: Bench, landings: dict[int, Path], tiny: Path, largest: list[float], of_largest: Memory) -> list[str]:
-    lines = ["", "| records | seconds | fixed apart, against the first | largest worker | all processes |",
-             "|---|---|---|---|---|"]  # fmt: skip
-    fixed, first = statistics.median(bench.rival("popflow", tiny)), 0.0
+def _a_record(taken: Net, records: int) -> Net:
+    return Net(taken.seconds / records, taken.noise / records)
+
+
+def _scales(bench: Bench, landings: dict[int, Path], tiny: Path, largest: Times, of_largest: Memory) -> list[str]:
+    lines = ["", "| records | seconds | of processors | fixed apart, a record, against the first | largest worker | "
+             "all processes |", "|---|---|---|---|---|---|"]  # fmt: skip
+    fixed, first = bench.rival(POPFLOW, tiny).cpu, None
     for records, landing in landings.items():
         if records == max(landings):
-            seconds, memory = statistics.median(largest), of_largest
+            times, memory = largest, of_largest
         else:
             with Memory() as memory:
-                seconds = bench.rival("popflow", landing, runs=1)[0]
-        first = first or seconds - fixed
-        ratio = (seconds - fixed) / first
-        lines.append(f"| {records:,} | {seconds:.1f} | {ratio:.2f} x | {memory.worker} MB | {memory.total} MB |")
+                times = bench.rival(POPFLOW, landing)
+        per = _a_record(net(times.cpu, fixed), records)
+        first = first or per
+        seconds = f"{statistics.median(times.clock):.1f} | {statistics.median(times.cpu):.1f}"
+        lines.append(f"| {records:,} | {seconds} | {ratio(per, first)} | {memory.worker} MB | {memory.total} MB |")
     return lines
 
 
-def _formats(bench: Bench, landing: Path, records: int, tiny: Path) -> list[str]:
-    lines = ["", f"Each format by itself, of {records:,} records:", "",
-             "| format | records/s/core | DuckDB alone | popflow takes |", "|---|---|---|---|"]  # fmt: skip
+def _formats(bench: Bench, records: int, tiny: Path) -> list[str]:
+    lines = ["", "Each format by itself, processor seconds, fixed ones apart; reading alone is reading, SHA-256 and "
+             "unzipping, of Parquet decoding:", "",
+             f"| format | records | popflow, a second | {READING} | {DUCKDB} | popflow against reading alone | "
+             "against DuckDB alone |", "|---|---|---|---|---|---|---|"]  # fmt: skip
     core_hours, summed = 0.0, []
     for mno, share in SHARE.items():
-        own, alone = (bench.net(name, landing, tiny, [mno]) for name in ("popflow", "DuckDB alone"))
-        rate, other = (records * share / seconds / bench.cores for seconds in (own, alone))
-        lines.append(f"| {FORMAT[mno]} | {rate:,.0f} | {other:,.0f} | {own / alone:.2f} x its time |")
-        core_hours += NATIONAL_RECORDS * share / rate / 3600
-        summed.append(f"{NATIONAL_RECORDS * share:,.0f} / {rate:,.0f}")
-    national = f"A national day of {NATIONAL_RECORDS:,} records at these rates: ({' + '.join(summed)}) / 3600 = "
-    national += f"{core_hours:,.0f} core hours, {core_hours / NATIONAL_CORES:.1f} h on {NATIONAL_CORES} cores."
-    return [*lines, "", national]
+        of_all, found = bench.of_format(mno, records, tiny)
+        own = of_all * share
+        rates = " | ".join(rate(own, found[name]) for name in (POPFLOW, READING, DUCKDB))
+        against = " | ".join(ratio(found[POPFLOW], found[name]) for name in (READING, DUCKDB))
+        lines.append(f"| {FORMAT[mno]} | {own:,.0f} | {rates} | {against} |")
+        if found[POPFLOW].clear:
+            core_hours += NATIONAL_RECORDS * share / own * found[POPFLOW].seconds / 3600
+            summed.append(mno)
+    if len(summed) < len(SHARE):
+        return [*lines, "", "A national day is not priced: a difference is within the noise."]
+    national = f"A national day of {NATIONAL_RECORDS:,} records at these rates: {core_hours:,.0f} core hours, "
+    return [*lines, "", f"{national}{core_hours / NATIONAL_CORES:.1f} h on {NATIONAL_CORES} cores."]
 
 
 def write(part: str) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 from intake_records import SUFFIX, D
+from isal import igzip
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -20,6 +26,24 @@ DUCKDB_SOURCE = {
         FROM read_json('{files}', format='newline_delimited',
         columns={{'sim': 'VARCHAR', 'ts': 'BIGINT', 'cell': 'VARCHAR', 'evt': 'VARCHAR'}})""",
 }
+
+
+def read_alone(landing: Path, mnos: list[str], threads: int) -> None:
+    """Each file read, hashed and unzipped, of Parquet three columns decoded, and nothing made of it."""
+    files = [path for mno in mnos for path in sorted(landing.glob(f"{mno}/{D}/*/*.{SUFFIX[mno]}"))]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(_read_alone, files))
+
+
+def _read_alone(path: Path) -> None:
+    content = path.read_bytes()
+    hashlib.sha256(content).digest()
+    if path.suffix == ".parquet":
+        pq.read_table(pa.BufferReader(content), columns=["sim", "event_time_utc", "cgi"], use_threads=False)
+        return
+    with igzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        while file.read(1 << 18):
+            pass
 
 
 def duckdb_alone(landing: Path, mnos: list[str], threads: int, out: Path) -> None:

@@ -42,7 +42,7 @@ class Night:
     mnos: tuple[str, ...]
     missing: tuple[str, ...] = ()
     reason: str | None = None
-    engine: Literal["duckdb", "spark"] = "duckdb"
+    engine: Literal["kernel", "duckdb", "spark"] = "kernel"
     sample: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     on_progress: Callable[[str], None] = lambda _: None

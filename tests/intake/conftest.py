@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import landing_files
+import pyarrow as pa
 import pytest
 from landing_files import D, cell_rows, entry
+from pyspark.sql import SparkSession
 
+from popflow.contracts import Feed, load
+from popflow.intake import reduction
+from popflow.intake.packing import Pack
+from popflow.intake.spark_sql import reduced_by_spark
 from popflow.lake import Lake
 
 Deliver = Callable[..., Path]
+
+
+ENGINES = ["kernel", "duckdb", pytest.param("spark", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each engine in turn, as what `landing_files.reduce_files` reduces with."""
+    if request.param == "spark":
+        way: Callable = partial(reduced_by, request.getfixturevalue("spark"))
+    else:
+        way = partial(reduction.reduce_pack, engine=request.param)
+    monkeypatch.setattr(landing_files, "reduce_pack", way)
+    return request.param
+
+
+def reduced_by(
+    spark: SparkSession, pack: Pack, feed: Feed, cells: str, schema: pa.Schema, _limits: Any
+) -> list[pa.RecordBatch]:
+    """The oracle in Spark SQL, called as the others are."""
+    contract = load().table("intake")
+    with contextlib.ExitStack() as held:
+        frame = reduced_by_spark(spark, [pack], {pack.mno: feed}, {pack.mno: cells}, contract, held)
+        rows = [row.asDict() for row in frame.select(*schema.names).collect()]
+    return [pa.RecordBatch.from_pylist(rows, schema=schema)]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import datetime as dt
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from popflow.intake.packing import Pack, PackFile
 D = dt.date(2020, 1, 22)
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 A, B = "a" * 32, "b" * 32
+reduce_pack: Callable[..., Iterable[pa.RecordBatch]] = reduction.reduce_pack  # the fixture `engine` puts others there
 Record = tuple[str, str, int, int]  # token, local 'YYYY-MM-DD HH:MM:SS', lac, ci
 
 
@@ -111,7 +112,7 @@ def cells_file(folder: Path, mno: str, feed: Feed) -> str:
 def reduce_files(
     folder: Path, mno: str, files: dict[str, tuple[bytes, int]], feed: Feed | None = None, **manifest: Any
 ) -> dict[str, list[tuple]]:
-    """The reduction of some files without Spark: sorted rows of presence, tallies and quarantine."""
+    """The reduction of some files by `reduce_pack`: sorted rows of presence, tallies and quarantine."""
     contracts = load()
     feed = feed or contracts.feeds[mno]
     cells = cells_file(folder, mno, feed)
@@ -122,7 +123,7 @@ def reduce_files(
         packed.append(PackFile(str(folder / name), name, said["area"], said["bytes"], said["sha256"], said["rows"]))
     pack = Pack(mno, "d1", D, packed)
     schema = contracts.table("intake").arrow_schema()
-    batches = list(reduction.reduce_pack(pack, feed, cells, schema, reduction.Limits()))
+    batches = list(reduce_pack(pack, feed, cells, schema, reduction.Limits()))
     table = pa.Table.from_batches(batches, schema=schema).to_pylist()
     wanted = {"presence": ("event_date", "sim_token", "county_code", "slots_lo", "slots_hi"),
               "tallies": ("file", "reason", "event_date", "records"),

@@ -1,4 +1,4 @@
-"""The fast path against its oracle in plain Spark SQL: same presence, same tallies, same quarantine."""
+"""The fast paths against their oracle in plain Spark SQL: same presence, same tallies, same quarantine."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def taken(lake: Lake, landing: Path, engine: str) -> dict[str, set[tuple]]:
 
 
 @pytest.mark.slow
-def test_both_engines_give_the_same(known_cells: Lake, landing: Path, deliver: Callable[..., Path]) -> None:
+def test_all_engines_give_the_same(known_cells: Lake, landing: Path, deliver: Callable[..., Path]) -> None:
     for mno, name, written in (("mobile", "csv.gz", mobile_bytes), ("unicom", "parquet", unicom_bytes),
                                ("telecom", "jsonl.gz", telecom_bytes)):  # fmt: skip
         parts = {f"{part}.{name}": (written(*records(part, 200)), 210) for part in range(2)}
@@ -80,15 +80,19 @@ def test_both_engines_give_the_same(known_cells: Lake, landing: Path, deliver: C
         "short.csv.gz": (mobile_bytes(*records(5, 3))[:-9], 3),
         "count.csv.gz": (mobile_bytes(*records(5, 3)), 4),
     })  # fmt: skip
-    fast = taken(known_cells, landing, "duckdb")
-    other = Lake(f"{known_cells.root}-spark", known_cells.contracts, known_cells.spark)
-    other.replace("cell_to_county", known_cells.read("cell_to_county"))
-    slow = taken(other, landing, "spark")
+    found = {}
+    for engine in ("kernel", "duckdb", "spark"):
+        lake = Lake(f"{known_cells.root}-{engine}", known_cells.contracts, known_cells.spark)
+        lake.replace("cell_to_county", known_cells.read("cell_to_county"))
+        found[engine] = taken(lake, landing, engine)
+    slow = found.pop("spark")
+    fast = found["kernel"]
     assert len(fast["presence"]) > 100
     assert {row[4] for row in fast["quarantine"]} >= {"unparseable", "no_token", "time_outside", "unknown_cell",
                                                       "file_misfit", "file_damaged", "file_rows"}  # fmt: skip
-    for name in fast:
-        assert fast[name] == slow[name], (name, sorted(fast[name] ^ slow[name], key=str)[:20])
+    for engine, got in found.items():
+        for name, rows in got.items():
+            assert rows == slow[name], (engine, name, sorted(rows ^ slow[name], key=str)[:20])
 
 
 def odd_files() -> list[tuple[Feed, bytes, int]]:
@@ -115,7 +119,7 @@ QUICK = (0, 2, len(ODD) - 1)  # csv, jsonl, parquet; a Spark plan a feed takes s
     "number",
     [number if number in QUICK else pytest.param(number, marks=pytest.mark.slow) for number in range(len(ODD))],
 )
-def test_both_engines_read_odd_spellings_alike(
+def test_all_engines_read_odd_spellings_alike(
     spark: SparkSession, contracts: Contracts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setitem(PREFIXES, "x", "460-00")
@@ -126,8 +130,14 @@ def test_both_engines_read_odd_spellings_alike(
     told = entry(path.name, content, rows)
     pack = Pack("x", "d1", D, [PackFile(str(path), told["name"], "", told["bytes"], told["sha256"], rows)])
     schema = contracts.table("intake").arrow_schema()
-    batches = reduce_pack(pack, contract, cells["x"], schema, Limits())
-    quick = {tuple(row.values()) for batch in batches for row in batch.to_pylist() if row["reason"] != "reduced_rows"}
+    found = {}
+    for engine in ("kernel", "duckdb"):
+        batches = reduce_pack(pack, contract, cells["x"], schema, Limits(), engine)
+        found[engine] = {
+            tuple(row.values()) for batch in batches for row in batch.to_pylist() if row["reason"] != "reduced_rows"
+        }
+    quick = found["kernel"]
+    assert quick == found["duckdb"]
     with contextlib.ExitStack() as held:
         frame = reduced_by_spark(spark, [pack], {"x": contract}, cells, contracts.table("intake"), held)
         slow = {tuple(row) for row in frame.select(*schema.names).collect()}

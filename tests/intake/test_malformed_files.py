@@ -14,6 +14,7 @@ from landing_files import A, B, counts, mobile_bytes, mobile_line, reduce_files,
 
 from popflow.intake.parquet_columns import ParquetColumns
 
+pytestmark = pytest.mark.usefixtures("engine")
 GOOD = mobile_line(A, "2020-01-22 10:00:00", 1, 1)
 SOUND = {"sound.csv.gz": (mobile_bytes((B, "2020-01-22 10:00:00", 1, 2)), 1)}
 TEN_OCLOCK = 1 << 40
@@ -225,8 +226,8 @@ def test_a_broken_page_sets_the_file_aside(tmp_path: Path) -> None:
 def test_a_footer_that_counts_other_rows_than_there_are_sets_the_file_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = ParquetColumns.tables
-    monkeypatch.setattr(ParquetColumns, "tables", lambda self: (table.slice(self.rows - 1) for table in real(self)))
+    real = ParquetColumns.batches
+    monkeypatch.setattr(ParquetColumns, "batches", lambda self: (batch.slice(self.rows - 1) for batch in real(self)))
     assert parquet(tmp_path, UNICOM, 2) == whole("file_damaged", 2)
 
 

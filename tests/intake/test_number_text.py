@@ -30,6 +30,9 @@ DECIMAL = {"from": ["lac", "ci"], "base": "decimal", "prefix": "460-00"}
 EPOCH = {"from": "at", "kind": "epoch_s"}
 
 
+pytestmark = pytest.mark.usefixtures("engine")
+
+
 @pytest.fixture(autouse=True)
 def _prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PREFIXES, "x", "460-00")

@@ -70,7 +70,9 @@ def test_without_an_identity_or_by_plain_spark_nothing_is_taken_in(
     known_cells: Lake, landing: Path, deliver, identity, monkeypatch: pytest.MonkeyPatch
 ):
     deliver("mobile", "m1", {"f.csv.gz.age": (sealed(FILES["mobile"][1], identity), 2)})
-    with pytest.raises(PopflowError, match=r"f\.csv\.gz\.age: a sealed file is read by the engine duckdb alone"):
+    with pytest.raises(
+        PopflowError, match=r"f\.csv\.gz\.age: a sealed file is read by the engines kernel and duckdb alone"
+    ):
         take_in(known_cells, str(landing), D, ["mobile"], engine="spark")
     monkeypatch.delenv("POPFLOW_AGE_IDENTITY")
     with pytest.raises(PopflowError, match="POPFLOW_AGE_IDENTITY: no file of age identities"):

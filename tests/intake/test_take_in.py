@@ -37,7 +37,7 @@ def statuses(lake: Lake) -> set[tuple[str, str, str]]:
     return set(zip(files.delivery_id, files.file, files.status, strict=True))
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+@pytest.mark.parametrize("engine", ["kernel", "duckdb", "spark"])
 def test_three_formats_come_to_the_same_presence(
     known_cells: Lake, landing: Path, deliver: Deliver, engine: Engine
 ) -> None:

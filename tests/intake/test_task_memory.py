@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -20,6 +21,11 @@ from popflow.intake import file_counts, file_rows, reduction
 from popflow.intake.spill import Spill
 
 TEN = "2020-01-22 10:00:00"
+# Spark keeps to limits of its own.
+pytestmark = [
+    pytest.mark.usefixtures("engine"),
+    pytest.mark.parametrize("engine", ["kernel", "duckdb"], indirect=True),
+]
 GOOD = mobile_line(A, TEN, 1, 1)
 
 
@@ -115,7 +121,7 @@ def test_duckdb_itself_spills_nothing(tmp_path: Path) -> None:
 def test_a_file_beyond_the_memory_of_a_task_is_set_aside_and_the_next_goes_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    many = [(token(n), TEN, 1, 1) for n in range(60_000)]
+    many = [(token(n).upper(), TEN, 1, 1) for n in range(60_000)]  # every engine has DuckDB read these
     limits = reduction.Limits(memory="8MB")
     monkeypatch.setattr(reduction, "Limits", lambda: limits)
     files = {"large.csv.gz": (mobile_bytes(*many), 60_000), "sound.csv.gz": (mobile_bytes((B, TEN, 1, 1)), 1)}
@@ -145,15 +151,15 @@ def test_a_file_that_unzips_to_more_than_its_manifest_says_is_not_read_on(
     read: list[int] = []
     real = file_rows.TextLines.batches
 
-    def counted(self: file_rows.TextLines) -> Iterator[pa.RecordBatch]:
-        for batch in real(self):
-            read.append(batch.num_rows)
+    def counted(self: file_rows.TextLines, *sieve: Any) -> Iterator[pa.RecordBatch]:
+        for batch in real(self, *sieve):
+            read.append(self.rows)
             yield batch
 
     monkeypatch.setattr(file_rows.TextLines, "batches", counted)
     reduced = reduce_files(tmp_path, "mobile", {"f": (gzip.compress(b"\n" * 20_000_000), 1000)})
     assert counts(reduced, "f") == {"rows": 1000, "file_rows": 1000}
-    assert sum(read) < 1_000_000
+    assert max(read) < 1_000_000
 
 
 def written(folder: Path, block: Callable[[int], bytes], blocks: int) -> Path:

@@ -20,7 +20,7 @@ from popflow.lake import Lake
 from popflow.operations.trail import Trail
 from popflow.publish.served import MOST_DATES
 
-Engine = Literal["duckdb", "spark"]
+Engine = Literal["kernel", "duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
 
 
@@ -36,7 +36,7 @@ def nightly(
     landing: Annotated[str, typer.Option(help="Folder or object-storage address of the deliveries.")],
     lake: Annotated[str, LAKE],
     mno: Annotated[list[str] | None, typer.Option(help="An MNO of the night; default all with a contract.")] = None,
-    engine: Annotated[str, typer.Option(help="duckdb, or spark: slower, to compare with.")] = "duckdb",
+    engine: Annotated[str, typer.Option(help="kernel; duckdb or spark: slower, to compare with.")] = "kernel",
     allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Release without this MNO, for good.")] = None,
     reason: Annotated[str | None, typer.Option(callback=plain_text, help="Reason, kept in the release.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -266,4 +266,4 @@ def _engine(name: str) -> Engine:
     for known in get_args(Engine):
         if name == known:
             return known
-    raise PopflowError(f"no engine '{name}'; there are {' and '.join(get_args(Engine))}")
+    raise PopflowError(f"no engine '{name}'; there are {', '.join(get_args(Engine))}")

@@ -44,6 +44,13 @@ class FileCounts:
         self._add_days(db)
         self._add_sample(db)
 
+    def add_days(self, days: np.ndarray) -> None:
+        """Count records that were accepted without an aggregate: of each day their number, and slots of its halves."""
+        for day, (records, low, high) in enumerate(days.tolist()):
+            if records:
+                self.rows += records
+                self._add_day(day, records, low, high)
+
     def accounted(self) -> int:
         """Records that were accepted or refused."""
         return sum(self.refused.values()) + sum(records for records, _ in self._days.values())
@@ -86,8 +93,11 @@ class FileCounts:
             SELECT place // {feed_sql.DAY_PLACE} AS day, sum(records)::BIGINT, bit_or(slots_lo), bit_or(slots_hi)
             FROM found WHERE place > 0 GROUP BY day""",
         ):
-            before, slots = self._days.get(day, (0, 0))
-            self._days[day] = (before + records, slots | low | high << 48)
+            self._add_day(day, records, low, high)
+
+    def _add_day(self, day: int, records: int, low: int, high: int) -> None:
+        before, slots = self._days.get(day, (0, 0))
+        self._days[day] = (before + records, slots | low | high << 48)
 
     def _add_sample(self, db: duckdb.DuckDBPyConnection) -> None:
         sample = "FROM found WHERE place > 0 AND detail IS NOT NULL"

@@ -1,15 +1,17 @@
 """The rows of a landing file, whatever its format: opened once, within its contract's limits, checked to its end.
 
-Both engines read by this. What a row means, its cell, its time, is theirs.
+All engines read by this; one may take the plain records in itself as they pass, and leave the others. What a row means,
+its cell, its time, is theirs.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from popflow.contracts import Feed
@@ -17,9 +19,20 @@ from popflow.intake.file_checks import WholeFile, checked, opened, refuse_change
 from popflow.intake.packing import PackFile
 from popflow.intake.parquet_columns import ParquetColumns
 from popflow.intake.sealed import Unsealable, is_sealed
-from popflow.intake.text_lines import DAMAGE, HashedFile, TextLines
+from popflow.intake.text_lines import DAMAGE, HashedFile, LineSieve, TextLines
 
 BATCH_ROWS, BATCH_BYTES = 1 << 20, 64 << 20  # what is classified at a time: it bounds a task's memory
+
+
+class Sieves(NamedTuple):
+    """Who takes in plain records as they are read, and sets the others aside.
+
+    of_lines: from a csv column's places in the file to a LineSieve. of_columns: from whether a file's timestamps bear a
+    zone to what takes a batch and gives the places of the rows that it sets aside.
+    """
+
+    of_lines: Callable[[dict[str, int]], LineSieve]
+    of_columns: Callable[[bool], Callable[[pa.RecordBatch], np.ndarray]]
 
 
 class FileRows(NamedTuple):
@@ -36,12 +49,16 @@ class FileRows(NamedTuple):
 
 
 @contextlib.contextmanager
-def rows_of(file: PackFile, feed: Feed, scratch: Path) -> Iterator[FileRows]:
-    """A file, opened; its rows number what the manifest says, and there is one at least, or WholeFile is raised."""
+def rows_of(file: PackFile, feed: Feed, scratch: Path, sieves: Sieves | None = None) -> Iterator[FileRows]:
+    """A file, opened; its rows number what the manifest says, and there is one at least, or WholeFile is raised.
+
+    sieves: the tables then hold what these set aside.
+    """
     if feed.format == "parquet":
         with checked(file, scratch) as source:
-            read = ParquetColumns(source, feed)
-            yield FileRows(_gathered(_counted(read, file)), {}, read.columns, read.instants)
+            read = ParquetColumns(source, feed, encoded=sieves is not None)
+            sieve = sieves.of_columns(read.instants) if sieves else None
+            yield FileRows(_gathered(_counted(read, file, sieve)), {}, read.columns, read.instants)
         return
     filler = feed.delimiter if feed.format == "csv" else " "
     with opened(file) as source:
@@ -50,25 +67,30 @@ def rows_of(file: PackFile, feed: Feed, scratch: Path) -> Iterator[FileRows]:
         filler = filler if filler and len(filler.encode()) == 1 else "\n"
         text = TextLines(hashed, feed.compression == "gzip", filler, feed.limits.line_bytes, sealed)
         with contextlib.closing(text) as lines:
-            yield FileRows(_gathered(_checked_lines(lines, file)), _positions(feed, lines, file), {})
+            positions = _positions(feed, lines, file)
+            line_sieve = sieves.of_lines(positions) if sieves else None
+            yield FileRows(_gathered(_checked_lines(lines, file, line_sieve)), positions, {})
 
 
-def _counted(read: ParquetColumns, file: PackFile) -> Iterator[pa.Table]:
+def _counted(read: ParquetColumns, file: PackFile, sieve: Any) -> Iterator[pa.Table]:
     _refuse_count(read.rows, file)
     rows = 0
-    for table in read.tables():
-        rows += table.num_rows
-        yield table
+    for batch in read.batches():
+        left = sieve(batch) if sieve else np.arange(batch.num_rows)
+        if len(left):
+            yield read.table(batch, left, rows + 1)
+        rows += batch.num_rows
     if rows != read.rows:  # its footer says what is not so
         raise WholeFile("file_damaged")
 
 
-def _checked_lines(lines: TextLines, file: PackFile) -> Iterator[pa.RecordBatch]:
+def _checked_lines(lines: TextLines, file: PackFile, sieve: LineSieve | None) -> Iterator[pa.RecordBatch]:
     with _damage_named(lines, file):
-        for batch in lines.batches():
+        for batch in lines.batches(sieve):
             if lines.rows > file.rows:
                 break  # what unzips to more than its manifest says is not read on
-            yield batch
+            if batch.num_rows:
+                yield batch
     refuse_changed(lines.sha256(), file)
     _refuse_count(lines.rows, file)
 

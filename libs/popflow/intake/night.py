@@ -14,6 +14,8 @@ from popflow.intake import cell_table, law, progress, tasks
 from popflow.intake.deliveries import Delivery, Landing, discover
 from popflow.intake.feed_sql import DAYS
 from popflow.intake.file_checks import PASSING
+from popflow.intake.kernel_plan import refusal
+from popflow.intake.kernel_use import uncompiled
 from popflow.intake.manifests import ManifestFile
 from popflow.intake.packing import budget, packs
 from popflow.intake.reduction import Limits
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from popflow.lake import Lake
 
-Engine = Literal["duckdb", "spark"]
+Engine = Literal["kernel", "duckdb", "spark"]
 Progress = Callable[[int, int], None]  # tasks done, tasks in all
 Key = tuple[str, str]  # mno, delivery_id
 Print = tuple[str, str]  # mno, SHA-256 of a file
@@ -55,7 +57,7 @@ def take_in(
     date: dt.date,
     mnos: Sequence[str],
     *,
-    engine: Engine = "duckdb",
+    engine: Engine = "kernel",
     may_miss: Sequence[str] = (),
     on_progress: Progress | None = None,
     limits: Limits | None = None,
@@ -80,7 +82,17 @@ def take_in(
         now = {_key(planned.delivery) for planned in wave}
         left = [delivery for delivery in left if _key(delivery) not in now]
         taken += [f"{planned.delivery.mno}/{planned.delivery.delivery_id}" for planned in wave]
-    return summarise(lake, date, (*mnos, *may_miss), taken, found.waiting, found.refused)
+    notes = _by_duckdb(lake, found.ready) if engine == "kernel" else []
+    return summarise(lake, date, (*mnos, *may_miss), taken, found.waiting, found.refused, notes)
+
+
+def _by_duckdb(lake: Lake, ready: list[Delivery]) -> list[str]:
+    """Which feeds of some deliveries the kernel leaves to DuckDB, a line each; or that it does not run at all."""
+    if ready and (fault := uncompiled()):
+        return [f"all feeds are read by the engine duckdb, with the same result: {fault}"]
+    feeds = {delivery.feed: refusal(lake.contracts.feeds[delivery.feed]) for delivery in ready}
+    return [f"feed {feed} is read by the engine duckdb, with the same result: {why}"
+            for feed, why in sorted(feeds.items()) if why]  # fmt: skip
 
 
 def _refuse_absent(found: Landing, landing: str, date: dt.date, mnos: Sequence[str]) -> None:
@@ -220,7 +232,7 @@ def _refuse_sealed(wave: list[Planned], engine: Engine) -> None:
     """Raise PopflowError where a file of a wave is sealed and nothing here opens it."""
     sealed = [f"{p.delivery.address}/{file.name}" for p in wave for file in p.fresh if is_sealed(file.name)]
     if sealed and engine == "spark":  # Spark keeps the rows it reads, on disk where memory is short
-        raise PopflowError(f"{shown(sealed[0])}: a sealed file is read by the engine duckdb alone")
+        raise PopflowError(f"{shown(sealed[0])}: a sealed file is read by the engines kernel and duckdb alone")
     if sealed:
         identities()
 
@@ -239,7 +251,7 @@ def _intake(
 
         frame = reduced_by_spark(lake.spark, made, feeds, cells, contract, held)
     else:
-        task = tasks.PackTask(feeds, cells, contract, limits)
+        task = tasks.PackTask(feeds, cells, contract, limits, engine)
         frame = tasks.combined(tasks.reduced(lake.spark, made, task, contract))
     unlisted = [
         {"mno": p.delivery.mno, "delivery_id": p.delivery.delivery_id, "kind": "quarantine", "file": name,

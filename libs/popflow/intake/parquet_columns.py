@@ -5,7 +5,7 @@ pyarrow reads the handle that was hashed. No name is opened a second time, so no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -25,14 +25,17 @@ DAMAGE = (pa.ArrowException, OSError, MemoryError, OverflowError, ValueError)  #
 class ParquetColumns:
     """A Parquet file's rows: tables of row_number and a column c0, c1, ... for each that the feed needs.
 
-    Text stays text, whole numbers become their digits, timestamps microseconds; instants: these bear a zone. Raises
-    WholeFile for a file that is damaged, lacks a column or has it in a type that is not the contract's.
+    Text stays text, whole numbers become their digits, timestamps microseconds; instants: these bear a zone. encoded:
+    token and cell come as dictionaries in the batches, as they mostly lie in the file. Raises WholeFile for a file that
+    is damaged, lacks a column or has it in a type that is not the contract's.
     """
 
-    def __init__(self, source: BinaryIO, feed: Feed) -> None:
+    def __init__(self, source: BinaryIO, feed: Feed, encoded: bool = False) -> None:
         try:
-            self._file = pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False,
-                                        page_checksum_verification=True, coerce_int96_timestamp_unit="us")  # fmt: skip
+            self._file = _opened(source)
+            if encoded:
+                texts = [feed.fields.sim_token.from_column, *feed.fields.cell_id.from_columns]
+                self._file = _opened(source, self._file.metadata, texts)
             schema, self.rows = self._file.schema_arrow, self._file.metadata.num_rows
         except DAMAGE:
             raise WholeFile("file_damaged") from None
@@ -46,20 +49,29 @@ class ParquetColumns:
         self.instants = isinstance(time, pa.TimestampType) and time.tz is not None
         self.columns = {name: f"c{place}" for place, name in enumerate(needed)}
 
-    def tables(self) -> Iterator[pa.Table]:
-        """All rows, in the order of the file."""
-        number = 1
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows, in the order of the file, as pyarrow reads them."""
         try:
-            for batch in self._file.iter_batches(ROWS, columns=list(self.columns), use_threads=False):
-                yield self._table(batch, number)
-                number += batch.num_rows
+            yield from self._file.iter_batches(ROWS, columns=list(self.columns), use_threads=False)
         except DAMAGE:
             raise WholeFile("file_damaged") from None
 
-    def _table(self, batch: pa.RecordBatch, number: int) -> pa.Table:
-        columns = {name: _simple(batch.column(source)) for source, name in self.columns.items()}
-        numbers = pa.array(np.arange(number, number + batch.num_rows))
-        return pa.table({"row_number": numbers} | columns)
+    def table(self, batch: pa.RecordBatch, rows: np.ndarray, first: int) -> pa.Table:
+        """Some rows of a batch whose first row has this number in the file."""
+        try:
+            wanted = batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
+            columns = {name: _simple(wanted.column(source)) for source, name in self.columns.items()}
+        except DAMAGE:
+            raise WholeFile("file_damaged") from None
+        return pa.table({"row_number": pa.array(first + rows)} | columns)
+
+
+def _opened(source: BinaryIO, known: pq.FileMetaData | None = None, texts: Sequence[str] = ()) -> pq.ParquetFile:
+    """The file; known: its footer, read before; texts: columns that come as dictionaries where they are there."""
+    there = {known.schema.column(place).path for place in range(known.num_columns)} if known else set()
+    return pq.ParquetFile(source, metadata=known, buffer_size=1 << 20, pre_buffer=False,
+                          read_dictionary=[name for name in texts if name in there],
+                          page_checksum_verification=True, coerce_int96_timestamp_unit="us")  # fmt: skip
 
 
 class Demand(NamedTuple):
@@ -107,13 +119,16 @@ def _simple(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type):
-        return _microseconds(column)
+        return as_microseconds(column)
     if _is_text(column.type):
         return _as_utf8(column)
     return column.cast(pa.string())
 
 
-def _microseconds(column: pa.Array) -> pa.Array:
+def as_microseconds(column: pa.Array) -> pa.Array:
+    """Timestamps as whole numbers, null where they are beyond a long; any other column as it is."""
+    if not pa.types.is_timestamp(column.type):
+        return column
     ticks = column.cast(pa.int64())
     if column.type.unit == "ns":
         return pc.divide(ticks, 1_000)

@@ -63,6 +63,7 @@ class IntakeSummary:
     newly_touched_dates: list[dt.date]  # those of the deliveries taken in by this call
     waiting: list[str]  # addresses without a manifest yet
     refused: list[str]  # one line each
+    notes: list[str] = field(default_factory=list)  # on how it was read, one line each
 
     def warnings(self) -> list[str]:
         """What an operator should look at, a line each."""
@@ -72,11 +73,17 @@ class IntakeSummary:
             lines += [f"{mno.mno}: {files} whole file(s) in quarantine" for files in [mno.quarantined_files] if files]
             if 0 < mno.reduction_factor < LEAST_REDUCTION:
                 lines.append(f"{mno.mno}: reduction factor {mno.reduction_factor:.1f} is below {LEAST_REDUCTION}")
-        return lines
+        return lines + self.notes
 
 
 def summarise(
-    lake: Lake, date: dt.date, mnos: Sequence[str], taken_now: Sequence[str], waiting: list[str], refused: list[str]
+    lake: Lake,
+    date: dt.date,
+    mnos: Sequence[str],
+    taken_now: Sequence[str],
+    waiting: list[str],
+    refused: list[str],
+    notes: Sequence[str] = (),
 ) -> IntakeSummary:
     """The summary of a date, as its files stand now: what was set aside and has come in since is no fault."""
     read = lake.read_pandas("deliveries", delivery_date=date, mno=list(mnos))
@@ -86,7 +93,7 @@ def summarise(
     return IntakeSummary(
         date,
         {mno: mno_intake(mno, files[files.mno == mno], tallies[tallies.mno == mno]) for mno in mnos},
-        list(taken_now), _dates(tallies), _dates(now), waiting, refused,
+        list(taken_now), _dates(tallies), _dates(now), waiting, refused, list(notes),
     )  # fmt: skip
 
 

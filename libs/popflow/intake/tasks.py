@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from popflow.contracts import Feed, Table
 from popflow.intake.packing import Pack, PackFile
-from popflow.intake.reduction import Limits, reduce_pack
+from popflow.intake.reduction import FileEngine, Limits, reduce_pack
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -22,8 +22,11 @@ KEYS = ("mno", "delivery_id", "kind", "event_date", "sim_token", "county_code", 
 class PackTask:
     """What runs in a task: packs in, batches of the contract `intake` out."""
 
-    def __init__(self, feeds: Mapping[str, Feed], cells: Mapping[str, str], contract: Table, limits: Limits) -> None:
+    def __init__(
+        self, feeds: Mapping[str, Feed], cells: Mapping[str, str], contract: Table, limits: Limits, engine: FileEngine
+    ) -> None:
         self._feeds, self._cells, self._contract, self._limits = dict(feeds), dict(cells), contract, limits
+        self._engine = engine
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Reduce the packs, one after the other."""
@@ -31,7 +34,8 @@ class PackTask:
         for batch in batches:
             for text in batch.column("files").to_pylist():
                 pack = unpacked(text)
-                yield from reduce_pack(pack, self._feeds[pack.mno], self._cells[pack.mno], schema, self._limits)
+                feed, cells = self._feeds[pack.mno], self._cells[pack.mno]
+                yield from reduce_pack(pack, feed, cells, schema, self._limits, self._engine)
 
 
 def reduced(spark: SparkSession, packs: Sequence[Pack], task: PackTask, contract: Table) -> DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -24,6 +24,9 @@ NEWLINE, CARRIAGE_RETURN, SPACE = 10, 13, 32
 BOM = b"\xef\xbb\xbf"
 # What unzipping and unsealing say of a file; any other fault of reading is the storage's.
 DAMAGE: tuple[type[Exception], ...] = (Unsealable, EOFError, gzip.BadGzipFile, igzip_lib.IsalError)  # type: ignore[assignment]
+
+# Takes whole lines and the first one's number: how many they are, and those that it sets aside with their numbers.
+LineSieve = Callable[[bytes, int], tuple[int, bytes, np.ndarray]]
 
 
 class HashedFile(io.RawIOBase):
@@ -86,14 +89,21 @@ class TextLines:
         if self._unsealed:
             self._unsealed.close()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All lines. Raises one of DAMAGE where the file cannot be unzipped or unsealed to its end."""
-        for chunk in _whole_lines(self._text, self._longest):
-            yield self._batch(_as_utf8(chunk))
+    def batches(self, sieve: LineSieve | None = None) -> Iterator[pa.RecordBatch]:
+        """All lines, or those that a sieve sets aside, a batch of them, maybe empty, for each part of the file.
 
-    def _batch(self, chunk: bytes) -> pa.RecordBatch:
-        if self.rows == 0:
-            chunk = chunk.removeprefix(BOM)
+        Raises one of DAMAGE where the file cannot be unzipped or unsealed to its end.
+        """
+        for read in _whole_lines(self._text, self._longest):
+            chunk = _as_utf8(read)
+            if self.rows == 0:
+                chunk = chunk.removeprefix(BOM)
+            first = self._before + self.rows + 1
+            rows, left, numbers = (sieve or _all)(chunk, first)
+            self.rows += rows
+            yield self._batch(left, numbers)
+
+    def _batch(self, chunk: bytes, numbers: np.ndarray) -> pa.RecordBatch:
         text = np.frombuffer(bytearray(chunk), np.uint8)
         ends = np.flatnonzero(text == NEWLINE)
         before = ends[ends > 0] - 1
@@ -103,10 +113,13 @@ class TextLines:
         offsets[0] = 0
         np.add(ends, 1, out=offsets[1:], casting="unsafe")
         lines = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
-        first = self._before + self.rows + 1
-        numbers = np.arange(first, first + len(ends))
-        self.rows += len(ends)
         return pa.record_batch([lines, pa.array(numbers)], schema=SCHEMA)
+
+
+def _all(chunk: bytes, first: int) -> tuple[int, bytes, np.ndarray]:
+    """The sieve that sets every line aside."""
+    rows = chunk.count(b"\n")
+    return rows, chunk, np.arange(first, first + rows)
 
 
 def _whole_lines(text: Any, longest: int) -> Iterator[bytes]:
