@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError
@@ -178,7 +179,11 @@ def _possible(question: Question, rows: pd.DataFrame, top: int) -> pd.DataFrame:
 
 
 def _destination_at_most(question: Question, found: pd.DataFrame, rows: pd.DataFrame, top: int) -> int:
-    possible = found[found["kind"] == "possible"]["persons_at_most"].sum()
+    """The most of all origins and dates together: asked by origin, what hidden origins sent is in no row."""
+    if question.destination is None:
+        return int(found["persons_at_least"].sum())
+    together = replace(question, by_origin=False, daily=False, level=question.destination.level)
+    possible = _possible(together, rows, top)["persons_at_most"].sum()
     return int(found["persons_at_least"].sum() + possible)
 
 
