@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from popflow.errors import PopflowError
 from popflow.publish import bounds as tree
@@ -13,7 +13,7 @@ from popflow.publish.notices import notices, release_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from popflow.publish.reader import Question
+    from popflow.publish.reader import Level, Question
     from popflow.publish.served import Served
 
 PLACE_COLUMNS = {
@@ -182,7 +182,8 @@ def _destination_at_most(question: Question, found: pd.DataFrame, rows: pd.DataF
     """The most of all origins and dates together: asked by origin, what hidden origins sent is in no row."""
     if question.destination is None:
         return int(found["persons_at_least"].sum())
-    together = replace(question, by_origin=False, daily=False, level=question.destination.level)
+    level = cast("Level", question.destination.level)
+    together = replace(question, by_origin=False, daily=False, level=level)
     possible = _possible(together, rows, top)["persons_at_most"].sum()
     return int(found["persons_at_least"].sum() + possible)
 
