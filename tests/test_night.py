@@ -187,7 +187,7 @@ def test_wrong_input_is_one_line_and_changes_nothing(case: str, house: Path, lak
     words, code, says = WRONG[case]
     landing = [] if "--landing" in words else ["--landing", str(house / "simulation" / "landing")]
     before = {p: p.stat().st_mtime_ns for p in Path(lake.root).glob("*/*/_delta_log/*.json")}
-    arguments = ["nightly", *words, *landing, "--lake", lake.root, "--no-upkeep"]
+    arguments = ["nightly", *words, *landing, "--lake", lake.root, "--no-upkeep", "--sample"]
     with pytest.raises(SystemExit) as stopped:
         stopping_in_one_line(lambda: app(arguments, standalone_mode=False))
     said = capfd.readouterr().err.strip()

@@ -61,8 +61,8 @@ def of_year(lake: Lake) -> Lake:
     presence = ("presence", LAST, "t" * 32, "420102", 1, 0, None, None, None, None)
     tally = ("tallies", None, None, None, None, None, "f", "rows", 1, None)
     write("intake", [(mno, f"{mno}-{LAST}", *row) for mno in MNOS for row in (presence, tally)])
-    keys = ("s", "p", "a" * 32, "b" * 32, "person", 1)
-    write("subscribers", [(LAST - dt.timedelta(days=days), "mobile", *keys) for days in (9, 3, -5)])
+    keys = ("t" * 32, "p", "a" * 32, "b" * 32, "person", 1)
+    write("subscribers", [(LAST - dt.timedelta(days=days), mno, *keys) for days in (9, 3, -5) for mno in MNOS])
     return lake
 
 
@@ -101,7 +101,7 @@ def test_the_register_of_a_date_is_found_without_reading_a_register(year: Path, 
     assert edition_on(lake, LAST - dt.timedelta(days=10)) is None
     assert opened.files == {}
     assert register_on(lake, LAST).columns
-    assert opened.files == {"subscribers": 1}
+    assert opened.files == {"subscribers": len(MNOS)}
 
 
 def test_status_opens_the_nights_that_it_shows(year: Path, contracts: Contracts):
@@ -118,7 +118,7 @@ def test_retention_opens_no_data_file(year: Path, contracts: Contracts):
     opened = Opened(lake)
     assert len(delivery_dates(lake)) == NIGHTS * len(MNOS)
     report = enforce_retention(lake, LAST + dt.timedelta(days=2))
-    assert report.deleted["deliveries"] == len(MNOS)
+    assert report.deleted["deliveries"] == len(MNOS) * (NIGHTS - 29)  # 30 days back from two days later
     assert report.ok
     assert opened.files == {}
 
@@ -131,7 +131,7 @@ def test_a_log_that_says_nothing_of_dates_costs_a_reading(bare_lake: Lake):
         bare_lake.path("deliveries"),
         schema=contract.arrow_schema(),
         partition_by=contract.partition_by,
-        configuration={"delta.dataSkippingNumIndexedCols": "0"},
+        configuration={"delta.dataSkippingNumIndexedCols": "0", "popflow.contractVersion": str(contract.version)},
     )
     rows = [
         ("mobile", name, date, "f", "all", "ab" * 32, 1, "accepted", WHEN)

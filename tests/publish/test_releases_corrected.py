@@ -75,7 +75,7 @@ def test_a_date_is_corrected_once_many_have_joined_and_never_for_few(lake: Lake)
     atoms = lake.read_pandas("atoms", date=DAY, release=2)
     joined = atoms[atoms["change"] == "joined"]
     assert joined[["origin_code", "destination_code", "persons"]].values.tolist() == [["420102", "430102", 45]]
-    told = [row for row in all_releases(lake) if row["date"] == DAY][-1]
+    told = [row for row in all_releases(lake) if (row["indicator"], row["date"]) == ("outflow", DAY)][-1]
     assert (told["release"], told["reason"], told["signed_by"]) == (2, "late files", "Li Na")
 
     now(lake, persons(TO_CHANGSHA, begin=1000), persons({("420102", "430103"): 15}, begin=2000))
@@ -164,7 +164,8 @@ def test_an_mno_that_was_missing_cannot_be_mended(lake: Lake):
 
 def test_the_command_refuses_in_one_line(tmp_path: Path):
     asked = ["correct", "--date", str(DAY), "--reason", "late files", "--signed-by", "Li Na", "--lake"]
-    (tmp_path / "lake" / "published").mkdir(parents=True)
+    (tmp_path / "lake" / "ops").mkdir(parents=True, mode=0o700)
+    (tmp_path / "lake" / "ops" / "sample").touch(mode=0o600)
     done = CliRunner().invoke(app, [*asked, str(tmp_path / "lake")])
     assert isinstance(done.exception, PopflowError)
     assert str(done.exception) == f"{DAY} has no release to correct; popflow nightly --date {DAY} makes the first"

@@ -71,7 +71,8 @@ def test_a_date_stands_as_its_outflow_does(lake: Path, published: Path):
     assert (of_date["state"], of_date["release"]) == ("released", 1)
 
 
-def test_the_list_of_releases_tells_of_them(lake: Path):
+def test_the_list_of_releases_tells_of_them(lake: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "400")
     outcome = CliRunner().invoke(app, ["releases", "--lake", str(lake)], catch_exceptions=False)
     assert outcome.exit_code == 0
     assert "stock" in outcome.output
