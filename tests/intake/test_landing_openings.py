@@ -10,11 +10,10 @@ import pytest
 from landing_files import A, B, D, counts, mobile_bytes, reduce_files, unicom_bytes
 
 from popflow.contracts import Contracts
-from popflow.errors import Held, PopflowError
+from popflow.errors import Held, PopflowError, printable
 from popflow.intake import file_checks
 from popflow.intake.deliveries import discover
 from popflow.intake.night import _refuse_absent
-from popflow.intake.regular_files import shown
 
 Deliver = Callable[..., Path]
 ONE = unicom_bytes((A, "2020-01-22 10:00:00", 1, 1))
@@ -232,7 +231,7 @@ def test_a_landing_address_that_is_none_is_one_line(contracts: Contracts, tmp_pa
 
 
 def test_what_steers_a_terminal_is_shown_spelt_out() -> None:
-    assert shown("a\x1b]0;x\u202e\u2028\n武汉\u3000") == r"a\x1b]0;x\u202e\u2028\n武汉" + "\u3000"
+    assert printable("a\x1b]0;x\u202e\u2028\n武汉\u3000") == r"a\x1b]0;x\u202e\u2028\n武汉" + "\u3000"
 
 
 def test_an_absent_mno_is_told_its_own_refusal(

@@ -157,7 +157,7 @@ def anchor(
     """
     _trail(lake, file, state).start_anchor(uuid.uuid4().hex[:12], contracts.stated())
     variable = environment.SHARE_ANCHOR if state else environment.TRAIL_ANCHOR
-    say(f"{file}: holds the newest entry; set {variable} to it for ever")
+    say(f"{file}: holds the newest entry; set {variable} to it for good")
 
 
 def _trail(lake: str | None, anchor: Path | None, state: Path | None) -> Trail:

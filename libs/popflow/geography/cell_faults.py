@@ -1,4 +1,4 @@
-"""What makes a cell unusable: an id that no record can bear, a place that is none, one number in two texts."""
+"""Faults that make a cell unusable: an id that no record can bear, a place that is none, one number in two texts."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class GivenCells:
     left_out: tuple[LeftOut, ...]
 
     def without_county(self, found: pd.DataFrame) -> GivenCells:
-        """The same, after `locate_cells` has counted (`found`) how many lie in no county."""
+        """These cells, after `locate_cells` has counted (`found`) how many lie in no county."""
         mend = "load the counties that they lie in, or correct their places"
         nowhere = tuple(
             LeftOut(mno, "the place is in no county (at sea, abroad, outside the polygons)", mend, int(dropped))

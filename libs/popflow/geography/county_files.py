@@ -111,7 +111,7 @@ def _frame(path: Path, encoding: str | None) -> gpd.GeoDataFrame:
 
 
 def _with_readable_names(counties: gpd.GeoDataFrame, path: Path, stated: str | None) -> gpd.GeoDataFrame:
-    """The same with text in the encoding in which names agree with codes. Raises PopflowError where there is none."""
+    """Counties with text in the encoding in which names agree with codes. Raises PopflowError where there is none."""
     if FORMS[path.suffix.lower()].says_no_encoding:
         encoding = stated or encoding_of(counties["county_code"], counties["county_name"])
         if encoding is None:

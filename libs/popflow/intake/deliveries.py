@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from popflow.contracts import Contracts, Feed
-from popflow.errors import PopflowError
+from popflow.errors import PopflowError, printable
 from popflow.intake.manifests import MANIFEST, Manifest, ManifestFile, read_manifest
-from popflow.intake.regular_files import deliveries_under, shown
+from popflow.intake.regular_files import deliveries_under
 from popflow.intake.storage import open_address
 from popflow.paths import normal
 
@@ -73,9 +73,9 @@ def _of_an_mno(folder: str, date: dt.date, feed: Feed, found: Landing) -> None:
     for delivery_id, (names, fault) in sorted(deliveries_under(folder, feed.limits.files).items()):
         address = f"{folder}/{delivery_id}"
         if fault:
-            found.refused.append(f"{shown(address)}: {fault}")
+            found.refused.append(f"{printable(address)}: {fault}")
         elif MANIFEST not in names and not any(name.startswith(f"{MANIFEST}/") for name in names):
-            found.waiting.append(shown(address))
+            found.waiting.append(printable(address))
         else:
             try:
                 manifest = read_manifest(address, feed, date, delivery_id)
@@ -91,7 +91,7 @@ def feed_of(contracts: Contracts, mno: str) -> Feed:
         if feed.mno == mno:
             return feed
     known = ", ".join(sorted(feed.mno for feed in contracts.feeds.values()))
-    raise PopflowError(f"no landing contract for the MNO '{shown(mno)}'; there are {known}")
+    raise PopflowError(f"no landing contract for the MNO '{printable(mno)}'; there are {known}")
 
 
 def _refuse_missing_folder(landing: str) -> None:
@@ -103,4 +103,6 @@ def _refuse_missing_folder(landing: str) -> None:
     except OSError:  # a name too long, a loop of links
         found = FileType.NotFound
     if found != FileType.Directory:
-        raise PopflowError(f"{shown(landing)}: no such landing folder; it holds <mno>/<date>/<delivery>/manifest.json")
+        raise PopflowError(
+            f"{printable(landing)}: no such landing folder; it holds <mno>/<date>/<delivery>/manifest.json"
+        )

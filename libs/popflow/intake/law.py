@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from popflow.errors import PopflowError
+from popflow.errors import PopflowError, printable
 from popflow.intake.feed_sql import REASONS
 from popflow.intake.file_checks import FILE_REASONS
-from popflow.intake.regular_files import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +30,7 @@ def refuse_difference(manifest_rows: Mapping[FileKey, int], tallies: pd.DataFram
         key = (mno, delivery_id, file)
         told = manifest_rows.get(key, 0)
         if not (read.get(key) == counted.get(key, 0) == told and key in manifest_rows):
-            where = shown(f"{mno}/{delivery_id}/{file}")
+            where = printable(f"{mno}/{delivery_id}/{file}")
             raise PopflowError(
                 f"conservation law: {where}: the manifest has {told} rows, {read.get(key, 0)} were "
                 f"read and {counted.get(key, 0)} are accounted for; nothing of this delivery counts as taken in"

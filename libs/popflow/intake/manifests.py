@@ -15,8 +15,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StrictStr, ValidationError
 
 from popflow.contracts import Feed
-from popflow.errors import PopflowError
-from popflow.intake.regular_files import read_whole, shown
+from popflow.errors import PopflowError, printable
+from popflow.intake.regular_files import read_whole
 
 MANIFEST = "manifest.json"
 NOT_PLAIN = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
@@ -111,7 +111,7 @@ def read_manifest(address: str, feed: Feed, date: dt.date, delivery_id: str) -> 
         _refuse_other_folder(manifest, feed.mno, date, delivery_id)
         _refuse_beyond(manifest, feed)
     except PopflowError as refusal:
-        raise PopflowError(f"{shown(where)}: {refusal}") from None
+        raise PopflowError(f"{printable(where)}: {refusal}") from None
     return manifest
 
 
@@ -158,7 +158,9 @@ def _refuse_other_folder(manifest: Manifest, mno: str, date: dt.date, delivery_i
     for field, told, stands in (("mno", manifest.mno, mno), ("event_date", manifest.event_date, date),
                                 ("delivery_id", manifest.delivery_id, delivery_id)):  # fmt: skip
         if told != stands:
-            raise PopflowError(f"{field}: says {shown(str(told))} and lies in the folder of {shown(str(stands))}")
+            raise PopflowError(
+                f"{field}: says {printable(str(told))} and lies in the folder of {printable(str(stands))}"
+            )
 
 
 def _refuse_beyond(manifest: Manifest, feed: Feed) -> None:
@@ -173,4 +175,4 @@ def _refuse_beyond(manifest: Manifest, feed: Feed) -> None:
                 unit = " bytes" if field == "name" else ""
                 raise PopflowError(f"files.{place}.{field}: is more than {most:,}{unit}, the contract's limit")
     if twice := [name for name, times in Counter(file.name for file in manifest.files).items() if times > 1]:
-        raise PopflowError(f"files: {shown(twice[0])} is listed twice")
+        raise PopflowError(f"files: {printable(twice[0])} is listed twice")

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from popflow.errors import Held, PopflowError
+from popflow.errors import Held, PopflowError, printable
 from popflow.intake import cell_table, law, progress, tasks
 from popflow.intake.deliveries import Delivery, Landing, discover
 from popflow.intake.feed_sql import DAYS
@@ -19,7 +19,6 @@ from popflow.intake.kernel_use import uncompiled
 from popflow.intake.manifests import ManifestFile
 from popflow.intake.packing import budget, packs
 from popflow.intake.reduction import Limits
-from popflow.intake.regular_files import shown
 from popflow.intake.sealed import identities, is_sealed
 from popflow.intake.storage import open_address
 from popflow.intake.summary import IntakeSummary, summarise
@@ -99,7 +98,7 @@ def _refuse_absent(found: Landing, landing: str, date: dt.date, mnos: Sequence[s
     for mno in mnos:
         if any(delivery.mno == mno for delivery in found.ready):
             continue
-        own = shown(f"{landing.rstrip('/')}/{mno}/")
+        own = printable(f"{landing.rstrip('/')}/{mno}/")
         if refused := [line for line in found.refused if line.startswith(own)]:
             raise PopflowError(refused[0])
         if waiting := [address for address in found.waiting if address.startswith(own)]:
@@ -114,12 +113,12 @@ def _of_their_date(before: Mapping[Key, Taken], date: dt.date, found: Landing) -
     for delivery in found.ready:
         earlier = before.get(_key(delivery))
         if earlier and earlier.date != date:
-            delivery_id = shown(delivery.delivery_id)
-            found.refused.append(f"{shown(delivery.address)}: delivery_id: {delivery_id} was taken in for "
+            delivery_id = printable(delivery.delivery_id)
+            found.refused.append(f"{printable(delivery.address)}: delivery_id: {delivery_id} was taken in for "
                                  f"{earlier.date}; an id is an MNO's only once")  # fmt: skip
             continue
         if earlier and earlier.files != _fingerprints(delivery):
-            found.refused.append(f"{shown(delivery.address)}: its manifest has changed since it was taken in; "
+            found.refused.append(f"{printable(delivery.address)}: its manifest has changed since it was taken in; "
                                  "send what is new as a delivery of its own")  # fmt: skip
         own.append(delivery)
     return own
@@ -232,7 +231,7 @@ def _refuse_sealed(wave: list[Planned], engine: Engine) -> None:
     """Raise PopflowError where a file of a wave is sealed and nothing here opens it."""
     sealed = [f"{p.delivery.address}/{file.name}" for p in wave for file in p.fresh if is_sealed(file.name)]
     if sealed and engine == "spark":  # Spark keeps the rows it reads, on disk where memory is short
-        raise PopflowError(f"{shown(sealed[0])}: a sealed file is read by the engines kernel and duckdb alone")
+        raise PopflowError(f"{printable(sealed[0])}: a sealed file is read by the engines kernel and duckdb alone")
     if sealed:
         identities()
 

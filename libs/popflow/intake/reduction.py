@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from popflow.contracts import Feed
-from popflow.errors import PopflowError
+from popflow.errors import PopflowError, printable
 from popflow.intake import feed_sql
 from popflow.intake.file_checks import WholeFile
 from popflow.intake.file_counts import FileCounts, Tally
@@ -26,7 +26,6 @@ from popflow.intake.file_rows import FileRows, rows_of
 from popflow.intake.held_presence import HeldPresence, InTables
 from popflow.intake.kernel_use import without_kernel
 from popflow.intake.packing import Pack, PackFile
-from popflow.intake.regular_files import shown
 from popflow.intake.spill import Spill
 from popflow.intake.storage import task_scratch
 
@@ -113,7 +112,7 @@ class PackReduction:
             duckdb.FatalException,
             duckdb.InternalException,
         ) as error:  # of this DuckDB nothing can be asked any more
-            raise PopflowError(f"{shown(file.name)}: the reduction failed ({type(error).__name__})") from None
+            raise PopflowError(f"{printable(file.name)}: the reduction failed ({type(error).__name__})") from None
         except duckdb.Error:  # its message may hold the line it stumbled over
             raise WholeFile("file_failed") from None
         finally:
@@ -137,7 +136,7 @@ class PackReduction:
     def _refuse(self, counts: FileCounts, file: PackFile) -> None:
         if counts.accounted() != counts.rows:
             raise RuntimeError(
-                f"{shown(file.name)}: {counts.rows} rows were read and {counts.accounted()} accounted for"
+                f"{printable(file.name)}: {counts.rows} rows were read and {counts.accounted()} accounted for"
             )
         if counts.refused["unparseable"] > MISFIT_SHARE * counts.rows:
             raise WholeFile("file_misfit")

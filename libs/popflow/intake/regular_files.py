@@ -12,7 +12,7 @@ import stat
 from typing import BinaryIO, NamedTuple
 from unicodedata import category
 
-from popflow.errors import PopflowError
+from popflow.errors import PopflowError, printable
 from popflow.intake.storage import files_under, open_address
 from popflow.paths import is_local
 
@@ -84,11 +84,6 @@ def read_up_to(stream: BinaryIO, most: int) -> bytes:
     return b"".join(parts)
 
 
-def shown(text: str) -> str:
-    """A name from outside as one line shows it: what breaks lines, steers terminals or is no character is spelt out."""
-    return "".join(_spelt(char) if category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text)
-
-
 def _spelt(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
@@ -112,7 +107,7 @@ def deliveries_under(address: str, most: int) -> dict[str, Listing]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise PopflowError(f"{shown(address)}: is no folder that can be listed ({error.strerror})") from None
+        raise PopflowError(f"{printable(address)}: is no folder that can be listed ({error.strerror})") from None
     listed = {_as_text(entry.name): _listing(entry, most) for entry in found}
     return {name: listing for name, listing in listed.items() if listing.names or listing.fault}
 

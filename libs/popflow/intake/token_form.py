@@ -77,7 +77,7 @@ def faults(pattern: str, tokens: pa.Array) -> dict[str, pa.Array]:
 
 
 def _identity_numbers(tokens: pa.Array) -> pa.Array:
-    """Those of 18 digits whose last is the check digit of the others (GB 11643)."""
+    """Texts of 18 digits whose last is the check digit of the others (GB 11643)."""
     shaped = pc.match_substring_regex(tokens, "^[0-9]{17}[0-9x]$")
     if not pc.any(shaped).as_py():
         return shaped

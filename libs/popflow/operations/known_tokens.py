@@ -60,7 +60,7 @@ class Known(Protocol):
         ...
 
     def among(self, texts: Collection[str]) -> set[str]:
-        """Those of some texts, in small letters, that are a token."""
+        """Texts among some, in small letters, that are a token."""
         ...
 
 
@@ -81,7 +81,7 @@ class KnownTokens:
         return self._forms
 
     def among(self, texts: Collection[str]) -> set[str]:
-        """Those of some texts, in small letters, that are a token."""
+        """Texts among some, in small letters, that are a token."""
         return {text for text in texts if _hashed(text) in self._hashes}
 
 
@@ -104,7 +104,7 @@ class RegisterTokens:
         return Forms(tuple(sorted({row["length"] for row in rows})), "".join(sorted(letters)))
 
     def among(self, texts: Collection[str]) -> set[str]:
-        """Those of some texts, in small letters, that are a token."""
+        """Texts among some, in small letters, that are a token."""
         found = self._lake.through("subscribers", self._secret, _Among(texts), FOUND)
         return set(found["token"].to_pylist())
 
