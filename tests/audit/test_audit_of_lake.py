@@ -11,6 +11,7 @@ import pytest
 import toy_publisher as toy
 from deltalake import write_deltalake
 from toy_history import Toy
+from toy_lake import released
 
 from popflow.audit import Candidate, audit_lake
 from popflow.contracts import Contracts
@@ -40,26 +41,6 @@ def _reference(lake: Lake) -> None:
     _written(lake, "cell_to_county", cells)
 
 
-def _released(date: dt.date) -> dict:
-    return {
-        "indicator": "outflow",
-        "date": date,
-        "release": 1,
-        "status": "released",
-        "run_id": "r",
-        "code_version": "0",
-        "definition": "day-end-1",
-        "input_fingerprint": "0" * 64,
-        "mnos": list(toy.MNOS),
-        "reason": "first release",
-        "signed_by": "the night",
-        "persons_rounded": 0,
-        "pair_share_percent": 0,
-        "county_share_percent": 0,
-        "released_at_utc": dt.datetime(2020, 1, 12, tzinfo=dt.UTC),
-    }
-
-
 def test_a_lake_is_audited_with_a_candidate(dry: Lake, three_nights: Toy) -> None:
     lake = dry
     *before, last = sorted(set(three_nights.rows["date"]))
@@ -67,7 +48,7 @@ def test_a_lake_is_audited_with_a_candidate(dry: Lake, three_nights: Toy) -> Non
     _reference(lake)
     _written(lake, "flows", rows[rows["date"] != last])
     _written(lake, "atoms", atoms[atoms["date"] != last])
-    _written(lake, "releases", pd.DataFrame([_released(date) for date in before]))
+    _written(lake, "releases", pd.DataFrame([released(date) for date in before]))
     candidate = Candidate(rows[rows["date"] == last], atoms[atoms["date"] == last])
     verdict = audit_lake(lake, candidate=candidate, candidate_mnos=toy.MNOS, seed=1, time_limit_s=120)
     assert verdict.ok, verdict.text()
@@ -90,7 +71,7 @@ def test_a_history_that_cannot_be_read_is_not_ok(dry: Lake, three_nights: Toy, t
     _reference(dry)
     _written(dry, "flows", three_nights.rows[three_nights.rows["date"] == date])
     _written(dry, "atoms", three_nights.atoms[three_nights.atoms["date"] == date])
-    _written(dry, "releases", pd.DataFrame([_released(date)]))
+    _written(dry, "releases", pd.DataFrame([released(date)]))
     assert audit_lake(dry, plant=False).ok
     for file in Path(dry.path(table)).rglob("*.parquet"):
         file.write_bytes(b"damaged")
