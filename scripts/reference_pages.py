@@ -17,7 +17,7 @@ from mkdocs.structure.files import File
 import popflow
 from popflow import contracts, disclosure, lake, report, synthetic
 from popflow.cli import app
-from popflow.publish.reader import Reader
+from popflow.reading.reader import Reader
 
 ROOT = Path(__file__).parents[1]
 COPIED = {

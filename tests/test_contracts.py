@@ -218,7 +218,7 @@ def test_the_dictionary_prints_who_opened_a_table_and_who_may_read_it_for_what(f
     page = data_dictionary(contracts_module.load(folder))
     said = "Classification: public, opened by the commission on 2020-01-24 (2020-17). Purpose: epidemic_prevention. "
     assert f"{said}Recipients: analysts." in page
-    assert "- `popflow.corrections.correct`, 15 days: a date can be corrected for 15 days" in page
+    assert "- `popflow.release.correction.correct`, 15 days: a date can be corrected for 15 days" in page
 
 
 def test_types_hold_dates_and_timestamps(contracts: Contracts):

@@ -24,7 +24,7 @@ from popflow.operations.leaks import known_of, scan_lake
 from popflow.operations.status import status
 from popflow.operations.trail import Trail, verify
 from popflow.pipeline import Night, is_first, nightly, to_compute
-from popflow.publish.reader import Reader
+from popflow.reading.reader import Reader
 from popflow.reference import load_reference
 from popflow.synthetic.nation import simulate
 from popflow.synthetic.troubles import Troubles

@@ -15,7 +15,7 @@ from popflow.cli.app import app
 from popflow.errors import PopflowError
 from popflow.geography.codes import prefecture_of
 from popflow.lake import Lake
-from popflow.publish.reader import Reader
+from popflow.reading.reader import Reader
 from popflow.scenario import ScenarioRun, run_scenario
 
 FIRST = dt.date(2020, 1, 21)  # so that the last date is the 24th, when the journeys end

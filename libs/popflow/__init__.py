@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from popflow.publish.reader import Reader
+    from popflow.reading.reader import Reader
 
 __version__ = "0.2.0"
 
 
 def read(lake: str | Path) -> Reader:
     """The published tables of a lake, for an analyst; needs no Java."""
-    from popflow.publish.reader import Reader
+    from popflow.reading.reader import Reader
 
     return Reader(lake)

@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 
 from popflow import contracts
+from popflow.dates import ONE_DAY
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.pipeline import Night, nightly
-from popflow.publish.reader import Reader
+from popflow.reading.reader import Reader
 from popflow.reference import load_reference
 from popflow.synthetic.demand import wuhan_destinations
 from popflow.synthetic.nation import simulate
@@ -135,7 +136,6 @@ def _places(out: Path, first: dt.date) -> list[Shown]:
     lake = out / "lake"
     lines = [
         f"Published: {lake}/published/flows and {lake}/published/releases; exact tables, secret: {lake}/restricted",
-        f"Ask on: popflow pull outflow --area wuhan --from {first + dt.timedelta(days=1)} "
-        f"--to {LAST} --level county --lake {lake}",
+        f"Ask on: popflow pull outflow --area wuhan --from {first + ONE_DAY} --to {LAST} --level county --lake {lake}",
     ]
     return [Shown(line) for line in lines]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from popflow.dates import ONE_DAY
+from popflow.disclosure import OUTFLOW
 from popflow.errors import PopflowError
 from popflow.exact import days_of, keep_flows, keep_population
 from popflow.intake.night import take_in as take_deliveries_in
@@ -17,14 +19,15 @@ from popflow.movement.person_states import person_states
 from popflow.operations.at_rest import kept_from_others
 from popflow.operations.attended import Turn, attended
 from popflow.operations.events import RunLog
-from popflow.publish.releases import FIRST_RELEASE, record_releases, rounded
 from popflow.quality.coverage import refuse_empty_word
 from popflow.quality.gates import GateVerdict
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
 from popflow.reference import register_on
-from popflow.release import OUTFLOW, bits_of, release_date, released_through
+from popflow.release.candidates import bits_of
+from popflow.release.commit import FIRST_RELEASE, rounded
+from popflow.release.ledger import record_releases, released_through
+from popflow.release.night import release_date
 
-ONE_DAY = dt.timedelta(days=1)
 Figures = dict[str, Any]  # of a stage; under "shown" those that a log may hold, under "said" a line for people
 
 
@@ -105,7 +108,7 @@ def to_compute(lake: Lake, date: dt.date, touched: Sequence[dt.date]) -> list[dt
     Its own; those computed before that newly read records touch; and all computed ones after the first of these. None
     that is released, or lies before one that is.
     """
-    computed, frozen = _computed(lake), released_through(lake) or dt.date.min
+    computed, frozen = _computed(lake), released_through(lake, OUTFLOW) or dt.date.min
     open_dates = [one for one in sorted(computed | {date}) if one > frozen]
     first = min([date, *(one for one in touched if one in computed and one in open_dates)])
     return [one for one in open_dates if one >= first]

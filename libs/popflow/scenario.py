@@ -17,19 +17,22 @@ from pathlib import Path
 import pandas as pd
 
 from popflow import contracts
+from popflow.dates import ONE_DAY
+from popflow.disclosure import OUTFLOW
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.pipeline import Night, nightly
-from popflow.publish.releases import Run
 from popflow.reference import load_counties, load_reference
-from popflow.release import commit, input_fingerprint, protected_outflow, released_through
+from popflow.release.candidates import input_fingerprint, protected_outflow
+from popflow.release.commit import Run
+from popflow.release.ledger import released_through
+from popflow.release.night import commit
 from popflow.synthetic.cells import cell_table, place_cells
 from popflow.synthetic.places import shipped_places
 from popflow.synthetic.scenario import Scenario, counts, wuhan_2020
 from popflow.synthetic.troubles import Troubles
 from popflow.synthetic.truth import write_cells
 
-ONE_DAY = dt.timedelta(days=1)
 PARAMETERS, SIMULATED = "scenario.json", "simulated"
 Say = Callable[[str], None]
 
@@ -114,7 +117,9 @@ def _simulate(asked: ScenarioRun, simulation: Path, say: Say) -> None:
 
 def _left(asked: ScenarioRun, lake: Lake) -> list[dt.date]:
     """Dates whose night has not ended: those after the last release; the first date has none and ends in a state."""
-    through = released_through(lake) or (asked.first if lake.partitions("population_exact") else asked.first - ONE_DAY)
+    through = released_through(lake, OUTFLOW) or (
+        asked.first if lake.partitions("population_exact") else asked.first - ONE_DAY
+    )
     return [date for date in asked.dates if date > through]
 
 
@@ -123,7 +128,7 @@ def _by_counts(asked: ScenarioRun, lake: Lake, say: Say) -> None:
     if not lake.exists("cell_to_county"):
         say("placing cells")
         _load_cells(asked, lake)
-    through = released_through(lake) or asked.first - ONE_DAY
+    through = released_through(lake, OUTFLOW) or asked.first - ONE_DAY
     mnos = tuple(lake.contracts.mno_bits())
     drawn = counts(asked.first, asked.days, asked.seed, asked.scale)
     for number, (date, flows) in enumerate(drawn, start=1):

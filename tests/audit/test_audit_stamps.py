@@ -266,7 +266,7 @@ def test_the_program_attacks_what_bears_no_stamp_and_with_all_everything(stamped
 
 
 def test_the_night_is_told_how_long_the_audit_took_and_warned_at_half() -> None:
-    from popflow.release import Released
+    from popflow.release.night import Released
 
     told = Released()
     told.tell(Verdict(True, (), {}, 29.0, "", limit_s=60))

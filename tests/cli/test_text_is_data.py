@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from popflow.cli import screen
 from popflow.cli.app import app, stopping_in_one_line
 from popflow.errors import PopflowError, one_line, printable
-from popflow.publish.tables_out import as_text, save
+from popflow.reading.tables_out import as_text, save
 from popflow.report.briefing import _json
 
 HOSTILE = ["[/ops]", "[red]x[/red]", "[link=file:///etc/passwd]x[/link]", ":smile:", "\x1b]0;owned\x07", "a\rb", "a\nb"]

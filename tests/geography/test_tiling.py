@@ -9,7 +9,7 @@ from shapely import box
 
 from popflow.errors import PopflowError
 from popflow.geography.tiling import merged, tiling
-from popflow.publish.shapes import polygons
+from popflow.reading.shapes import polygons
 from popflow.report import maps
 
 

@@ -21,10 +21,10 @@ from popflow.lake import Lake
 from popflow.operations.known_deliveries import delivery_dates
 from popflow.operations.retention import enforce_retention
 from popflow.operations.status import status
-from popflow.publish import releases
 from popflow.quality.figures import _delivery_figures
 from popflow.quality.night import after_flows, after_intake
 from popflow.reference import register_on
+from popflow.release import ledger
 
 LAST = dt.date(2021, 2, 3)
 NIGHTS = 400
@@ -188,11 +188,11 @@ def test_what_is_to_be_recorded_is_looked_for_among_the_newest_commits(bare_lake
     asked: list[int | None] = []
     recorded: list[str] = []
     monkeypatch.setattr(bare_lake, "history", lambda name, newest=None: asked.append(newest) or commits[:newest])
-    monkeypatch.setattr(releases, "_append_release", lambda lake, row: recorded.append(row["date"]))
-    monkeypatch.setattr(releases, "all_releases", lambda lake: known[2:])
-    assert releases.record_releases(bare_lake) == 2
+    monkeypatch.setattr(ledger, "_append_release", lambda lake, row: recorded.append(row["date"]))
+    monkeypatch.setattr(ledger, "all_releases", lambda lake: known[2:])
+    assert ledger.record_releases(bare_lake) == 2
     assert recorded == [str(DATES[1]), str(DATES[0])]
     assert asked == [20]
-    monkeypatch.setattr(releases, "all_releases", lambda lake: [])  # somebody lost the table: it is made anew
-    assert releases.record_releases(bare_lake) == NIGHTS
+    monkeypatch.setattr(ledger, "all_releases", lambda lake: [])  # somebody lost the table: it is made anew
+    assert ledger.record_releases(bare_lake) == NIGHTS
     assert asked[1:] == [20, None]

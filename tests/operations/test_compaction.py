@@ -13,7 +13,7 @@ from popflow.intake.tasks import combined
 from popflow.lake import Lake
 from popflow.operations import compaction
 from popflow.operations.compaction import compact
-from popflow.publish.releases import all_releases
+from popflow.release.ledger import all_releases
 from popflow.sharing.view import View
 
 DAY = dt.date(2020, 1, 22)

@@ -20,7 +20,7 @@ from popflow.cli import app
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.operations.status import status
-from popflow.publish import reader
+from popflow.reading import reader
 from popflow.report import briefing
 from popflow.sharing.view import View
 
@@ -86,7 +86,7 @@ def test_the_share_serves_the_contracts_indicators_alone(lake: Path):
 
 
 def test_a_release_of_them_can_still_be_withdrawn(lake: Path, spark, tmp_path: Path):
-    from popflow.publish.releases import withdraw
+    from popflow.release.ledger import withdraw
 
     own = Lake(Path(shutil.copytree(lake, tmp_path / "lake")), contracts.load(), spark)
     assert withdraw(own, "outflow_block", DAY, "open to subtraction", "Li Na") == 1

@@ -18,7 +18,7 @@ from popflow import contracts
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.operations.trail import Trail, verify
-from popflow.publish.reader import Reader
+from popflow.reading.reader import Reader
 from popflow.sharing import grants as grants_module
 from popflow.sharing.grants import Grants
 from popflow.sharing.state import trail_of

@@ -15,8 +15,6 @@ from popflow.audit.shape import RETIRED, retired_text
 from popflow.intake.storage import files_under, open_address
 from popflow.lake import DataFile, Lake
 
-ONE_DAY = dt.timedelta(days=1)
-
 
 def published_version(lake: Lake) -> int:
     """How often anything was committed to `flows`: a verdict holds for what was published when it was given."""

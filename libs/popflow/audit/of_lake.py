@@ -19,11 +19,12 @@ from popflow.audit.chains import chains_of, owners
 from popflow.audit.counts import wide_atoms
 from popflow.audit.differences import Limits
 from popflow.audit.digests import NO_ROWS, auditors_version, digest_of, rows_digest
-from popflow.audit.files import ONE_DAY, Files
+from popflow.audit.files import Files
 from popflow.audit.history import KEY, OUTFLOW, Candidate, ReleaseKey, Seen, keyed
 from popflow.audit.shape import indicator_findings
 from popflow.audit.stamps import Stamp, read_stamps, stamped_months, stamps_key, write_stamps
 from popflow.audit.verdict import Finding, Verdict
+from popflow.dates import ONE_DAY
 from popflow.errors import PopflowError
 from popflow.geography.cells import covered_counties
 from popflow.lake import Lake

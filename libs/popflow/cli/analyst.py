@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from popflow.cli.screen import LAKE, say, show_table
+from popflow.dates import MOST_DATES
 from popflow.errors import PopflowError
-from popflow.publish.served import MOST_DATES
 
 pull = typer.Typer(help="Read published tables; needs no Java.", no_args_is_help=True)
 
@@ -52,8 +52,8 @@ def outflow(
     Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --level county --out wuhan.xlsx --lake lake
     """
     from popflow.cli.opened import opened
-    from popflow.publish.reader import Reader
-    from popflow.publish.tables_out import as_text, format_of, save, screen_table
+    from popflow.reading.reader import Reader
+    from popflow.reading.tables_out import as_text, format_of, save, screen_table
 
     kind = format_of(out, form)
     asked: dict[str, Any] = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
@@ -79,6 +79,6 @@ def not_published() -> None:
 
     Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --lake lake
     """
-    from popflow.publish.reader import NOT_PUBLISHED
+    from popflow.reading.reader import NOT_PUBLISHED
 
     raise PopflowError(NOT_PUBLISHED)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from popflow.cli.screen import LAKE, progress, say
+from popflow.dates import MOST_DATES
 from popflow.errors import PopflowError
-from popflow.publish.served import MOST_DATES
 
 Lang = Annotated[str, typer.Option(help="Language of pictures and PDF: zh or en; the page holds both.")]
 Days = Annotated[int, typer.Option(min=1, max=MOST_DATES, help="Number of days.")]

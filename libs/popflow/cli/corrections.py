@@ -26,9 +26,9 @@ def correct(
 
     Example: popflow correct --date 2020-01-22 --reason "late files" --signed-by "Li Na" --lake lake
     """
-    from popflow.corrections import correct as run
     from popflow.operations.at_rest import at_rest, kept_from_others
     from popflow.operations.attended import attended
+    from popflow.release.correction import correct as run
 
     at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
     kept = kept_from_others(at, sample=at_rest(at).state == "sample")

@@ -8,10 +8,10 @@ import uuid
 from popflow import contracts
 from popflow.cli.app import stopping_in_one_line
 from popflow.cli.screen import plain_text
+from popflow.dates import day
 from popflow.errors import PopflowError, printable
 from popflow.lake import Lake
 from popflow.pipeline import Night, Stage, run_stage
-from popflow.publish.served import day
 
 
 def submit(stage: Stage) -> None:

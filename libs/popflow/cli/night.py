@@ -15,10 +15,10 @@ import typer
 from popflow import contracts, environment
 from popflow.cli.opened import opened, unwatched
 from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, progress, say, show
+from popflow.dates import MOST_DATES
 from popflow.errors import AtWork, PopflowError
 from popflow.lake import Lake
 from popflow.operations.trail import Trail
-from popflow.publish.served import MOST_DATES
 
 Engine = Literal["kernel", "duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
@@ -198,7 +198,7 @@ def audit(
 
     Example: popflow audit --all --lake lake
     """
-    from popflow.release import audited_history
+    from popflow.release.candidates import audited_history
 
     with progress("auditing"):
         verdict = audited_history(opened(lake), every)
@@ -215,7 +215,7 @@ def releases(lake: Annotated[str, LAKE]) -> None:
     """
     import pandas as pd
 
-    from popflow.publish.releases import all_releases
+    from popflow.release.ledger import all_releases
 
     rows = all_releases(opened(lake))
     if not rows:
@@ -238,8 +238,8 @@ def withdraw(
     Example: popflow withdraw --date 2020-01-22 --reason "wrong cell table" --signed-by "Li Na" --lake lake
     """
     from popflow.operations.attended import attended
-    from popflow.publish.releases import refuse_unsigned, served_release
-    from popflow.publish.releases import withdraw as run
+    from popflow.release.ledger import refuse_unsigned, served_release
+    from popflow.release.ledger import withdraw as run
 
     at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
     refuse_unsigned(reason, signed_by)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from popflow import environment
+from popflow.dates import day as day
 from popflow.errors import PopflowError, printable
-from popflow.publish.served import day as day
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None
     """Print a frame as a table, numbers to the right."""
     import pandas as pd
 
-    from popflow.publish.tables_out import drawn
+    from popflow.reading.tables_out import drawn
 
     columns = [(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame.columns]
     shown = frame.head(limit or len(frame)).itertuples(index=False, name=None)

@@ -43,7 +43,7 @@ def grant(
 
     Example: popflow share grant --reader hunan-cdc --purpose epidemic_prevention --days 30 --lake lake
     """
-    from popflow.publish.tables_out import refuse_no_file
+    from popflow.reading.tables_out import refuse_no_file
     from popflow.sharing.clear_text import refuse_clear_text
     from popflow.sharing.grants import refuse_reader, write_profile
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from popflow.contracts import Feed, TimeField
+from popflow.dates import LOCAL
 from popflow.errors import PopflowError
 from popflow.intake import spelling
 from popflow.intake.token_form import canonical_sql
 
-LOCAL = ZoneInfo("Asia/Shanghai")
 REASONS = ("unparseable", "no_token", "time_outside", "unknown_cell")  # in the order in which they are tested
 DAYS = (-1, 0, 1)  # of a record's date against its delivery's
 DAY_PLACE = 1_000_000

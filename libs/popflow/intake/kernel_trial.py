@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from popflow.contracts import Feed
+from popflow.dates import ONE_DAY
 from popflow.intake import kernel_cells
 from popflow.intake.cell_table import cell_table
 from popflow.intake.file_rows import Sieves
@@ -31,7 +32,7 @@ def compile_all() -> None:
 
 def _try(feed: Feed) -> None:
     known = pa.table({"mno": ["x"], "cell_id": ["7"], "county_code": ["420102"], "area_share": [1.0],
-                      "valid_from": [D - dt.timedelta(days=1)], "valid_to": pa.nulls(1, pa.date32())})  # fmt: skip
+                      "valid_from": [D - ONE_DAY], "valid_to": pa.nulls(1, pa.date32())})  # fmt: skip
     cells = kernel_cells.indexed(cell_table(known, feed, D), "")
     held = InKernel(duckdb.connect(), feed, cells, D, Spill(Path()), held=4)
     for _ in range(2):  # the second file is merged with the first

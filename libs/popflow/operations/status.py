@@ -12,7 +12,8 @@ import pandas as pd
 
 from popflow.operations.known_deliveries import delivery_dates
 from popflow.operations.owner_only import read_own
-from popflow.publish.served import OUTFLOW, standing
+from popflow.reading.served import OUTFLOW
+from popflow.release.ledger import standing
 
 if TYPE_CHECKING:
     from popflow.lake import Lake

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow import contracts
+from popflow.dates import LOCAL, ONE_DAY
 from popflow.errors import PopflowError, one_line
 from popflow.operations.compaction import compact
 from popflow.operations.events import RunLog, reason_of
@@ -24,7 +25,6 @@ from popflow.operations.purposes import watch
 from popflow.operations.retention import enforce_retention
 from popflow.operations.status import status
 from popflow.operations.turns import one_at_a_time
-from popflow.publish.served import LOCAL
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -99,7 +99,7 @@ def ages_as_of(lake: Lake, date: dt.date, today: dt.date) -> dt.date | None:
     computed = {dt.date.fromisoformat(one["as_of"]) for one in lake.partitions("person_state")}
     if date in computed or dt.timedelta(0) <= today - date <= RECENT:
         return date
-    return min(date, max(computed) + dt.timedelta(days=1)) if computed else None
+    return min(date, max(computed) + ONE_DAY) if computed else None
 
 
 def _today() -> dt.date:

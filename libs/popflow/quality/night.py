@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from popflow.dates import ONE_DAY
 from popflow.errors import Held, PopflowError
 from popflow.geography.counties import county_table
 from popflow.intake.standing import COLUMNS, standing_files, standing_tallies
@@ -91,7 +92,7 @@ def after_flows(lake: Lake, date: dt.date, run_id: str, *, sample: bool = False)
     ]
     if flows.empty:
         return verdicts
-    eve = lake.read_pandas("flows_exact", ["destination_county", "persons"], date=date - dt.timedelta(days=1))
+    eve = lake.read_pandas("flows_exact", ["destination_county", "persons"], date=date - ONE_DAY)
     figures = movement_figures(flows, eve, population, _counties(lake))
     return [*verdicts, gates.check("movement", figures, sample=sample).enforce()]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError
 from popflow.lake import Lake
-from popflow.publish.reader import Reader
-from popflow.publish.tables_out import at_once, refuse_no_file
+from popflow.reading.reader import Reader
+from popflow.reading.tables_out import at_once, refuse_no_file
 from popflow.report import maps, sentences
 from popflow.report.facts import gather
 

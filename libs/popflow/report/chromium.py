@@ -9,7 +9,7 @@ from pathlib import Path
 
 from popflow.environment import CHROMIUM
 from popflow.errors import PopflowError
-from popflow.publish.tables_out import at_once
+from popflow.reading.tables_out import at_once
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = (

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from popflow import __version__
 from popflow.errors import PopflowError
-from popflow.publish import rows
-from popflow.publish.reader import Question, Reader
+from popflow.reading import rows
+from popflow.reading.question import Question
+from popflow.reading.reader import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from popflow.publish.served import Served
+    from popflow.reading.served import Served
 
 PER = 10_000  # residents
 

@@ -11,14 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from popflow.dates import ONE_DAY, day
 from popflow.errors import PopflowError
 from popflow.lake import Lake
-from popflow.publish import rows
-from popflow.publish.names import Place, plain
-from popflow.publish.reader import Question, Reader
-from popflow.publish.served import ONE_DAY, day
-from popflow.publish.shapes import joined
-from popflow.publish.tables_out import save
+from popflow.reading import rows
+from popflow.reading.names import Place, plain
+from popflow.reading.question import Question
+from popflow.reading.reader import Reader
+from popflow.reading.shapes import joined
+from popflow.reading.tables_out import save
 from popflow.report import chromium, maps
 from popflow.report.briefing import rendered
 from popflow.report.facts import gather

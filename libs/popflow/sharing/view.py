@@ -12,7 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from popflow.publish.served import OUTFLOW, standing
+from popflow.reading.served import OUTFLOW
+from popflow.release.ledger import standing
 
 if TYPE_CHECKING:
     from popflow.lake import DataFile, Lake, Snapshot

@@ -16,6 +16,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from popflow.dates import ONE_DAY
 from popflow.synthetic.people import MNOS
 from popflow.synthetic.places import Floats, Ints, Places
 from popflow.synthetic.randomness import Stream, stream
@@ -122,5 +123,5 @@ def cell_table(cells: Cells, first: dt.date, seed: int) -> pd.DataFrame:
     gone = [f"{cell_id[:6]}-60000-{number}" for number, cell_id in enumerate(retired["cell_id"])]
     retired = retired.assign(cell_id=gone)
     frame.loc[moved.index, "valid_from"] = first
-    old = pd.concat([earlier, retired]).assign(valid_to=first - dt.timedelta(days=1))
+    old = pd.concat([earlier, retired]).assign(valid_to=first - ONE_DAY)
     return pd.concat([frame, old], ignore_index=True)

@@ -9,20 +9,19 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from popflow.dates import LOCAL
 from popflow.synthetic.cells import PREFIXES, UNKNOWN_CELLS, Cells
 from popflow.synthetic.people import MNOS, Sims
 from popflow.synthetic.places import Ints
 from popflow.synthetic.randomness import Stream
 from popflow.synthetic.records import BROKEN_TIME, DAY_SECONDS, MISSING_TOKEN, WRONG_CLOCK_DAYS, Records
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 EVENTS = (
     ("0", "1", "2", "3", "4", "5"),
     ("attach", "detach", "update", "call", "sms", "data"),
@@ -129,7 +128,7 @@ def seconds_of_day() -> pa.Array:
 
 def midnight_s(date: dt.date) -> int:
     """Epoch seconds of the start of a date in China."""
-    return int(dt.datetime.combine(date, dt.time(), SHANGHAI).timestamp())
+    return int(dt.datetime.combine(date, dt.time(), LOCAL).timestamp())
 
 
 def text_of(lines: pa.Array) -> memoryview:

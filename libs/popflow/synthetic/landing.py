@@ -16,8 +16,9 @@ from typing import Protocol
 import numpy as np
 import pyarrow.parquet as pq
 
+from popflow.dates import LOCAL
 from popflow.synthetic.cells import Cells
-from popflow.synthetic.formats import SHANGHAI, Lines, MobileLines, TelecomLines, UnicomRows, text_of
+from popflow.synthetic.formats import Lines, MobileLines, TelecomLines, UnicomRows, text_of
 from popflow.synthetic.people import MNOS, Sims
 from popflow.synthetic.places import Ints, Places
 from popflow.synthetic.randomness import Stream
@@ -76,7 +77,7 @@ class Delivery:
 def write_manifest(out: Path, delivery: Delivery, files: list[DeliveredFile]) -> None:
     """The manifest of a delivery, once all its files are there; created the morning after its date."""
     next_day = delivery.date + dt.timedelta(days=delivery.number)
-    created = dt.datetime.combine(next_day, dt.time(3), SHANGHAI).astimezone(dt.UTC)
+    created = dt.datetime.combine(next_day, dt.time(3), LOCAL).astimezone(dt.UTC)
     manifest = {
         "mno": MNOS[delivery.mno],
         "event_date": delivery.date.isoformat(),

@@ -7,7 +7,7 @@ import pytest
 
 from popflow import contracts
 from popflow.errors import PopflowError
-from popflow.publish.names import Places, find_area
+from popflow.reading.names import Places, find_area
 
 ROWS = """
 420102 江岸区 Jiāng'àn_Qū 420100 武汉市 Wuhan 420000 湖北省 Hubei

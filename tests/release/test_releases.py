@@ -15,9 +15,10 @@ from popflow.contracts import Contracts
 from popflow.disclosure import ProtectedTable
 from popflow.errors import PopflowError
 from popflow.lake import Lake
-from popflow.publish import releases
-from popflow.publish.reader import Reader
-from popflow.publish.releases import Run, all_releases, publish, record_releases, withdraw
+from popflow.reading.reader import Reader
+from popflow.release import commit
+from popflow.release.commit import Run, publish
+from popflow.release.ledger import all_releases, record_releases, withdraw
 
 DAY = dt.date(2020, 1, 15)
 RUN = Run("run-1", "a" * 64, MNOS)
@@ -120,7 +121,7 @@ def test_an_earlier_date_is_filled_in_later_and_a_run_that_died_in_between_is_me
     lake: Lake, contracts: Contracts, monkeypatch
 ):
     eve = protected(contracts, DAY - dt.timedelta(days=1))
-    monkeypatch.setattr(releases, "record_releases", lambda _: 0)
+    monkeypatch.setattr(commit, "record_releases", lambda _: 0)
     assert publish(lake, eve, verdict(lake, eve), RUN) is True  # and dies before its second commit
     assert [row["date"] for row in all_releases(lake)] == [DAY]
     assert record_releases(lake) == 1

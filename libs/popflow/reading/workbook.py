@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xlsxwriter
 
 from popflow.errors import PopflowError
-from popflow.publish.headings import HEADINGS
+from popflow.reading.headings import HEADINGS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
+from popflow.dates import MOST_DATES, date_range, day, moment
 from popflow.errors import PopflowError
-from popflow.publish.served import MOST_DATES, date_range, day, moment
 
 
 def test_a_date_is_read_as_it_is_written():

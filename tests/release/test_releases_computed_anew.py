@@ -12,11 +12,12 @@ from small_lake import MNOS, cells, deliveries
 from key_files import KEY as SECRET
 from key_files import key_file
 from popflow.contracts import Contracts
-from popflow.corrections import _computed_anew, _replace_exact, correct
 from popflow.errors import PopflowError
 from popflow.intake.keys import person_key, sim_key
 from popflow.lake import Lake
-from popflow.release import bits_of, release_date
+from popflow.release.candidates import bits_of
+from popflow.release.correction import _computed_anew, _replace_exact, correct
+from popflow.release.night import release_date
 from published_lake import write_table
 
 pytestmark = pytest.mark.slow

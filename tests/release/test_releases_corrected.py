@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from popflow.cli.app import app
 from popflow.contracts import Contracts
-from popflow.corrections import changes, correct
 from popflow.errors import PopflowError
 from popflow.lake import Lake
-from popflow.publish.releases import all_releases
-from popflow.release import release_date
+from popflow.release.correction import changes, correct
+from popflow.release.ledger import all_releases
+from popflow.release.night import release_date
 from published_lake import publish, write_table
 
 DAY, RELOADED = dt.date(2020, 1, 15), dt.date(2020, 1, 11)

@@ -9,24 +9,23 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from popflow import contracts as contracts_module
+from popflow.dates import date_range, dates_between, moment
 from popflow.errors import NoTable, PopflowError
 from popflow.lake import Lake
-from popflow.publish import bounds as tree
-from popflow.publish import rows
-from popflow.publish.names import AskedArea, Place, Places, did_you_mean, find_area
-from popflow.publish.served import OUTFLOW, Served, date_range, dates_between, moment, nothing_served, served, standing
+from popflow.reading import rows
+from popflow.reading.names import Places, find_area
+from popflow.reading.question import Question, filters, level_of
+from popflow.reading.served import OUTFLOW, Served, nothing_served, served
+from popflow.release.ledger import standing
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-Level = Literal["province", "prefecture", "county", "pair"]
-LEVELS: tuple[Level, ...] = ("province", "prefecture", "county", "pair")
 NOT_PUBLISHED = (
     "blocks and stock are no longer published: figures beside the days could be subtracted from them, down to single "
     "persons. Stock will come back rounded to hundreds. Ask for the days instead: popflow pull outflow --area wuhan "
@@ -45,27 +44,6 @@ FLOW_COLUMNS = [
 NAME_COLUMNS = [
     f"{level}_{part}" for level in ("county", "prefecture", "province") for part in ("code", "name", "pinyin")
 ]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of the published flows, with every name resolved."""
-
-    area: AskedArea
-    destination: Place | None
-    first: dt.date
-    last: dt.date
-    level: Level
-    as_of: dt.datetime | None = None
-    by_origin: bool = False
-    daily: bool = False
-
-    @property
-    def view(self) -> tree.View:
-        """Whose rows of the chain are looked at."""
-        inner = self.area.code if self.area.level == "prefecture" else None
-        by_origin = self.by_origin or self.level == "pair"
-        return tree.View(self.area.chain, self.area.province_code, inner, by_origin)
 
 
 def read(lake: str | Path | Lake) -> Reader:
@@ -128,7 +106,7 @@ class Reader:
         asked = find_area(area, self.lake.contracts.areas, self.places)
         place = self.places.find(destination) if destination else None
         first, last = date_range(date_from, date_to, days, before)
-        return Question(asked, place, first, last, _level(level, place), moment(as_of), by_origin, daily)
+        return Question(asked, place, first, last, level_of(level, place), moment(as_of), by_origin, daily)
 
     def outflow(
         self,
@@ -189,8 +167,8 @@ class Reader:
         if not serving.releases:
             raise PopflowError(f"on {question.first} to {question.last} nothing could be shown: every release is empty")
         equals: dict[str, Any] = {"date": list(serving.releases), "indicator": OUTFLOW}
-        filters = _filters(question, self.places) | equals
-        found = self.lake.read_pandas("flows", FLOW_COLUMNS, **filters)
+        narrowed = filters(question, self.places) | equals
+        found = self.lake.read_pandas("flows", FLOW_COLUMNS, **narrowed)
         found = found[found["release"] == found["date"].map(serving.releases)]
         if found.empty:
             raise PopflowError(
@@ -205,7 +183,7 @@ class Reader:
 
     def polygons(self, level: str) -> gpd.GeoDataFrame:
         """Polygons (WGS-84) of a level's places, prefectures and provinces made of counties: code, geometry."""
-        from popflow.publish.shapes import polygons
+        from popflow.reading.shapes import polygons
 
         return polygons(self.county_polygons(), level)
 
@@ -218,35 +196,10 @@ class Reader:
         return shipped_counties()
 
     def _with_geometry(self, frame: pd.DataFrame, question: Question) -> gpd.GeoDataFrame:
-        from popflow.publish.shapes import joined
+        from popflow.reading.shapes import joined
 
         return joined(frame, self.polygons("county" if question.level == "pair" else question.level))
 
 
-def _level(level: str, destination: Place | None) -> Level:
-    for known in LEVELS:
-        if known == level:
-            if destination and LEVELS.index(known) < LEVELS.index(destination.level):
-                raise PopflowError(
-                    f"--level {level} is coarser than {destination}; ask for --level {destination.level}"
-                )
-            return known
-    raise PopflowError(f"no level '{level}'{did_you_mean(level, LEVELS)}; the levels are {', '.join(LEVELS)}")
-
-
 def _newest_edition(counties: pd.DataFrame) -> pd.DataFrame:
     return counties[counties["edition"] == counties["edition"].max()].reset_index(drop=True)
-
-
-def _filters(question: Question, places: Places) -> dict[str, list[str]]:
-    """What narrows the reading of `flows` down: only the steps to the level, only the origins of the view."""
-    top = tree.TOP_OF[question.level]
-    kinds = [kind for kind, step in tree.STEPS.items() if step <= top]
-    levels = {"origin_level": sorted({o for o, _ in kinds}), "destination_level": sorted({d for _, d in kinds})}
-    if question.view.prefecture is None:
-        return levels
-    code = question.area.code
-    # With these alone a border row has no row below it exactly when it shows no origin: 0 persons are withheld too.
-    origins = [question.area.chain, code, f"rest_of_{code}", f"rest_of_{question.area.chain}"]
-    counties = [place.code for place in places.all("county") if place.code[:4] == code[:4]]
-    return levels | {"origin_code": origins + (counties if top == tree.PAIR else [])}

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from popflow.dates import spans
 from popflow.errors import PopflowError
-from popflow.publish import bounds as tree
-from popflow.publish.names import LEVELS, Place, Places
-from popflow.publish.notices import notices, release_text
+from popflow.reading import bounds as tree
+from popflow.reading.names import LEVELS, Place, Places
+from popflow.reading.notices import notices, release_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from popflow.publish.reader import Level, Question
-    from popflow.publish.served import Served
+    from popflow.reading.question import Level, Question
+    from popflow.reading.served import Served
 
 PLACE_COLUMNS = {
     tree.PROVINCE: ["side", "province"],
@@ -325,7 +326,6 @@ def unit_of(dates: int) -> str:
 
 def not_served(serving: Served) -> str:
     """Dates of the question that no figure is in, with the reason of each; '' where every date is served."""
-    from popflow.publish.served import spans
 
     why = {"no release": serving.missing, "withdrawn": serving.withdrawn, "empty": serving.empty}
     return "; ".join(f"{reason}: {spans(dates)}" for reason, dates in why.items() if dates)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError, printable
-from popflow.publish.headings import HEADINGS
-from popflow.publish.names import did_you_mean
+from popflow.reading.headings import HEADINGS
+from popflow.reading.names import did_you_mean
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -148,7 +148,7 @@ def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _write_xlsx(frame: pd.DataFrame, path: Path) -> None:
-    from popflow.publish.workbook import write_workbook
+    from popflow.reading.workbook import write_workbook
 
     write_workbook(_plain(frame), path)
 

@@ -1,56 +1,18 @@
-"""Which release of each date is served, now or at a moment of the past."""
+"""Dates and moments as people write them: one day, the local zone, ranges and their limits."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from popflow.errors import PopflowError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-OUTFLOW = "outflow"  # the one indicator of the contract `flows`
 LOCAL = ZoneInfo("Asia/Shanghai")
 ONE_DAY = dt.timedelta(days=1)
 FIRST_DATE, LAST_DATE = dt.date(2000, 1, 1), dt.date(2099, 12, 31)
 MOST_DATES = 3_660  # of one question: ten years
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-@dataclass(frozen=True)
-class Served:
-    """The dates of a question: those with a release, those whose release is empty, and those without one."""
-
-    dates: tuple[dt.date, ...]
-    releases: dict[dt.date, int] = field(default_factory=dict)
-    empty: tuple[dt.date, ...] = ()
-    withdrawn: tuple[dt.date, ...] = ()
-    missing: tuple[dt.date, ...] = ()
-
-
-def served(
-    releases: pd.DataFrame, indicator: str, dates: tuple[dt.date, ...], as_of: dt.datetime | None = None
-) -> Served:
-    """What is served of an indicator on the dates of a question: the newest release that is not withdrawn.
-
-    In: rows of the contract `releases`, those of the dates at least. as_of: what was served at that moment, None for
-    now.
-    """
-    known = _known(releases, indicator, as_of)
-    there = standing(known)
-    newest = {date: there[date] for date in dates if date in there}
-    withdrawn = {d for d in dates if d not in newest and d in set(known["date"])}
-    return Served(
-        dates,
-        {date: number for date, (number, status) in newest.items() if status == "released"},
-        tuple(date for date, (_, status) in newest.items() if status == "empty"),
-        tuple(sorted(withdrawn)),
-        tuple(date for date in dates if date not in newest and date not in withdrawn),
-    )
 
 
 def moment(text: str | dt.datetime | dt.date | None) -> dt.datetime | None:
@@ -109,12 +71,6 @@ def day(value: dt.date | str) -> dt.date:
     return _refuse_other_centuries(found)
 
 
-def _refuse_other_centuries(date: dt.date) -> dt.date:
-    if not FIRST_DATE <= date <= LAST_DATE:
-        raise PopflowError(f"{date} lies outside {FIRST_DATE.year} to {LAST_DATE.year}; write it as 2020-01-22")
-    return date
-
-
 def spans(dates: tuple[dt.date, ...] | list[dt.date]) -> str:
     """Dates as runs: '2020-01-10 to 2020-01-12, 2020-01-15'."""
     runs: list[list[dt.date]] = []
@@ -126,41 +82,10 @@ def spans(dates: tuple[dt.date, ...] | list[dt.date]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
-def standing(known: pd.DataFrame) -> dict[dt.date, tuple[int, str]]:
-    """The newest release of each date that is not withdrawn, with its status. In: `releases` of one indicator."""
-    withdrawn = set(known.loc[known["status"] == "withdrawn", ["date", "release"]].itertuples(index=False, name=None))
-    newest: dict[dt.date, tuple[int, str]] = {}
-    for date, release, status in known[["date", "release", "status"]].itertuples(index=False, name=None):
-        gone = status == "withdrawn" or (date, release) in withdrawn
-        if not gone and release > newest.get(date, (0, ""))[0]:
-            newest[date] = (int(release), status)
-    return newest
-
-
-def nothing_served(
-    releases: pd.DataFrame, indicator: str, dates: tuple[dt.date, ...], as_of: dt.datetime | None
-) -> str:
-    """In words that none of the dates has a release, and which dates there are. In: all of `releases`."""
-    known = _known(releases, indicator, as_of)
-    asked, have = spans(dates), sorted(standing(known))
-    withdrawn = sorted({*known.loc[known["status"] == "withdrawn", "date"]} & {*dates} - {*have})
-    when = f" as of {as_of.astimezone(LOCAL):%Y-%m-%d %H:%M} (Asia/Shanghai)" if as_of else ""
-    there = (
-        f"there are releases of {spans(have)}"
-        if have
-        else "nothing of it had been released by then"
-        if as_of
-        else "none of it is served"
-        if withdrawn
-        else "nothing of it has been released yet"
-    )
-    gone = f"; {spans(withdrawn)} withdrawn" if withdrawn else ""
-    return f"no release of {indicator} for {asked}{when}{gone}; {there}"
-
-
-def _known(releases: pd.DataFrame, indicator: str, as_of: dt.datetime | None) -> pd.DataFrame:
-    known = releases[releases["indicator"] == indicator]
-    return known if as_of is None else known[known["released_at_utc"] <= as_of]
+def _refuse_other_centuries(date: dt.date) -> dt.date:
+    if not FIRST_DATE <= date <= LAST_DATE:
+        raise PopflowError(f"{date} lies outside {FIRST_DATE.year} to {LAST_DATE.year}; write it as 2020-01-22")
+    return date
 
 
 def _parsed(text: str) -> dt.datetime | dt.date:

@@ -14,9 +14,9 @@ from rich.console import Console
 from shapely.geometry import box
 
 from popflow.errors import PopflowError
-from popflow.publish import workbook
-from popflow.publish.rows import COLUMNS
-from popflow.publish.tables_out import as_text, format_of, save, screen_table
+from popflow.reading import workbook
+from popflow.reading.rows import COLUMNS
+from popflow.reading.tables_out import as_text, format_of, save, screen_table
 
 
 def answer() -> pd.DataFrame:

@@ -17,7 +17,7 @@ from popflow.lake import Lake
 from popflow.movement.definition import CARRY_DAYS
 from popflow.movement.runs import day_ends
 from popflow.movement.slots import Before, Sightings, absorb_ping_pong, fill, resolve
-from popflow.release import day_end_counties, protected_outflow
+from popflow.release.candidates import day_end_counties, protected_outflow
 from published_lake import write_table
 
 DAY, ONE_DAY = dt.date(2020, 1, 22), dt.timedelta(days=1)

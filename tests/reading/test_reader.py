@@ -12,7 +12,7 @@ import pytest
 import popflow
 import published_lake
 from popflow.errors import PopflowError
-from popflow.publish.reader import Reader
+from popflow.reading.reader import Reader
 
 D20, D21, D22, D23 = (dt.date(2020, 1, day) for day in (20, 21, 22, 23))
 FOUR_WUHAN = ["420102", "420103", "420104", "420111"]

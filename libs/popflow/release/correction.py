@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from popflow.audit import stamp_published
+from popflow.dates import ONE_DAY
 from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
 from popflow.errors import PopflowError
 from popflow.exact import days_of, keep_flows
@@ -20,18 +21,10 @@ from popflow.lake import Lake
 from popflow.movement.definition import DEFINITION
 from popflow.movement.headcounts import MNOs, headcounts
 from popflow.movement.person_states import person_states
-from popflow.publish.releases import Run, publish, record_releases
-from popflow.release import (
-    ONE_DAY,
-    audited,
-    bits_of,
-    day_end_counties,
-    departures,
-    input_fingerprint,
-    keep_atoms,
-    keep_persons,
-    releases_of,
-)
+from popflow.release.candidates import audited, bits_of, day_end_counties, input_fingerprint
+from popflow.release.commit import Run, keep_atoms, publish
+from popflow.release.ledger import record_releases, releases_of
+from popflow.release.persons import departures, keep_persons
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,10 +6,10 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from popflow.publish.served import spans
+from popflow.dates import spans
 
 if TYPE_CHECKING:
-    from popflow.publish.reader import Question
+    from popflow.reading.question import Question
 
 Notice = dict[str, str]
 

@@ -1,1 +1,0 @@
-"""Releases, corrections, and the analyst's read side."""

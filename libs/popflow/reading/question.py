@@ -1,0 +1,61 @@
+"""A question to the published flows, with every name and date resolved."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+from popflow.errors import PopflowError
+from popflow.reading import bounds as tree
+from popflow.reading.names import AskedArea, Place, Places, did_you_mean
+
+Level = Literal["province", "prefecture", "county", "pair"]
+LEVELS: tuple[Level, ...] = ("province", "prefecture", "county", "pair")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the published flows, with every name resolved."""
+
+    area: AskedArea
+    destination: Place | None
+    first: dt.date
+    last: dt.date
+    level: Level
+    as_of: dt.datetime | None = None
+    by_origin: bool = False
+    daily: bool = False
+
+    @property
+    def view(self) -> tree.View:
+        """Whose rows of the chain are looked at."""
+        inner = self.area.code if self.area.level == "prefecture" else None
+        by_origin = self.by_origin or self.level == "pair"
+        return tree.View(self.area.chain, self.area.province_code, inner, by_origin)
+
+
+def level_of(level: str, destination: Place | None) -> Level:
+    """The level that a text names. Raises PopflowError where it is none, or coarser than the destination asked for."""
+    for known in LEVELS:
+        if known == level:
+            if destination and LEVELS.index(known) < LEVELS.index(destination.level):
+                raise PopflowError(
+                    f"--level {level} is coarser than {destination}; ask for --level {destination.level}"
+                )
+            return known
+    raise PopflowError(f"no level '{level}'{did_you_mean(level, LEVELS)}; the levels are {', '.join(LEVELS)}")
+
+
+def filters(question: Question, places: Places) -> dict[str, list[str]]:
+    """What narrows the reading of `flows` down: only the steps to the level, only the origins of the view."""
+    top = tree.TOP_OF[question.level]
+    kinds = [kind for kind, step in tree.STEPS.items() if step <= top]
+    levels = {"origin_level": sorted({o for o, _ in kinds}), "destination_level": sorted({d for _, d in kinds})}
+    if question.view.prefecture is None:
+        return levels
+    code = question.area.code
+    # With these alone a border row has no row below it exactly when it shows no origin: 0 persons are withheld too.
+    origins = [question.area.chain, code, f"rest_of_{code}", f"rest_of_{question.area.chain}"]
+    counties = [place.code for place in places.all("county") if place.code[:4] == code[:4]]
+    return levels | {"origin_code": origins + (counties if top == tree.PAIR else [])}

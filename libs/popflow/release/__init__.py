@@ -1,0 +1,1 @@
+"""From a date's exact tables to its release: candidate, verdict, commit, ledger, correction."""

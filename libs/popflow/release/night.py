@@ -1,0 +1,76 @@
+"""A night's releases: gate, auditor and commit of a date; nothing without all three.
+
+What a date has released before stays as it is: a night that is run again does what is left to do.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from popflow.audit import Verdict, stamp_published
+from popflow.disclosure import OUTFLOW, ProtectedTable
+from popflow.lake import Lake
+from popflow.release.candidates import FIRST, audited, input_fingerprint, protected_outflow
+from popflow.release.commit import FIRST_RELEASE, Run, keep_atoms, publish
+from popflow.release.ledger import record_releases, releases_of
+from popflow.release.persons import departures, keep_persons
+
+
+@dataclass
+class Released:
+    """What one night released: the tables by indicator, and sentences on what it did not release and why."""
+
+    tables: dict[str, ProtectedTable] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    audit_seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+    def tell(self, verdict: Verdict) -> None:
+        """Take up how long an audit took, and warn where that is more than half of the time it has."""
+        self.audit_seconds += verdict.seconds
+        if verdict.seconds > verdict.limit_s / 2:
+            self.warnings.append(
+                f"the audit took {verdict.seconds:.0f} s of the {verdict.limit_s:.0f} s that it has; beyond them "
+                "nothing is published (audit_seconds in disclosure.yaml)"
+            )
+
+    @property
+    def said(self) -> str:
+        """All of it in words, without a figure of any cell."""
+        made = [f"{name} {table.status} as release {table.release}" for name, table in self.tables.items()]
+        return "; ".join([*made, *self.notes])
+
+
+def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, reason: str = FIRST_RELEASE) -> Released:
+    """Protect, audit and publish a date's outflow, unless it was released before.
+
+    reason: what the release says of a night that went on without an MNO.
+    Raises PopflowError, with nothing published, where the gate refuses or the auditor finds anything.
+    """
+    record_releases(lake)  # what a run that died between its two commits has left undone
+    run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason)
+    released = Released()
+    if releases_of(lake, OUTFLOW, date):
+        released.notes.append(f"{OUTFLOW} of {date} was released before; first write wins")
+    else:
+        table = protected_outflow(lake, date, mnos)
+        keep_persons(lake, date, FIRST, departures(lake.read("person_state", as_of=date), lake))
+        released.tables[OUTFLOW] = commit(lake, table, run, released)
+    return released
+
+
+def commit(lake: Lake, table: ProtectedTable, run: Run, released: Released | None = None) -> ProtectedTable:
+    """Audit a protected table and publish it. Raises PopflowError, with nothing published, for any finding.
+
+    released: is told what the audit took, and a warning where that was more than half of its time.
+    """
+    verdict = audited(lake, table)
+    if released is not None:
+        released.tell(verdict)
+    if verdict.ok:
+        keep_atoms(lake, table)
+    publish(lake, table, verdict, run)
+    stamp_published(lake, verdict, table.date)
+    return table
