@@ -200,6 +200,16 @@ def test_nothing_else_is_published_any_more(rows: pd.DataFrame, indicator: str) 
     assert [finding.code for finding in verdict.findings] == ["A6"]
 
 
+@pytest.mark.parametrize("release", [2, 3])
+def test_a_third_release_of_a_date_is_refused(three_nights: Toy, release: int) -> None:
+    nothing = three_nights.rows.iloc[:0]
+    rows, atoms = toy.flows_frame(ROWS, DATE), toy.atoms_frame(ATOMS, DATE)
+    candidate = Candidate(rows.assign(release=release), atoms.assign(release=release))
+    verdict = verdict_on(nothing, three_nights.atoms.iloc[:0], candidate=candidate)
+    said = [finding.equation for finding in verdict.findings if "corrected once" in finding.equation]
+    assert said == (["a date is corrected once, and this would be its third release"] if release == 3 else [])
+
+
 def test_a_candidate_is_attacked_whatever_was_found_good(rows: pd.DataFrame) -> None:
     """The same rows as before, and atoms that do not bear them out."""
     nothing, good = rows.iloc[:0], Candidate(rows, toy.atoms_frame(ATOMS, DATE))

@@ -3,11 +3,12 @@
 A world says of each child of one parent how many stayed, left and joined. All worlds up to a size go through the real
 rules of both releases. Those that show the same in both are alike; a number that is the same in all of them is known,
 and none of 1 to k-1 may be: of who was there, who is, who stayed, left or joined, in any group of children. The reader
-also knows that nobody left, or that nobody joined; without that, less is known.
+also knows that nobody left, or that nobody joined; without that, less is known. A third release there is none.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from dataclasses import dataclass
 
@@ -16,10 +17,11 @@ import pandas as pd
 import pytest
 
 from popflow.disclosure.chain import FLOWS, Nodes, Tree
-from popflow.disclosure.correction import Changes
+from popflow.disclosure.correction import Changes, refuse_second
 from popflow.disclosure.feasibility import Determined
 from popflow.disclosure.fold import fold
 from popflow.disclosure.rules import Ints, Rules, nobody_or_publishable, publishable
+from popflow.errors import PopflowError
 
 K3, K5 = Rules(k=3, floor=1, rest_children=3), Rules(k=5, floor=3, rest_children=3)
 
@@ -143,6 +145,23 @@ def test_without_one_of_the_rules_a_reader_can(without: str):
 def test_without_the_rule_that_all_are_shown_again_a_reader_can():
     """Four with 3 each, of whom all fall below 3 though only 4 persons left: one left each."""
     assert known(one_way(12, 4, "left"), K3, "shown again") > 0
+
+
+@pytest.mark.parametrize("k", [3, 20])
+def test_of_three_releases_that_first_add_and_then_take_away_single_persons_are_known(k: int):
+    """Why a date is corrected once: one figure, every number of who stood in which releases, all changes large."""
+    most = 3 * k
+    stayed, left_late, joined, left_again = np.indices((most,) * 4, dtype=np.int16).reshape(4, -1)
+    moved = [joined + left_again, left_late + left_again, joined, left_late]  # to the 2nd, since it, since the 1st
+    fits = np.logical_and.reduce([(one == 0) | (one >= k) for one in moved])
+    shows = np.stack([stayed + left_late, sum((stayed, left_late, joined, left_again)), stayed + joined], axis=1)
+    fits &= (shows >= k).all(axis=1) & (shows < most).all(axis=1) & (moved[0] > 0) & (moved[1] > 0)
+    _, alike = np.unique(shows[fits], axis=0, return_inverse=True)
+    assert _determined(stayed[fits], alike.ravel(), k) > 0
+    assert _determined(left_again[fits], alike.ravel(), k) > 0
+    with pytest.raises(PopflowError, match="a date is corrected once"):
+        refuse_second([1, 2], dt.date(2020, 1, 15))
+    refuse_second([1], dt.date(2020, 1, 15))
 
 
 @pytest.mark.slow

@@ -223,6 +223,7 @@ def test_a_broken_page_sets_the_file_aside(tmp_path: Path) -> None:
     assert parquet(tmp_path, bytes(content), 2) == whole("file_damaged", 2)
 
 
+@pytest.mark.parametrize("engine", ["kernel", "duckdb"], indirect=True)  # the patch is of this process alone
 def test_a_footer_that_counts_other_rows_than_there_are_sets_the_file_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from popflow.contracts import Area, Table
 
 RETIRED = ("outflow_block", "stock")  # published under earlier rules: not attacked, and never published again
 SOME = 5
+LAST_RELEASE = 2  # of a date: from three releases single persons can be worked out
 
 
 def frame_findings(rows: pd.DataFrame, contract: Table, where: str) -> Iterator[Finding]:
@@ -75,12 +76,14 @@ def part_findings(part: Part, k: int) -> Iterator[Finding]:
 
 
 def candidate_findings(night: Night) -> Iterator[Finding]:
-    """First write wins: a candidate is the next release of its date, never one that was published."""
+    """A candidate is the first or the second release of its date, never one that was published: first write wins."""
     if night.candidate is None:
         return
     newest = night.releases[-1]
     candidate = next(release for release in reversed(night.releases) if release.key == night.candidate)
     if any(release.key == night.candidate for release in night.releases if release is not candidate):
         yield Finding("A6", candidate.where, (), "this release was published before; first write wins")
+    if candidate.key[2] > LAST_RELEASE:
+        yield Finding("A6", candidate.where, (), "a date is corrected once, and this would be its third release")
     if newest is not candidate:
         yield Finding("A6", candidate.where, (), "a later release of the date was published before")

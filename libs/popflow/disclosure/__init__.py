@@ -4,7 +4,7 @@ Read in this order: rules, chain, fold, feasibility, protect; then correction, w
 """
 
 from popflow.disclosure.chain import chains
-from popflow.disclosure.correction import EarlierRelease
+from popflow.disclosure.correction import EarlierRelease, refuse_second
 from popflow.disclosure.exact import read_exact
 from popflow.disclosure.protect import OUTFLOW, protect_flows
 from popflow.disclosure.table import ProtectedTable, content_digest
@@ -17,4 +17,5 @@ __all__ = [
     "content_digest",
     "protect_flows",
     "read_exact",
+    "refuse_second",
 ]

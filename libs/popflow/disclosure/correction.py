@@ -18,10 +18,15 @@ whichever edition is right, and a group that is large enough so counted is large
 
 That a parent shows no children any more tells that some group below it changed by few, or fell below 20. From k = 3 on
 several numbers fit that (k is at least 20). The tests of corrections try all small worlds of two releases.
+
+A date is corrected once. Of three releases of which the second only adds and the third only takes away, single persons
+can be worked out, though each change is large. A cell has 21 persons, then 46, then 26: 25 joined and 20 left. Were any
+of the 20 among the 25, fewer than 20 of the first 21 had left; so 20 of the 21 did, and one person stands in all three.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -59,6 +64,15 @@ class EarlierRelease:
     rows: pd.DataFrame
     changes: pd.DataFrame
     mnos: Collection[str] | None = None
+
+
+def refuse_second(earlier: Sequence[int], date: dt.date) -> None:
+    """Raise PopflowError where a date has been corrected; earlier: the numbers of its releases so far."""
+    if len(earlier) > 1:
+        raise PopflowError(
+            f"correction refused: {date} was corrected before (release {max(earlier)}), and a date is corrected once; "
+            "from three releases single persons can be worked out. A wrong release can be withdrawn (popflow withdraw)"
+        )
 
 
 def refuse_other_mnos(earlier: Sequence[EarlierRelease], mnos: Sequence[str]) -> None:

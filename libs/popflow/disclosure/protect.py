@@ -20,6 +20,7 @@ from popflow.disclosure.correction import (
     Changes,
     EarlierRelease,
     refuse_other_mnos,
+    refuse_second,
     rest_counts,
     shown_before,
 )
@@ -132,6 +133,7 @@ def _limits(about: Release, tree: Tree, rules: Rules) -> Limits:
     before = shown_before(tree, about.earlier)
     if before is not None:
         closed = [alone | ~shown for alone, shown in zip(closed, before, strict=True)]
+    refuse_second([one.release for one in about.earlier], about.date)
     refuse_other_mnos(about.earlier, about.mnos)
     changes = Changes.since(about.earlier, tree, about.mnos, rules, before)
     changes.refuse_at_root()

@@ -65,7 +65,7 @@ def classified(spark: SparkSession, rows: DataFrame, packs: Sequence[Pack], feed
     records = _records(rows, feed)
     local, absolute = (feed_sql.window(feed.fields.time, date, instants) for instants in (False, True))
     start = F.when(F.col("instants"), absolute.start).otherwise(local.start)
-    since = F.floor((F.col("time") - start) / local.slot)
+    since = F.floor(F.try_subtract(F.col("time"), start) / local.slot)  # null, so outside, at the ends of the type
     quarter = F.when(since.between(0, len(feed_sql.DAYS) * feed_sql.SLOTS_A_DAY - 1), since)
     joined = records.withColumn("quarter", quarter).join(_cells(spark, cells), "cell", "left")
     day = F.floor(F.col("quarter") / feed_sql.SLOTS_A_DAY).cast("int")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from popflow.audit import stamp_published
 from popflow.dates import ONE_DAY
-from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows
+from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows, refuse_second
 from popflow.errors import PopflowError
 from popflow.exact import days_of, keep_flows
 from popflow.lake import Lake
@@ -82,6 +82,7 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
 def _refuse_unless_kept(lake: Lake, date: dt.date, numbers: Sequence[int]) -> None:
     if not numbers:
         raise PopflowError(f"{date} has no release to correct; popflow nightly --date {date} makes the first")
+    refuse_second(numbers, date)
     days = lake.contracts.disclosure.correction_days
     nights = [dt.date.fromisoformat(one["as_of"]) for one in lake.partitions("person_state")]
     if not nights or (max(nights) - date).days > days:
