@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import Column, DataFrame, SparkSession
 
+Result = TypeVar("Result")
 Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
@@ -82,6 +83,22 @@ class Snapshot:
     def with_files(self, files: list[DataFile]) -> Snapshot:
         """The same with some of its files."""
         return replace(self, files=files)
+
+
+def _in_our_words(read: Callable[..., Result]) -> Callable[..., Result]:
+    """Let a method that reads a table fail in popflow's words; a library's may quote a row, and names no mend."""
+
+    @functools.wraps(read)
+    def reading(self: Lake, name: str, *args: Any, **given: Any) -> Result:
+        try:
+            return read(self, name, *args, **given)
+        except (DeltaError, pa.ArrowException, OSError):
+            raise PopflowError(
+                f"{self.path(name)}: cannot be read; its Delta log or a data file is damaged, gone or closed to this "
+                "account: see to its rights, or put it back from a copy"
+            ) from None
+
+    return reading
 
 
 class Lake:
@@ -137,10 +154,12 @@ class Lake:
         contract = self.contracts.table(name)
         return below(self.zone(contract.zone), contract.stored_in or name)
 
+    @_in_our_words
     def exists(self, name: str) -> bool:
         """Whether the table has been written at all."""
         return self._open(name) is not None
 
+    @_in_our_words
     def read(self, name: str, **equals: Any) -> DataFrame:
         """The table's rows by Spark, contract columns only; equals: column = value, or a list of values.
 
@@ -155,6 +174,7 @@ class Lake:
         conditions = [F.col(c).isin(v) if how == "in" else F.col(c) == F.lit(v) for c, how, v in wanted]
         return frame.where(_all(conditions)).select(*contract.columns)
 
+    @_in_our_words
     def read_pandas(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pd.DataFrame:
         """The same as a pandas frame, without Java; for published and reference tables.
 
@@ -162,6 +182,7 @@ class Lake:
         """
         return self.read_arrow(name, columns, **equals).to_pandas(date_as_object=True)
 
+    @_in_our_words
     def read_arrow(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
         """The same as an Arrow table, for what is too large for pandas, such as millions of cells."""
         contract, stored = self._contracts_of(name)
@@ -171,6 +192,7 @@ class Lake:
         files = self._dataset_of(name, stored, wanted)
         return files.to_table(list(columns or contract.columns), pq.filters_to_expression(wanted) if wanted else None)
 
+    @_in_our_words
     def through(self, name: str, columns: Sequence[str], task: Batches, schema: pa.Schema) -> pa.Table:
         """What a task makes of a table's rows, batch by batch, so that their number does not matter.
 
@@ -271,21 +293,25 @@ class Lake:
             raise
         return self._version(name) > before
 
+    @_in_our_words
     def history(self, name: str, newest: int | None = None) -> list[dict[str, Any]]:
         """The commits of a table, the newest first, at most so many of them; empty where there is none."""
         table = self._open(name)
         return table.history(newest) if table else []
 
+    @_in_our_words
     def commits(self, name: str) -> int:
         """How many commits a table has had; 0 where there is none."""
         table = self._open(name)
         return table.version() + 1 if table else 0
 
+    @_in_our_words
     def partitions(self, name: str) -> list[dict[str, str]]:
         """Partitions that the table has now, each by its columns' values as text; empty where there is no table."""
         table = self._open(name)
         return [{c: str(v) for c, v in one.items()} for one in table.partitions()] if table else []
 
+    @_in_our_words
     def spans(self, name: str, column: str) -> list[tuple[dict[str, str], Any, Any]]:
         """Each data file's partition, and the least and greatest value of a column in it, from the log alone.
 
@@ -303,6 +329,7 @@ class Lake:
         named = [dict(zip(partitions, map(str, row), strict=True)) for row in rows]
         return list(zip(named, least, most, strict=True))
 
+    @_in_our_words
     def snapshot(self, name: str) -> Snapshot:
         """The table's newest version. Raises PopflowError for a table that plain Parquet readers would misread."""
         table = self._refuse_features(name)
@@ -321,6 +348,7 @@ class Lake:
         about = table.metadata()
         return Snapshot(str(about.id), table.version(), table.schema().to_json(), tuple(about.partition_columns), files)
 
+    @_in_our_words
     def files_at(self, name: str, moment: dt.datetime) -> set[str]:
         """Data files of the version that the table had at a moment, by their path below it; none before its first."""
         table = self._refuse_missing(name)

@@ -34,14 +34,23 @@ def normal(given: str | Path) -> str:
     if not text or "\x00" in text:
         raise PopflowError("the name of a file or folder is missing, or holds a character that no name can hold")
     if not (scheme := SCHEME.match(text)):
-        return os.path.realpath(text)
+        return _real(text)
     if scheme[1].lower() != "file":
         bucket, _, key = text[scheme.end() :].rstrip("/").partition("/")
         return f"{_one_scheme(scheme[1])}://{bucket}/{key}".rstrip("/")
     host, slash, path = text[scheme.end() :].partition("/")
     if host not in ("", "localhost") or not slash:
         raise PopflowError(f"{text}: names another machine; write file:///folder, or the path alone")
-    return os.path.realpath("/" + unquote(path, errors="surrogateescape"))
+    return _real("/" + unquote(path, errors="surrogateescape"))
+
+
+def _real(path: str) -> str:
+    try:
+        found = os.path.realpath(path)
+        Path(found).is_dir()  # a link that leads to itself is no folder; a name that is too long is an error
+    except OSError as fault:
+        raise PopflowError(f"{path[:80]}: no file or folder can have this name ({fault.strerror})") from None
+    return found
 
 
 def is_local(place: str) -> bool:

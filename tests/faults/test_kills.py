@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import subprocess
@@ -156,29 +157,67 @@ def test_a_delivery_taken_away_in_mid_read_leaves_the_same_data(world: World):
     assert fingerprints(robbed) == fingerprints(undisturbed)
 
 
+COMMAND = "import sys; from popflow.cli import main; sys.exit(main())"
+TOKEN = re.compile(r"\b[0-9a-f]{32,}\b")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world: World) -> dict[str, str]:
+    """What a night finds that nothing disturbs, by the command itself."""
+    lake = copy_of(world, "by_command")
+    command = [sys.executable, "-c", COMMAND, *_nightly(world, lake)]
+    subprocess.run(command, env=os.environ | world.settings, check=True, capture_output=True, timeout=1200)
+    return fingerprints(lake)
+
+
+def _nightly(world: World, lake: Path) -> list[str]:
+    order = world.order(lake, {})
+    return ["nightly", "--date", order["date"], "--landing", order["landing"], "--lake", str(lake), "--sample"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("room", [1, 3, 6])
-def test_a_full_disk_leaves_the_same_data(world: World, tmp_path: Path, room: int):
-    """A file system with so many MB left, in a namespace of its own; then with room enough."""
-    undisturbed = copy_of(world, f"undisturbed_{room}")
-    assert world.night(undisturbed, {}) == "DONE"
-    base = sum(file.stat().st_blocks for file in (world.root / "base").rglob("*")) // 2048 + 1
-    small, kept = tmp_path / "small", tmp_path / "kept"
+@pytest.mark.parametrize("disk", ["lake", "ops", "scratch"])
+@pytest.mark.parametrize("room", [0, 1, 3, 6])
+def test_a_full_disk_leaves_the_same_data(
+    world: World, undisturbed: dict[str, str], tmp_path: Path, room: int, disk: str
+):
+    """A file system with so many MB left, in a namespace of its own; then with room enough.
+
+    A night that finds too little room stops with one line of popflow's; one that finds enough is through.
+    """
+    lake, kept, small = tmp_path / "lake", tmp_path / "kept", tmp_path / "small"
+    shutil.copytree(world.root / "base", lake)
     small.mkdir()
-    night = [sys.executable, str(HERE / "one_night.py"), json.dumps(world.order(small / "lake", {}))]
+    held = {"lake": lake, "ops": lake / "ops", "scratch": None}[disk]
+    used = sum(file.stat().st_blocks for file in held.rglob("*")) // 2048 + 1 if held else 0
+    fill = f"cp -a {held}/. {small} && chmod 0700 {small}" if held else f"chmod 0700 {small}"
+    place = {"ops": f"POPFLOW_ZONE_OPS={small}", "scratch": f"POPFLOW_SCRATCH={small}", "lake": "A=b"}[disk]
+    at = small if disk == "lake" else lake
+    night = shlex.join([sys.executable, "-c", COMMAND, *_nightly(world, at)])
     script = f"""
-        mount -t tmpfs -o size={base + room}m tmpfs {small} && cp -a {world.root / "base"} {small / "lake"} || exit 9
-        {shlex.join(night)} && echo NO_ROOM_WAS_NEEDED
-        mount -o remount,size={base + 200}m {small} && {shlex.join(night)} && cp -a {small / "lake"} {kept}
+        mount -t tmpfs -o size={used + room}m tmpfs {small} && {fill} || exit 9
+        [ {room} -gt 0 ] || cat /dev/zero > {small}/filler 2> {tmp_path / "full"}
+        export {place}
+        {night} 2> {tmp_path / "said"}; echo $?
+        rm -f {small}/filler; mount -o remount,size={used + 900}m {small} && {night}; echo $?
+        cp -a {at} {kept}
     """
     command = ["unshare", "--mount", "--map-root-user", "sh", "-c", script]
     done = subprocess.run(command, env=os.environ | world.settings, capture_output=True, text=True, check=False)
     if "unshare" in done.stderr and not done.stdout:
         pytest.skip("no namespaces of one's own on this machine")
-    assert done.returncode == 0, done.stderr[-1500:]
-    assert done.stdout.split() == ["DONE"], done.stdout
-    assert "o space left" in done.stderr or "PopflowError" in done.stderr, done.stderr[-1500:]
-    assert fingerprints(kept) == fingerprints(undisturbed)
+    codes = [line for line in done.stdout.splitlines() if line.isdigit()]
+    said = (tmp_path / "said").read_text(encoding="utf-8")
+    print(f"{disk}, {room} MB left: {codes}\n{said}")
+    assert codes in (["1", "0"], ["0", "0"]), (done.stdout[-1500:], done.stderr[-1500:])
+    lines = [line for line in said.splitlines() if line.strip()]
+    assert all(line.startswith("popflow: ") for line in lines), said
+    assert bool(lines) == (codes[0] == "1"), said
+    assert lines or room, "a full disk was not noticed"
+    assert all("o space left" in line or "no room is left" in line for line in lines), said
+    assert len(lines) <= 2, said  # of the night, and of its upkeep
+    assert not TOKEN.search(said + done.stdout + done.stderr)
+    assert fingerprints(kept) == undisturbed
 
 
 def _groups(items: list[dict], size: int) -> list[list[dict]]:

@@ -1,4 +1,4 @@
-"""What Parquet says of keys and files, deep in the causes of Spark's errors, in one line of ours."""
+"""What lies deep in the causes of Spark's errors, keys, files and full disks, in one line of ours."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ SAID = {
     "Applying decryptor on plaintext file": "a file of the restricted zone is plain where an encrypted one belongs",
     "AAD Prefix not found in file": "a file of the restricted zone is not bound to its name: an older popflow wrote it",
     "GCM tag check failed": "a file of the restricted zone was changed after it was written",
+    "No space left on device": "no room is left on a disk that Spark writes to, the lake's or its scratch's",
 }
 MEND = {
     "not the one that a file": "put the key back from its copy",
@@ -19,12 +20,13 @@ MEND = {
     "is not the file that was written there": "somebody moved files; restore the zone from a copy",
     "is plain where": "see who put it there; a lake to which keys are new is encrypted by 'popflow keys encrypt'",
     "not bound to its name": "'popflow keys encrypt' writes its tables anew",
+    "no room is left": "make room, or name another folder for scratch by POPFLOW_SCRATCH, and run the night again",
     "was changed after": "restore it from a copy, or run its night again",
 }
 
 
 def fault_in(error: BaseException) -> PopflowError | None:
-    """The fault of a key or an encrypted file that an error of Spark stands for; None for any other error.
+    """The fault of a key, an encrypted file or a full disk that an error of Spark stands for; None for any other error.
 
     Nothing else of the error's text is said: it may quote rows.
     """

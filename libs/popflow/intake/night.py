@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from popflow.encryption.faults import fault_in
 from popflow.errors import Held, PopflowError, printable
 from popflow.intake import cell_table, law, progress, tasks
 from popflow.intake.deliveries import Delivery, Landing, discover
@@ -313,5 +314,7 @@ def _remove(address: str) -> None:
 
 def _one_line(error: Exception) -> str:
     """What a task said, without Spark's stack; never a line of a file, since tasks say none."""
+    if fault := fault_in(error):
+        return str(fault)
     said = re.findall(r"^(?:\w+\.)*(?:PopflowError|RuntimeError|MemoryError|OSError): (.+)$", str(error), re.MULTILINE)
     return said[-1].strip() if said else f"intake failed in Spark ({type(error).__name__}); see the log of its tasks"

@@ -71,7 +71,7 @@ def upkeep(lake: Lake, date: dt.date, run_id: str, landing: str, today: dt.date 
             except Exception as failure:  # noqa: BLE001 - raised below, when the other stages have had their turn
                 failures.append(failure)
     if failures:
-        raise failures[0] if len(failures) == 1 else PopflowError("; ".join(map(reason_of, failures)))
+        raise failures[0] if len(failures) == 1 else PopflowError("; ".join(dict.fromkeys(map(reason_of, failures))))
     return Upkeep(log.stages, tuple(notes))
 
 
