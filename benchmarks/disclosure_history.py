@@ -74,7 +74,7 @@ class Runner:
             covered_counties=self.covered,
             mnos=list(MNOS),
             rules=self.known.disclosure,
-            definition="day-end-1",
+            indicator=self.known.headline,
         )
         gate = {"gate_s": time.perf_counter() - began, "gate_cpu_s": time.process_time() - worked}
         worked = time.process_time()

@@ -26,7 +26,7 @@ COPIED = {
 }
 API = {
     "Reading": [("popflow.read", popflow.read)]
-    + [(f"Reader.{name}", getattr(Reader, name)) for name in ("outflow", "dates", "polygons")],
+    + [(f"Reader.{name}", getattr(Reader, name)) for name in ("ask", "dates", "polygons")],
     "Pages for people": [("popflow.report.briefing", report.briefing), ("popflow.report.packages", report.packages)],
     "Contracts and lake": [("popflow.contracts.load", contracts.load)]
     + [(f"Lake.{name}", getattr(lake.Lake, name)) for name in ("read", "read_pandas", "exists", "history", "snapshot")],

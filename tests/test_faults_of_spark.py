@@ -32,8 +32,8 @@ def test_a_full_disk_is_said_wherever_it_lies() -> None:
     error = Py4JJavaError(Cause("org.apache.spark.SparkException: Job aborted", full))
     assert str(fault_in(error)) == _one_line(error)
     assert _one_line(error) == (
-        "no room is left on a disk that Spark writes to, the lake's or its scratch's; make room, or name another folder "
-        "for scratch by POPFLOW_SCRATCH, and run the night again"
+        "no room is left on a disk that Spark writes to, the lake's or its scratch's; make room, or name another "
+        "folder for scratch by POPFLOW_SCRATCH, and run the night again"
     )
 
 

@@ -11,9 +11,10 @@ from deltalake import DeltaTable
 from popflow.contracts import Column, Contracts
 from popflow.errors import PopflowError
 from popflow.lake import Lake
-from popflow.movement.flows import daily_flows
+from popflow.movement.flows import counted, moves
 from popflow.movement.person_states import person_states
 from popflow.operations.retention import enforce_retention
+from published_lake import flow_rows
 
 EVE, DAY = dt.date(2020, 1, 21), dt.date(2020, 1, 22)
 SLOTS = Column(type="int", meaning="Slots of the run so far", minimum=1)
@@ -110,5 +111,23 @@ def test_a_night_goes_on_from_an_older_state(tmp_path: Path, contracts: Contract
     lake.replace("person_state", person_states(lake.read("person_state", as_of=EVE), today, DAY), as_of=DAY)
     states = {(row.as_of, row.person_key): row.origin_county for row in lake.read("person_state").collect()}
     assert states == {(EVE, P): None, (DAY, P): "420102", (DAY, Q): None}
-    (flow,) = daily_flows(lake.read("person_state", as_of=DAY), contracts.mno_bits()).collect()
+    (flow,) = counted(moves(lake.read("person_state", as_of=DAY)), contracts.mno_bits()).collect()
     assert (flow.origin_county, flow.destination_county, flow.persons) == ("420102", "430102", 1)
+
+
+def test_an_older_lake_takes_an_indicator_that_its_rules_did_not_know(tmp_path: Path, contracts: Contracts, spark):
+    now = contracts.table("flows")
+    alone = now.columns["indicator"].model_copy(update={"pattern": "^outflow$"})
+    then = older(contracts, "flows", indicator=alone)
+    for of, indicator in ((then, "outflow"), (contracts, "late_departures")):
+        lake = Lake(tmp_path, of, spark)
+        rows = flow_rows(DAY, [("area", "hubei", "all", "all", 40)], indicator=indicator)
+        frame = lake.frame("flows", rows[list(now.columns)])
+        assert lake.append_once("flows", frame, f"flows/{indicator}/{DAY}/1", "{}")
+    assert set(lake.read_pandas("flows")["indicator"]) == {"outflow", "late_departures"}
+    settings = DeltaTable(lake.path("flows")).metadata().configuration
+    assert now.delta_properties().items() <= settings.items()
+    rules = {f"delta.constraints.{name}": rule for name, rule in now.constraints().items()}
+    assert {key for key in settings if key.startswith("delta.constraints.")} == rules.keys() - {
+        "delta.constraints.indicator_in_range"
+    }

@@ -10,17 +10,18 @@ import datetime as dt
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from popflow import environment
+from popflow.declared import Declared, entries, read_folder, validated
 from popflow.errors import PopflowError
+from popflow.indicators import Indicator, Retired, read_indicators, refuse_together
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
@@ -28,10 +29,8 @@ if TYPE_CHECKING:
 K_MINIMUM = 20  # constants of the promise (docs/design, section 6): disclosure.yaml can only raise them
 FLOOR_MINIMUM = 10
 PURPOSE = "epidemic_prevention"
+EXACT_COLUMNS = {"date", "origin_county", "destination_county", "persons", "persons_registered", "persons_without"}
 LOG_DAYS = 2  # in object storage retention looks for the version of a day ago
-SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is built in: eight times as fast
-LARGEST_CONTRACT = 1 << 20  # bytes
-DEEPEST_CONTRACT = 20  # mappings and lists within each other
 Zone = Literal["reference", "restricted", "published"]
 
 PRIMITIVES: dict[str, pa.DataType] = {
@@ -56,12 +55,6 @@ def arrow_type(text: str) -> pa.DataType:
     if text not in PRIMITIVES:
         raise ValueError(f"unknown type '{text}', one of {', '.join(PRIMITIVES)}, array<type>, map<type,type>")
     return PRIMITIVES[text]
-
-
-class Declared(BaseModel):
-    """What all parts of a contract share: no field that the contract language does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Column(Declared):
@@ -108,14 +101,6 @@ class Column(Declared):
         return f"{column} IS NULL OR ({rule})" if self.nullable else rule
 
 
-class ChainStep(Declared):
-    """One step of a published chain: its level and code pair, and what its rest row differs in."""
-
-    origin: tuple[str, str]
-    destination: tuple[str, str]
-    rest: dict[Literal["origin_code", "destination_code"], str] | None = None
-
-
 class Need(Declared):
     """For how long a reader needs a row: days from the row's date to the newest night."""
 
@@ -146,15 +131,16 @@ class Table(Declared):
     purpose: list[str] = Field(min_length=1)
     recipients: list[str] = Field(min_length=1)
     opened_by: Decision | None = None
-    readers: dict[str, Need] = {}
+    readers: dict[str, Need] = Field(default_factory=dict)
     retention_days: int | None = Field(default=None, ge=1)
-    partition_by: list[str] = []
+    partition_by: list[str] = Field(default_factory=list)
     stored_in: str | None = None
     append_only: bool = False
     columns: dict[str, Column] = Field(min_length=1)
     key: list[str]
-    bounds: dict[str, float] = {}  # what a file of such rows may hold and a night may lack, by name
-    chain: dict[str, ChainStep] = {}
+    bounds: dict[str, float] = Field(
+        default_factory=dict
+    )  # what a file of such rows may hold and a night may lack, by name
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Table:
@@ -350,7 +336,7 @@ class Feed(Declared):
     delimiter: Annotated[str, Field(max_length=16), AfterValidator(_printable)] | None = None
     header: bool = False
     columns: list[Name] = Field(min_length=1, max_length=10_000)
-    constants: dict[Name, Text] = {}
+    constants: dict[Name, Text] = Field(default_factory=dict)
     fields: FeedFields
     limits: LandingLimits = LandingLimits()
 
@@ -367,7 +353,7 @@ class Feed(Declared):
 
 
 class Area(Declared):
-    """A named area whose outflow can be asked for."""
+    """A named area that can be asked about."""
 
     level: Literal["prefecture", "province"]
     code: str = Field(pattern=r"^\d{4}00$")
@@ -389,7 +375,7 @@ class Disclosure(Declared):
     correction_days: int = Field(ge=1)
     audit_seconds: int = Field(ge=1)
     figures_rounded_to: int = Field(ge=1000)
-    sensitive_counties: list[str] = []
+    sensitive_counties: list[str] = Field(default_factory=list)
 
 
 class Contracts(Declared):
@@ -400,6 +386,25 @@ class Contracts(Declared):
     feeds: dict[str, Feed]
     areas: dict[str, Area]
     disclosure: Disclosure
+    indicators: dict[str, Indicator]
+    retired: dict[str, Retired]
+
+    @property
+    def headline(self) -> Indicator:
+        """The indicator that is meant where none is named."""
+        return next(one for one in self.indicators.values() if one.headline)
+
+    @property
+    def correctable(self) -> Indicator:
+        """The indicator whose dates can be corrected: whom its releases counted is kept."""
+        return next(one for one in self.indicators.values() if one.correctable)
+
+    def indicator(self, name: str) -> Indicator:
+        """The contract of an indicator; a name without one is refused, and one that is gone with the reason."""
+        if name in self.indicators:
+            return self.indicators[name]
+        gone = {asked: one.why for key, one in self.retired.items() for asked in (key, one.asked_as)}
+        raise PopflowError(gone.get(name) or f"no indicator '{name}'; there are {', '.join(self.indicators)}")
 
     def table(self, name: str) -> Table:
         """The contract of a table; a name without one is refused."""
@@ -413,7 +418,7 @@ class Contracts(Declared):
 
     def with_feeds(self, folder: Path, *, only: bool = False) -> Contracts:
         """The same with the feeds of another folder added, or with them alone."""
-        feeds = _read_folder(folder, Feed, "feed")
+        feeds = read_folder(folder, Feed, "feed")
         merged = feeds if only else self.feeds | feeds
         _refuse_shared_bits(merged, folder)
         return self.model_copy(update={"feeds": merged})
@@ -425,24 +430,80 @@ def default_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "data_contracts"
 
 
-@functools.cache
 def load(folder: Path | None = None) -> Contracts:
-    """Read all contracts of a folder.
+    """Read all contracts of a folder, the shipped ones with those of POPFLOW_CONTRACTS where none is given.
 
     Raises PopflowError with file, field and reason for the first contract that does not hold together.
     """
-    folder = folder or default_folder()
-    if not folder.is_dir():
-        raise PopflowError(f"no contracts folder at {folder}")
+    return _load(folder or default_folder(), None if folder else environment.CONTRACTS.path())
+
+
+@functools.cache
+def _load(folder: Path, more: Path | None) -> Contracts:
+    folders = [folder] if more is None else [folder, more]
+    for one in folders:
+        if not one.is_dir():
+            raise PopflowError(f"no contracts folder at {one}")
     tables: dict[str, Table] = {}
     for zone in ("reference", "restricted", "published"):
-        tables |= _read_folder(folder / zone, Table, "table")
-    feeds = _read_folder(folder / "landing", Feed, "feed")
+        tables |= read_folder(folder / zone, Table, "table")
+    feeds = read_folder(folder / "landing", Feed, "feed")
+    indicators, retired = read_indicators(folder), folder / "retired.yaml"
+    if more is not None:
+        tables |= _new(read_folder(more / "restricted", Table, "table", or_none=True), tables, more)
+        feeds |= _new(read_folder(more / "landing", Feed, "feed", or_none=True), feeds, more)
+        indicators |= _new(read_indicators(more, or_none=True), indicators, more)
     _refuse_shared_bits(feeds, folder / "landing")
     _refuse_unread(tables, folder / "restricted")
-    areas = {name: _validated(Area, body, folder / "areas.yaml", name) for name, body in _read(folder / "areas.yaml")}
-    disclosure = _validated(Disclosure, dict(_read(folder / "disclosure.yaml")), folder / "disclosure.yaml")
-    return Contracts(folder=folder, tables=tables, feeds=feeds, areas=areas, disclosure=disclosure)
+    areas = {name: validated(Area, body, folder / "areas.yaml", name) for name, body in entries(folder / "areas.yaml")}
+    disclosure = validated(Disclosure, dict(entries(folder / "disclosure.yaml")), folder / "disclosure.yaml")
+    chains(areas)
+    _refuse_uncounted(indicators, tables, folder)
+    refuse_together(indicators, areas, folder)
+    return Contracts(
+        folder=folder,
+        tables=tables,
+        feeds=feeds,
+        areas=areas,
+        disclosure=disclosure,
+        indicators=indicators,
+        retired={name: validated(Retired, body, retired, name) for name, body in entries(retired)},
+    )
+
+
+Contract = TypeVar("Contract")
+
+
+def _new(found: dict[str, Contract], shipped: Mapping[str, Contract], folder: Path) -> dict[str, Contract]:
+    """Contracts of another folder; what popflow ships is not replaced."""
+    if both := sorted(set(found) & set(shipped)):
+        raise PopflowError(f"{folder}: {both[0]}.yaml: popflow ships a contract of this name; give it another")
+    return found
+
+
+def chains(areas: Mapping[str, Area]) -> dict[str, Area]:
+    """The areas that no other holds: each is a chain of published rows, whose origins are no other's.
+
+    Prefectures of a province that is named are views of its chain. Raises PopflowError for two names of one place.
+    """
+    named: dict[tuple[str, str], str] = {}
+    for name, area in areas.items():
+        if (first := named.setdefault((area.level, area.code), name)) != name:
+            raise PopflowError(f"areas.yaml: {name}: {area.code} is {first} already; a chain's origins are its own")
+    provinces = {area.code for area in areas.values() if area.level == "province"}
+    return {n: a for n, a in areas.items() if a.level == "province" or a.province_code not in provinces}
+
+
+def _refuse_uncounted(indicators: Mapping[str, Indicator], tables: Mapping[str, Table], folder: Path) -> None:
+    """Raise PopflowError where an indicator's exact table is none that can hold its counts."""
+    for one in indicators.values():
+        table = tables.get(one.exact)
+        there = set(table.columns) if table is not None and table.zone == "restricted" else set()
+        if missing := sorted(EXACT_COLUMNS - there):
+            raise PopflowError(
+                f"{folder}/indicators/{one.indicator}.yaml: exact: {one.exact} is no restricted table with "
+                f"{', '.join(missing)}"
+            )
 
 
 def stated(purpose: str | None = None) -> str:
@@ -463,94 +524,6 @@ def refuse_unknown(contracts: Contracts, purpose: str) -> None:
     if purpose not in listed:
         raise PopflowError(f"{environment.PURPOSE}: '{purpose}' is no purpose of any contract; state one of "
                            f"{', '.join(listed)}")  # fmt: skip
-
-
-def _read(path: Path) -> Iterable[tuple[str, Any]]:
-    try:
-        content = _loaded(_text(path))
-    except FileNotFoundError:
-        raise PopflowError(f"{path}: there is no such contract") from None
-    except UnicodeDecodeError:
-        raise PopflowError(f"{path}: is not UTF-8; save it as UTF-8") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise PopflowError(f"{path}: not valid YAML{f', line {mark.line + 1}' if mark else ''}") from None
-    except _NoContract as ours:
-        raise PopflowError(f"{path}: {ours}") from None
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise PopflowError(f"{path}: a contract is a mapping of fields")
-    return content.items()
-
-
-class _NoContract(Exception):  # noqa: N818 - a verdict; its file is added
-    """YAML that says more than a contract may."""
-
-
-def _text(path: Path) -> str:
-    if path.exists() and not path.is_file():
-        raise PopflowError(f"{path}: is no regular file; a contract is one YAML file")
-    if path.stat().st_size > LARGEST_CONTRACT:
-        raise PopflowError(f"{path}: is larger than {LARGEST_CONTRACT:,} bytes; a contract is one YAML file")
-    return path.read_text(encoding="utf-8-sig")
-
-
-def _loaded(text: str) -> Any:
-    """What a YAML says, written out: no aliases (a few of them make gigabytes), no tags, no key twice."""
-    depth = 0
-    for event in yaml.parse(text, Loader=SAFE):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        where = f"line {getattr(event.start_mark, 'line', 0) + 1}"
-        if isinstance(event, yaml.AliasEvent):
-            raise _NoContract(f"{where}: an alias (*); write out what it stands for")
-        if getattr(event, "tag", None):
-            raise _NoContract(f"{where}: a tag (!); a contract has none")
-        if depth > DEEPEST_CONTRACT:
-            raise _NoContract(f"{where}: more than {DEEPEST_CONTRACT} levels within each other")
-    loader = SAFE(text)
-    try:
-        node = loader.get_single_node()
-        _refuse_key_twice(node)
-        return loader.construct_document(node) if node else None
-    finally:
-        loader.dispose()
-
-
-def _refuse_key_twice(node: yaml.Node | None) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for one in node.value:
-            _refuse_key_twice(one)
-    if isinstance(node, yaml.MappingNode):
-        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        if twice := [key for key, times in keys.items() if times > 1]:
-            raise _NoContract(f"line {node.start_mark.line + 1}: '{twice[0]}' stands there twice")
-        for _, value in node.value:
-            _refuse_key_twice(value)
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def _validated(model: type[Model], body: Any, path: Path, name: str = "") -> Model:
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in (name, *first["loc"]) if part != "")
-        reason = str(first["msg"]).removeprefix("Value error, ")
-        raise PopflowError(f"{path}: {field}: {reason}" if field else f"{path}: {reason}") from None
-
-
-def _read_folder(folder: Path, model: type[Model], name_field: str) -> dict[str, Model]:
-    found: dict[str, Model] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        contract = _validated(model, dict(_read(path)), path)
-        name = getattr(contract, name_field)
-        if name != path.stem:
-            raise PopflowError(f"{path}: {name_field}: '{name}' must bear the file's name, {path.stem}")
-        found[name] = contract
-    if not found:
-        raise PopflowError(f"{folder}: no contracts there; each is a file <name>.yaml")
-    return found
 
 
 def _refuse_unread(tables: dict[str, Table], folder: Path) -> None:

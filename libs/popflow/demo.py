@@ -110,7 +110,7 @@ def _shares(night: dict[str, Any]) -> pd.DataFrame:
 
 def _answers(lake: Lake) -> list[Shown]:
     """The top destinations of Wuhan's outflow, beside the shares that the scenario was fed with."""
-    frame = Reader(lake).outflow("wuhan", LAST, LAST, "prefecture")
+    frame = Reader(lake).ask(lake.contracts.headline.indicator, "wuhan", LAST, LAST, "prefecture")
     shown = frame[frame["kind"] == "shown"]
     fed = _fed_shares()
     table = pd.DataFrame({"code": shown["destination_code"], "prefecture": shown["destination_name"]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from popflow import environment
 from popflow.contracts import Column, Contracts, Feed, Table
+from popflow.indicators import Indicator, Step
 
 ZONES = ("reference", "restricted", "published")
 
@@ -14,6 +15,8 @@ def data_dictionary(contracts: Contracts) -> str:
     for zone in ZONES:
         parts.append(f"## Zone {zone}\n")
         parts += [_table(table) for table in contracts.tables.values() if table.zone == zone]
+    parts.append("## Indicators (published in `flows`)\n")
+    parts += [_indicator(indicator) for indicator in contracts.indicators.values()]
     parts.append("## Feeds (landing)\n")
     parts += [_feed(feed) for feed in contracts.feeds.values()]
     return "\n".join(parts)
@@ -85,6 +88,28 @@ def _values(column: Column) -> str:
     parts += ["may be null"] if column.nullable else []
     parts += ["secret"] if column.sensitivity else []
     return ", ".join(parts)
+
+
+def _indicator(one: Indicator) -> str:
+    own = one.thresholds
+    raised = f"at least {own.k} persons, {own.floor} without each MNO" if own.k or own.floor else "none"
+    beside = "; ".join(f"{link.indicator} ({link.persons}: {link.why})" for link in one.links) or "no other indicator"
+    areas = "every area" if one.areas == "all" else ", ".join(one.areas)
+    lines = [
+        f"### {one.indicator}\n",
+        f"{one.labels.en} ({one.labels.zh}): {one.meaning.en} ({one.meaning.zh}). Unit: {one.unit}.\n",
+        f"Released {one.when}, of {areas}; kind {one.kind}, definition {one.definition}.\n",
+        f"- persons: `{one.persons}`, counted in `{one.exact}`",
+        f"- steps: {'; '.join(map(_step, one.steps))}",
+        f"- thresholds of its own: {raised}; a date can{'' if one.correctable else 'not'} be corrected",
+        f"- stands beside: {beside}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _step(step: Step) -> str:
+    rest = f", rest by {step.rest}" if step.rest else ""
+    return f"{step.step} ({step.origin} to {step.destination}{rest})"
 
 
 def _feed(feed: Feed) -> str:

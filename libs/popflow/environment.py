@@ -67,6 +67,8 @@ ZONES = {
 CACHE = Variable("POPFLOW_CACHE", "folder", "what is computed once for all lakes", "`$XDG_CACHE_HOME/popflow`")
 SCRATCH = Variable("POPFLOW_SCRATCH", "folder", "where each process makes a folder for its scratch, mode 0700",
                    "the machine's folder for temporary files")  # fmt: skip
+CONTRACTS = Variable("POPFLOW_CONTRACTS", "folder", "contracts beside those that popflow ships: `landing/`, "
+                     "`restricted/`, `indicators/`, and the modules that these name")  # fmt: skip
 # Keys and the trail
 KEY_FILE = Variable("POPFLOW_KEY_FILE", "file", "key of the pseudonyms, mode 0600", "`<restricted>/_keys/person.key`")
 MASTER_KEYS = Variable("POPFLOW_MASTER_KEYS", "file", "master keys of the encryption at rest, mode 0600")
@@ -101,7 +103,7 @@ NO_ANALYTICS = Variable("GX_ANALYTICS_ENABLED", "switch", "off: Great Expectatio
 BLAS_THREADS = Variable("OPENBLAS_NUM_THREADS", "text", "1 in the program, unless it is given")
 NO_PLUGINS = Variable("PYDANTIC_DISABLE_PLUGINS", "text", "`__all__` in the program, unless it is given")
 
-PLACES = [LAKE, *ZONES.values(), CACHE, SCRATCH]
+PLACES = [LAKE, *ZONES.values(), CACHE, SCRATCH, CONTRACTS]
 SECRETS = [KEY_FILE, MASTER_KEYS, AGE_IDENTITY, TRAIL_ANCHOR, SHARE_ANCHOR, PURPOSE]
 SPARK = [JARS, MASTER, DRIVER_MEMORY, JAVA_OPTIONS, SPARK_LOG]
 PROGRAM = [CHROMIUM, DEBUG]

@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from popflow.indicators import Indicator
 from popflow.intake.keys import key_file
 from popflow.intake.presence import presence_of
 from popflow.lake import Lake
-from popflow.movement.flows import daily_flows
+from popflow.movement.flows import counted
 from popflow.movement.headcounts import MNOs
 from popflow.movement.person_days import person_days
 from popflow.movement.population import population
@@ -30,12 +31,12 @@ def days_of(lake: Lake, date: dt.date, mnos: Sequence[str], yesterday: DataFrame
     return person_days(sims, yesterday, date)
 
 
-def keep_flows(lake: Lake, date: dt.date, states: DataFrame, mnos: MNOs) -> None:
-    """Put flows_exact in the place of a date's.
+def keep_exact(lake: Lake, indicator: Indicator, date: dt.date, states: DataFrame, mnos: MNOs) -> None:
+    """Put an indicator's exact table in the place of a date's.
 
     In: person_state of the date; the MNOs of the night with their bits.
     """
-    lake.replace_aggregate("flows_exact", daily_flows(states, mnos), date=date)
+    lake.replace_aggregate(indicator.exact, counted(indicator.function()(states), mnos), date=date)
 
 
 def keep_population(lake: Lake, date: dt.date, days: DataFrame, mnos: MNOs) -> None:

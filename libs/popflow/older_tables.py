@@ -31,16 +31,18 @@ def version_of(table: DeltaTable) -> int:
 def bring_up(table: DeltaTable, contract: Table, at: str) -> None:
     """Give an older table the columns, properties and version of its contract; nothing for one that has them.
 
-    at: where the table lies, for what is said. Killed in between, it is done again. Constraints that the contract has
-    not any more go; new ones hold for new tables. Raises PopflowError where the files lack a column that must be known
-    or have it in another type, or where another run is at the same table.
+    at: where the table lies, for what is said. Killed in between, it is done again. Constraints that the contract does
+    not have any more, or words otherwise, go; new ones hold for new tables. An append-only table keeps its columns.
+    Raises PopflowError where the files lack a column that must be known or have it in another type, or where another
+    run is at the same table.
     """
-    if contract.append_only or version_of(table) >= contract.version:
+    if version_of(table) >= contract.version:
         return
     _refuse_other_columns(table, contract, at)
     try:
         _drop_constraints(table, contract)
-        _set_columns(table, contract)
+        if not contract.append_only:
+            _set_columns(table, contract)
         table.alter.set_table_properties(contract.delta_properties(), raise_if_not_exists=False)
     except CommitFailedError:
         table.update_incremental()
@@ -65,11 +67,11 @@ def _stored(table: DeltaTable) -> dict[str, pa.DataType]:
 
 
 def _drop_constraints(table: DeltaTable, contract: Table) -> None:
-    """A constraint on a column that is gone would refuse every row."""
-    rules = contract.constraints()
-    for name in [key for key in table.metadata().configuration if key.startswith(CONSTRAINT)]:
-        if name.removeprefix(CONSTRAINT) not in rules:
-            table.alter.drop_constraint(name.removeprefix(CONSTRAINT))
+    """Take away what the contract does not say: a rule on a column that is gone would refuse every row."""
+    rules = {CONSTRAINT + name: rule for name, rule in contract.constraints().items()}
+    for key, rule in table.metadata().configuration.items():
+        if key.startswith(CONSTRAINT) and rules.get(key) != rule:
+            table.alter.drop_constraint(key.removeprefix(CONSTRAINT))
 
 
 def _set_columns(table: DeltaTable, contract: Table) -> None:

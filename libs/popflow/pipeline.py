@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from popflow.dates import ONE_DAY
-from popflow.disclosure import OUTFLOW
 from popflow.errors import PopflowError
-from popflow.exact import days_of, keep_flows, keep_population
+from popflow.exact import days_of, keep_exact, keep_population
 from popflow.intake.night import take_in as take_deliveries_in
 from popflow.lake import Lake
 from popflow.movement.person_states import person_states
@@ -108,7 +107,7 @@ def to_compute(lake: Lake, date: dt.date, touched: Sequence[dt.date]) -> list[dt
     Its own; those computed before that newly read records touch; and all computed ones after the first of these. None
     that is released, or lies before one that is.
     """
-    computed, frozen = _computed(lake), released_through(lake, OUTFLOW) or dt.date.min
+    computed, frozen = _computed(lake), released_through(lake) or dt.date.min
     open_dates = [one for one in sorted(computed | {date}) if one > frozen]
     first = min([date, *(one for one in touched if one in computed and one in open_dates)])
     return [one for one in open_dates if one >= first]
@@ -153,10 +152,11 @@ def find_persons(lake: Lake, night: Night) -> Figures:
 
 
 def find_flows(lake: Lake, night: Night) -> Figures:
-    """person_day and person_state -> flows_exact and population_exact of the date, and their gates."""
+    """person_day and person_state -> the indicators' exact tables and population_exact of the date, and their gates."""
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
     bits = bits_of(lake, night.mnos)
-    keep_flows(lake, night.date, states, bits)
+    for indicator in lake.contracts.indicators.values():
+        keep_exact(lake, indicator, night.date, states, bits)
     keep_population(lake, night.date, days, bits)
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
     return {"said": f"{len(verdicts)} gates passed", "warnings": _warnings(verdicts)}
@@ -174,7 +174,8 @@ def release(lake: Lake, night: Night) -> Figures:
         "shown": shown,
         "warnings": released.warnings,
     }
-    return figures | ({"table": released.tables[OUTFLOW]} if OUTFLOW in released.tables else {})
+    name = lake.contracts.headline.indicator
+    return figures | ({"table": released.tables[name]} if name in released.tables else {})
 
 
 def is_first(lake: Lake, night: Night) -> bool:

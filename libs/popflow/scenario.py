@@ -18,12 +18,11 @@ import pandas as pd
 
 from popflow import contracts
 from popflow.dates import ONE_DAY
-from popflow.disclosure import OUTFLOW
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.pipeline import Night, nightly
 from popflow.reference import load_counties, load_reference
-from popflow.release.candidates import input_fingerprint, protected_outflow
+from popflow.release.candidates import input_fingerprint, protected
 from popflow.release.commit import Run
 from popflow.release.ledger import released_through
 from popflow.release.night import commit
@@ -117,9 +116,7 @@ def _simulate(asked: ScenarioRun, simulation: Path, say: Say) -> None:
 
 def _left(asked: ScenarioRun, lake: Lake) -> list[dt.date]:
     """Dates whose night has not ended: those after the last release; the first date has none and ends in a state."""
-    through = released_through(lake, OUTFLOW) or (
-        asked.first if lake.partitions("population_exact") else asked.first - ONE_DAY
-    )
+    through = released_through(lake) or (asked.first if lake.partitions("population_exact") else asked.first - ONE_DAY)
     return [date for date in asked.dates if date > through]
 
 
@@ -128,7 +125,7 @@ def _by_counts(asked: ScenarioRun, lake: Lake, say: Say) -> None:
     if not lake.exists("cell_to_county"):
         say("placing cells")
         _load_cells(asked, lake)
-    through = released_through(lake, OUTFLOW) or asked.first - ONE_DAY
+    through = released_through(lake) or asked.first - ONE_DAY
     mnos = tuple(lake.contracts.mno_bits())
     drawn = counts(asked.first, asked.days, asked.seed, asked.scale)
     for number, (date, flows) in enumerate(drawn, start=1):
@@ -139,7 +136,7 @@ def _by_counts(asked: ScenarioRun, lake: Lake, say: Say) -> None:
         lake.replace("deliveries", lake.frame("deliveries", _drawn(flows, date, mnos)), delivery_date=date)
         say(f"date {number} of {asked.days}, {date}: gate, auditor, publication")
         run = Run(f"counts-{asked.seed}-{date}", input_fingerprint(lake, date), mnos)
-        commit(lake, protected_outflow(lake, date, mnos), run)
+        commit(lake, protected(lake, lake.contracts.headline, date, mnos), run)
 
 
 def _load_cells(asked: ScenarioRun, lake: Lake) -> None:

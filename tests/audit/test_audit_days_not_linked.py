@@ -66,7 +66,7 @@ def _published(cells: list[tuple[str, str]], table: list[int], areas: dict[str, 
         covered_counties=PLACES,
         mnos=["mobile"],
         rules=known.disclosure.model_copy(update={"k": K}),
-        definition="day-end-1",
+        indicator=known.headline,
     )
     return tuple(map(tuple, made.rows.to_numpy()))
 

@@ -35,7 +35,7 @@ def exact(atoms: dict) -> pd.DataFrame:
 def protected(atoms: dict, date: dt.date = DATE, **changes) -> ProtectedTable:
     known = contracts.load()
     given = {"areas": known.areas, "rules": known.disclosure, "covered_counties": COVERED, "mnos": toy.MNOS}
-    given |= {"release": 1, "definition": "day-end-1", "date": date}
+    given |= {"release": 1, "indicator": known.headline, "date": date}
     return disclosure.protect_flows(exact(atoms), **(given | changes))
 
 

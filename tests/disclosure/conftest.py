@@ -27,7 +27,7 @@ def protect(contracts: Contracts) -> Callable[..., ProtectedTable]:
             "covered_counties": sorted(covered),
             "mnos": MNOS,
             "rules": contracts.disclosure,
-            "definition": "day-end-1",
+            "indicator": contracts.headline,
         }
         return disclosure.protect_flows(exact, **(given | changes))
 

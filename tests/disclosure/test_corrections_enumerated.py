@@ -16,13 +16,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from popflow.disclosure.chain import FLOWS, Nodes, Tree
+from popflow.contracts import load
+from popflow.disclosure.chain import Nodes, Tree, steps_of
 from popflow.disclosure.correction import Changes, refuse_second
 from popflow.disclosure.feasibility import Determined
 from popflow.disclosure.fold import fold
 from popflow.disclosure.rules import Ints, Rules, nobody_or_publishable, publishable
 from popflow.errors import PopflowError
 
+STEPS = steps_of(load().headline)
 K3, K5 = Rules(k=3, floor=1, rest_children=3), Rules(k=5, floor=3, rest_children=3)
 
 
@@ -86,8 +88,8 @@ def released(counts: dict[str, Ints], rules: Rules, without: str = "") -> Releas
     first = fold(parent, before, nobody_closed, was_open, rules, Determined(rules))
     closed = nobody_closed if without == "closed" else ~first.shown
     second = fold(parent, after, closed, is_open, rules, Determined(rules))
-    steps = [Nodes(FLOWS[0], pd.DataFrame(index=range(number)), pd.DataFrame(), np.zeros_like(parent), parent),
-             Nodes(FLOWS[1], pd.DataFrame(index=parent), pd.DataFrame(), parent, np.arange(len(parent)))]  # fmt: skip
+    steps = [Nodes(STEPS[0], pd.DataFrame(index=range(number)), pd.DataFrame(), np.zeros_like(parent), parent),
+             Nodes(STEPS[1], pd.DataFrame(index=parent), pd.DataFrame(), parent, np.arange(len(parent)))]  # fmt: skip
     tree = Tree(pd.MultiIndex.from_arrays([[], []]), steps, {})
     cells = () if without == "large changes" else (flat["joined"], flat["left"])
     again = None if without in ("shown again", "closed") else [was_open, first.shown]

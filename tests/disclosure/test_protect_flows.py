@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from popflow import contracts as contracts_module
 from popflow import disclosure
 from popflow.contracts import Area
-from popflow.disclosure.chain import FLOWS
+from popflow.disclosure.chain import steps_of
 from popflow.errors import PopflowError
 
 ORIGIN = ("area", "hubei")
@@ -40,14 +40,19 @@ OTHER = "420102 420502 40\n420502 420102 44\n420502 430202 60"  # enough for bot
 
 
 def test_steps_are_those_of_the_contract(contracts):
-    chain = contracts.table("flows").chain
-    assert list(chain) == [step.name for step in FLOWS]
-    for step in FLOWS:
-        declared = chain[step.name]
-        assert (declared.origin[0], declared.destination[0]) == (step.origin[0], step.destination[0]), step.name
-        assert bool(declared.rest) == bool(step.rest), step.name
-        if declared.rest:
-            assert list(declared.rest) == [step.rest], step.name
+    steps = steps_of(contracts.headline)
+    assert [(one.name, one.origin[0], one.destination[0]) for one in steps] == [
+        (one.step, one.origin, one.destination) for one in contracts.headline.steps
+    ]
+    assert [(one.rest, one.rest_of) for one in steps] == [
+        ("", ""),
+        ("", ""),
+        ("origin_code", "chain"),
+        ("destination_code", "side"),
+        ("destination_code", "province"),
+        ("destination_code", "prefecture"),
+        ("origin_code", "origin_prefecture"),
+    ]
 
 
 def test_the_whole_chain(protect):
@@ -216,7 +221,7 @@ def test_every_table_adds_up_at_every_parent(cells: list[tuple[str, str, int, fl
     loaded = contracts_module.load()
     table = disclosure.protect_flows(
         exact, date=DATE, release=1, areas=loaded.areas, covered_counties=COUNTIES,
-        mnos=["mobile", "unicom", "telecom"], rules=loaded.disclosure, definition="day-end-1",
+        mnos=["mobile", "unicom", "telecom"], rules=loaded.disclosure, indicator=loaded.headline,
     )  # fmt: skip
     rows = shown(table)
     assert all(persons >= 20 for persons in rows.values())

@@ -195,7 +195,7 @@ def test_a_full_disk_leaves_the_same_data(
     at = small if disk == "lake" else lake
     night = shlex.join([sys.executable, "-c", COMMAND, *_nightly(world, at)])
     script = f"""
-        mount -t tmpfs -o size={used + room}m tmpfs {small} && {fill} || exit 9
+        mount -t tmpfs -o size={max(used + room, 1)}m tmpfs {small} && {fill} || exit 9
         [ {room} -gt 0 ] || cat /dev/zero > {small}/filler 2> {tmp_path / "full"}
         export {place}
         {night} 2> {tmp_path / "said"}; echo $?

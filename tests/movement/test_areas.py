@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from popflow.contracts import Area
+from popflow.contracts import Area, chains
 from popflow.geography.codes import prefecture_of
-from popflow.movement.places import chains, lies_in, prefecture
+from popflow.movement.places import lies_in, prefecture
 
 
 def area(level: str, code: str) -> Area:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from seeded_nation import presence_rows, register_frame, register_rows
 
-from popflow.movement.flows import daily_flows
+from popflow.movement.flows import counted, moves
 from popflow.movement.person_days import person_days
 from popflow.movement.person_states import person_states
 from popflow.movement.sims import sim_days
@@ -59,7 +59,7 @@ def nights(request, spark, contracts, key_path):
         state = spark.createDataFrame(states[-1])
         found[date] = Night(_rows(days), _rows(states[-1]))
     every = spark.createDataFrame(pa.concat_tables(states))  # each table is of its own date
-    for row in daily_flows(every, bits).collect():
+    for row in counted(moves(every), bits).collect():
         found[row.date].flows.append(row)
     return found
 

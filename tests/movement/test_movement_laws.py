@@ -14,7 +14,7 @@ from seeded_nation import FIRST, presence_rows, register_frame, register_rows
 
 from popflow.accuracy.short_way import Persons
 from popflow.intake.keys import read_secret
-from popflow.movement.flows import daily_flows
+from popflow.movement.flows import counted, moves
 from popflow.movement.person_days import by_one_county, by_slot_logic, person_days, speakers, stays_put
 from popflow.movement.person_states import person_states
 from popflow.movement.population import population
@@ -45,7 +45,7 @@ def nights(spark, contracts, key_path):
         days = at_hand(person_days(sims, state, date))
         before, state = state, at_hand(person_states(state, days, date))
         found.append({"date": date, "sims": sims, "before": before, "days": days, "state": state})
-        flows = daily_flows(state, bits).collect()
+        flows = counted(moves(state), bits).collect()
         found[-1] |= {"day_rows": days.collect(), "state_rows": state.collect(), "flow_rows": flows}
     return found
 

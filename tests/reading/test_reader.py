@@ -172,7 +172,7 @@ def test_dates_may_be_given_as_days_before(reader: Reader):
     ("call", "words"),
     [
         ({"area": "wuhna", "date_from": D20, "date_to": D20}, "did you mean wuhan?"),
-        ({"area": "changsha", "date_from": D20, "date_to": D20}, "no area whose outflow is published"),
+        ({"area": "changsha", "date_from": D20, "date_to": D20}, "no area of which flows are published"),
         ({"area": "wuhan", "date_from": D20, "date_to": D20, "level": "conuty"}, "did you mean county?"),
         (
             {"area": "wuhan", "date_from": D20, "date_to": D20, "level": "province", "destination": "changsha"},

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_lake import COUNTIES, EVERY_DAY, MNOS, cells, exact
 
 from popflow.contracts import Contracts
 from popflow.disclosure import protect_flows
@@ -17,8 +16,9 @@ from popflow.lake import Lake
 from popflow.movement.definition import CARRY_DAYS
 from popflow.movement.runs import day_ends
 from popflow.movement.slots import Before, Sightings, absorb_ping_pong, fill, resolve
-from popflow.release.candidates import day_end_counties, protected_outflow
+from popflow.release.candidates import day_end_counties, protected
 from published_lake import write_table
+from small_lake import COUNTIES, EVERY_DAY, MNOS, cells, exact
 
 DAY, ONE_DAY = dt.date(2020, 1, 22), dt.timedelta(days=1)
 GONE = "420503"  # its one cell ends
@@ -61,10 +61,10 @@ def test_who_was_last_seen_on_d_minus_8_has_an_origin_that_the_gate_takes(
     lake = lake_until(back(days_ago), tmp_path, contracts)
     write_table(tmp_path, "flows_exact", exact(DAY, EVERY_DAY | {(GONE, "430102"): 1}))
     if released:
-        assert protected_outflow(lake, DAY, MNOS).root_persons == sum(EVERY_DAY.values()) + 1
+        assert protected(lake, contracts.headline, DAY, MNOS).root_persons == sum(EVERY_DAY.values()) + 1
     else:
         with pytest.raises(PopflowError, match="covered_counties: 1 places"):
-            protected_outflow(lake, DAY, MNOS)
+            protected(lake, contracts.headline, DAY, MNOS)
 
 
 def test_a_county_that_can_hold_nobody_hides_nobody(contracts: Contracts):
@@ -72,14 +72,11 @@ def test_a_county_that_can_hold_nobody_hides_nobody(contracts: Contracts):
     moves = EVERY_DAY | {("420102", "430104"): 19, ("420102", "430105"): 19, ("420102", "430111"): 70}
     gone = "430112"
     given = {"date": DAY, "release": 1, "areas": contracts.areas, "mnos": MNOS, "rules": contracts.disclosure}
-    table = protect_flows(
-        exact(DAY, moves), covered_counties=COUNTIES, covered_before=[*COUNTIES, gone], definition="day-end-1", **given
-    )
+    given["indicator"] = contracts.headline
+    table = protect_flows(exact(DAY, moves), covered_counties=COUNTIES, covered_before=[*COUNTIES, gone], **given)
     rows = table.rows
     to_changsha = rows[(rows["origin_code"] == "420100") & (rows["destination_level"] == "county")]
     by_code = dict(zip(to_changsha["destination_code"], to_changsha["persons"], strict=True))
     assert by_code.get("rest_of_430100") != 38
-    known_to_be_empty = protect_flows(
-        exact(DAY, moves), covered_counties=[*COUNTIES, gone], definition="day-end-1", **given
-    ).rows
+    known_to_be_empty = protect_flows(exact(DAY, moves), covered_counties=[*COUNTIES, gone], **given).rows
     assert 38 in known_to_be_empty.loc[known_to_be_empty["destination_code"] == "rest_of_430100", "persons"].tolist()

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from small_lake import COUNTIES, EVERY_DAY, MNOS, exact
 
 from popflow import disclosure
 from popflow.audit import Finding, Verdict, audited_digest, published_version
@@ -19,6 +18,7 @@ from popflow.reading.reader import Reader
 from popflow.release import commit
 from popflow.release.commit import Run, publish
 from popflow.release.ledger import all_releases, record_releases, withdraw
+from small_lake import COUNTIES, EVERY_DAY, MNOS, exact
 
 DAY = dt.date(2020, 1, 15)
 RUN = Run("run-1", "a" * 64, MNOS)
@@ -27,7 +27,7 @@ RUN = Run("run-1", "a" * 64, MNOS)
 def protected(contracts: Contracts, date: dt.date = DAY, more: int = 0) -> ProtectedTable:
     moves = EVERY_DAY | {("420102", "430102"): EVERY_DAY["420102", "430102"] + more}
     given = {"areas": contracts.areas, "covered_counties": COUNTIES, "mnos": MNOS, "rules": contracts.disclosure}
-    return disclosure.protect_flows(exact(date, moves), date=date, release=1, definition="day-end-1", **given)
+    return disclosure.protect_flows(exact(date, moves), date=date, release=1, indicator=contracts.headline, **given)
 
 
 def verdict(lake: Lake, table: ProtectedTable, *findings: Finding, version: int | None = None) -> Verdict:

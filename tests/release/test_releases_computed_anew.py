@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_lake import MNOS, cells, deliveries
 
 from key_files import KEY as SECRET
 from key_files import key_file
@@ -19,6 +18,7 @@ from popflow.release.candidates import bits_of
 from popflow.release.correction import _computed_anew, _replace_exact, correct
 from popflow.release.night import release_date
 from published_lake import write_table
+from small_lake import MNOS, cells, deliveries
 
 pytestmark = pytest.mark.slow
 DAY, EVE = dt.date(2020, 1, 15), dt.date(2020, 1, 14)

@@ -6,7 +6,6 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from small_lake import EVERY_DAY, deliveries, persons, small_lake, state
 from typer.testing import CliRunner
 
 from popflow.cli.app import app
@@ -17,6 +16,7 @@ from popflow.release.correction import changes, correct
 from popflow.release.ledger import all_releases
 from popflow.release.night import release_date
 from published_lake import publish, write_table
+from small_lake import EVERY_DAY, deliveries, persons, small_lake, state
 
 DAY, RELOADED, OTHER = dt.date(2020, 1, 15), dt.date(2020, 1, 11), dt.date(2020, 1, 8)
 MNOS = ("mobile", "unicom", "telecom")

@@ -16,7 +16,7 @@ from popflow.accuracy.short_way import ShortWay
 from popflow.contracts import Contracts
 from popflow.intake.keys import KEY_BYTES
 from popflow.lake import Lake
-from popflow.movement.flows import daily_flows
+from popflow.movement.flows import counted, moves
 from popflow.pipeline import INTAKE, PERSONS, Night, run_stage
 from popflow.quality.activity import activity
 from popflow.reference import load_reference
@@ -59,7 +59,7 @@ def _whole_way(
         _let_pass(lake, date)
         run_stage(lake, night, PERSONS)
         state = lake.read("person_state", as_of=date)
-        flows = daily_flows(state, known.mno_bits()).select(*FLOW).toPandas()
+        flows = counted(moves(state), known.mno_bits()).select(*FLOW).toPandas()
         day_ends = state.groupBy("day_end_county").count().toPandas()
         yield flows, day_ends.set_axis(["county_code", "persons"], axis=1).assign(date=date)[POPULATION]
 

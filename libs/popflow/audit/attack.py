@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from popflow.audit.counts import Malformed
 from popflow.audit.differences import Limits, chain_findings
 from popflow.audit.digests import NO_ROWS
-from popflow.audit.history import OUTFLOW, Night, Part, Seen
+from popflow.audit.history import Night, Part, Seen
 from popflow.audit.linked import stray_findings
 from popflow.audit.releases import correction_findings, newly_shown_findings, shown_no_more_findings
 from popflow.audit.rests import feasibility_findings
 from popflow.audit.shape import candidate_findings, part_findings, release_findings
 from popflow.audit.verdict import Finding, Overtime
 from popflow.contracts import Area
+from popflow.indicators import Indicator
 
 Good = Mapping[str, Seen]  # by part, what was found good before
 
@@ -26,6 +27,7 @@ class Attack:
     """The rules by which dates are attacked, the time that is left, and counts of what was looked at."""
 
     areas: Mapping[str, Area]
+    indicators: Mapping[str, Indicator]
     limits: Limits
     until: float
     counts: dict[str, int] = field(default_factory=dict)
@@ -50,9 +52,10 @@ class Attack:
             self.tick()
             self.count("releases")
             self.count("rows", len(release.rows))
-            findings += release_findings(release, self.areas)
+            indicator = self.indicators[release.key[0]]
+            findings += release_findings(release, self.areas, indicator)
             try:
-                own = release.parts(self.areas, parts)
+                own = release.parts(self.areas, indicator, parts)
             except Malformed as fault:
                 return parts, [*findings, Finding("A6", release.where, (), str(fault))]
             for part in own:
@@ -81,22 +84,28 @@ class Attack:
             yield Finding("A6", part.where, (), str(fault))
 
     def _part(self, part: Part) -> Iterator[Finding]:
-        if part.key[0] != OUTFLOW:
+        limits = self._limits(part)
+        if part.key[0] not in self.indicators:
             yield Finding("A6", part.where, (), f"indicator '{part.key[0]}' is not published any more")
-        yield from part_findings(part, self.limits.k)
+        yield from part_findings(part, limits.k)
         tree = part.tree
         self.count("cells", sum(int(grid.is_cell.sum()) for grid in tree.grids))
         self.tick()
-        yield from chain_findings(tree, self.limits, part.where)
+        yield from chain_findings(tree, limits, part.where)
         self.tick()
         before = [one.tree for one in part.earlier]
-        yield from feasibility_findings(tree, self.limits, part.where, self.counts, before)
+        yield from feasibility_findings(tree, limits, part.where, self.counts, before)
         strays = part.rows.iloc[sorted(set(range(len(part.rows))) - tree.used)]
         if len(strays):
-            yield from stray_findings(tree, strays, self.areas, self.limits, part.where, self.tick())
+            yield from stray_findings(tree, strays, self.areas, limits, part.where, self.tick())
         for old in part.earlier:
             self.tick()
             yield from self._correction(part, old)
+
+    def _limits(self, part: Part) -> Limits:
+        """The limits of a part's indicator, which its contract can raise."""
+        indicator = self.indicators.get(part.key[0])
+        return self.limits.raised(indicator.thresholds) if indicator else self.limits
 
     def _correction(self, new: Part, old: Part) -> Iterator[Finding]:
         name = f"{new.where} against release {old.key[2]}"
@@ -107,11 +116,11 @@ class Attack:
         self.count("corrections")
         if old.key[2] not in new.changes:
             raise Malformed(f"atoms: who joined and who left since release {old.key[2]} is not there")
-        yield from correction_findings(new.tree, old.tree, *new.changes[old.key[2]], self.limits, name)
+        yield from correction_findings(new.tree, old.tree, *new.changes[old.key[2]], self._limits(new), name)
 
 
 def vanished(parts: list[Part], good: Good, date: dt.date) -> Iterator[Finding]:
     """A6 for each part of a date that had rows when it was found good, and is not there any more."""
     with_rows = {name for name, seen in good.items() if seen.rows != NO_ROWS}
     for name in sorted(with_rows - {part.name for part in parts}):
-        yield Finding("A6", f"{OUTFLOW} {date} {name}", (), "rows that were audited when they were published are gone")
+        yield Finding("A6", f"{date} {name}", (), "rows that were audited when they were published are gone")

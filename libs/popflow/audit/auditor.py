@@ -20,9 +20,10 @@ from popflow.audit.differences import Limits
 from popflow.audit.digests import audited_digest
 from popflow.audit.history import KEY, Atoms, Candidate, Known, Night, Part, PerNight, Seen, nights
 from popflow.audit.planted import plant_all
-from popflow.audit.shape import RETIRED, frame_findings, retired_text
+from popflow.audit.shape import frame_findings, retired_text
 from popflow.audit.verdict import Finding, Overtime, Planted, Verdict
 from popflow.contracts import Area, Disclosure, Table
+from popflow.indicators import Indicator
 
 
 @dataclass
@@ -48,6 +49,7 @@ def audit(
     areas: Mapping[str, Area] | None = None,
     rules: Disclosure | None = None,
     contract: Table | None = None,
+    indicators: Mapping[str, Indicator] | None = None,
     time_limit_s: float = 60,
     known: Mapping[dt.date, Good] | None = None,
     gone: Collection[dt.date] = (),
@@ -62,7 +64,8 @@ def audit(
     covered, covered_before: the counties in which the date, and the day before, can have ended for somebody (the same
     where not given), and mnos, the MNOs of the night: by (indicator, date, release), by date, or the same for all.
     Counties without persons count as children of the chain; codes in the atoms are added.
-    candidate: the release about to be published. areas, rules, contract: as the contracts say where not given.
+    candidate: the release about to be published. areas, rules, contract, indicators: as the contracts say where not
+    given.
     known: by date what was found good before by this auditor and these rules; what is the same is not attacked again.
     gone: dates whose atoms are not kept any more, of which the rows alone are looked at.
     history_version: goes into the digest. plant: also plant leaks, at places drawn with seed, in the candidate's date
@@ -72,15 +75,17 @@ def audit(
     """
     started = time.monotonic()
     digest, attack, looked = "", None, Looked()
-    old = history["indicator"].isin(RETIRED) if "indicator" in history else pd.Series(False, index=history.index)
-    notes = (retired_text(f"{int(old.sum()):,}"),) if old.any() else ()
+    notes: tuple[str, ...] = ()
     try:
         contracts = contracts_module.load()
+        retired, indicators = contracts.retired, indicators or contracts.indicators
+        old = history["indicator"].isin(retired) if "indicator" in history else pd.Series(False, index=history.index)
+        notes = (retired_text(f"{int(old.sum()):,}", retired),) if old.any() else ()
         rules, contract = rules or contracts.disclosure, contract or contracts.table("flows")
         of_candidate = candidate or Candidate(history.iloc[:0], _no_atoms())
         digest = audited_digest(of_candidate.rows, of_candidate.atoms, history_version)
-        attack = Attack(areas or contracts.areas, Limits.of(rules), started + time_limit_s)
-        looked.findings += _frames(history[~old], candidate, contract)
+        attack = Attack(areas or contracts.areas, indicators, Limits.of(rules), started + time_limit_s)
+        looked.findings += _frames(history[~old], candidate, contract, indicators)
         if not looked.findings:
             about = Known(mnos, covered, covered if covered_before is None else covered_before)
             dates = nights(history[~old], atoms, about, candidate, gone)
@@ -152,7 +157,9 @@ def _no_atoms() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="int64") for name in [*KEY, "origin_code", "destination_code"]})
 
 
-def _frames(history: pd.DataFrame, candidate: Candidate | None, contract: Table) -> Iterator[Finding]:
-    yield from frame_findings(history, contract, "history")
+def _frames(
+    history: pd.DataFrame, candidate: Candidate | None, contract: Table, known: Collection[str]
+) -> Iterator[Finding]:
+    yield from frame_findings(history, contract, known, "history")
     if candidate is not None:
-        yield from frame_findings(candidate.rows, contract, "candidate")
+        yield from frame_findings(candidate.rows, contract, known, "candidate")

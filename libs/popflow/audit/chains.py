@@ -1,4 +1,4 @@
-"""The chains that areas.yaml names, and which of them each row and each cell belongs to: no row and no cell to two."""
+"""The chains of an indicator, and which of them each row and each cell belongs to: no row and no cell to two."""
 
 from __future__ import annotations
 
@@ -10,30 +10,38 @@ import pandas as pd
 
 from popflow.audit.counts import Counts, Malformed
 from popflow.contracts import Area
+from popflow.indicators import Indicator
 
 REST = "rest_of_"
 NO_CHAIN = -1
 
 
+Spec = tuple[str, str, str, str | None]  # step, origin level, destination level, what its rest row differs in
+
+
 @dataclass(frozen=True)
 class Chain:
-    """A chain of published rows: its name, its province, and the prefecture that it is narrowed to, if any."""
+    """A chain of published rows: its name, province, the prefecture that it is narrowed to, if any, and its steps."""
 
     name: str
     province: str
-    prefecture: str | None = None
+    prefecture: str | None
+    indicator: str
+    steps: tuple[Spec, ...]
 
     def holds(self, origin: str) -> bool:
         """Whether an origin county or prefecture belongs to the chain."""
         return prefecture_of(origin) == self.prefecture if self.prefecture else province_of(origin) == self.province
 
 
-def chains_of(areas: Mapping[str, Area]) -> list[Chain]:
-    """Chains of areas.yaml: each province, and each prefecture whose province is none."""
-    provinces = {area.code for area in areas.values() if area.level == "province"}
-    chains = [Chain(name, area.code) for name, area in areas.items() if area.level == "province"]
-    alone = {n: a for n, a in areas.items() if a.level == "prefecture" and a.province_code not in provinces}
-    return chains + [Chain(name, area.province_code, area.code) for name, area in alone.items()]
+def chains_of(areas: Mapping[str, Area], indicator: Indicator) -> list[Chain]:
+    """Chains of an indicator: each province of its areas, and each prefecture whose province is none."""
+    mine = indicator.areas_of(areas)
+    about = indicator.indicator, tuple((one.step, one.origin, one.destination, one.rest) for one in indicator.steps)
+    provinces = {area.code for area in mine.values() if area.level == "province"}
+    chains = [Chain(name, area.code, None, *about) for name, area in mine.items() if area.level == "province"]
+    alone = {n: a for n, a in mine.items() if a.level == "prefecture" and a.province_code not in provinces}
+    return chains + [Chain(name, area.province_code, area.code, *about) for name, area in alone.items()]
 
 
 def split_counts(chains: Sequence[Chain], counts: Counts) -> list[Counts]:

@@ -8,7 +8,7 @@ large enough, every group that a sum or difference of rows can single out is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
 from popflow.audit.sensitive import shows_alone
 from popflow.audit.verdict import Finding
 from popflow.contracts import Disclosure
+from popflow.indicators import Thresholds
 
 TERMS = 12  # of an equation that are written out; the others are given as one sum
 MOST_EACH = 20  # findings of one kind that are written out per release; all are counted
@@ -34,6 +35,10 @@ class Limits:
     def of(cls, rules: Disclosure) -> Limits:
         """Limits of disclosure.yaml."""
         return cls(rules.k, rules.floor, rules.rest_children, frozenset(rules.sensitive_counties))
+
+    def raised(self, own: Thresholds) -> Limits:
+        """These limits, with an indicator's own thresholds where they are higher."""
+        return replace(self, k=max(self.k, own.k), floor=max(self.floor, own.floor))
 
 
 def too_small(values: np.ndarray, limits: Limits) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from popflow.audit.digests import digest_of
-from popflow.audit.history import OUTFLOW
-from popflow.audit.shape import RETIRED, retired_text
+from popflow.audit.shape import retired_text
 from popflow.intake.storage import files_under, open_address
 from popflow.lake import DataFile, Lake
 
@@ -31,7 +30,7 @@ class Files:
 
     @cached_property
     def rows(self) -> dict[dt.date, str]:
-        """By date, a digest of the files of its outflow: paths, sizes and times, in the log and in the storage."""
+        """By date, a digest of the files of its indicators: paths, sizes and times, in the log and in the storage."""
         return self._by_date("flows", self._flows)
 
     @cached_property
@@ -52,8 +51,9 @@ class Files:
     @property
     def retired(self) -> tuple[str, ...]:
         """What there is to say of rows published under earlier rules; nothing where there are none."""
-        old = [file for file in self._flows if file.partition["indicator"] in RETIRED]
-        return (retired_text(self._row_count(old)),) if old else ()
+        retired = self._lake.contracts.retired
+        old = [file for file in self._flows if file.partition["indicator"] in retired]
+        return (retired_text(self._row_count(old), retired),) if old else ()
 
     def gone(self, dates: Collection[dt.date]) -> list[dt.date]:
         """Of some dates those whose atoms are there no more, and need not be: they are older than is kept."""
@@ -69,7 +69,7 @@ class Files:
         }
         facts: dict[dt.date, list[tuple]] = {}
         for file in files:
-            if file.partition["indicator"] != OUTFLOW:
+            if file.partition["indicator"] not in self._lake.contracts.indicators:
                 continue
             there = stored.get(file.path)
             storage = (there.size, there.mtime.isoformat()) if there is not None else None

@@ -20,8 +20,8 @@ from popflow.audit.counts import Counts, Malformed, counts_of
 from popflow.audit.digests import digest_of, rows_digest
 from popflow.audit.lattice import Tree, build_tree, place_rows, take_figures_from_rows
 from popflow.contracts import Area
+from popflow.indicators import Indicator
 
-OUTFLOW = "outflow"
 ReleaseKey = tuple[str, dt.date, int]  # indicator, date, release
 Load = Callable[[str, dt.date, int], pd.DataFrame]
 Atoms = pd.DataFrame | Load
@@ -79,12 +79,12 @@ class Part:
     @property
     def name(self) -> str:
         """The part among those of its date."""
-        return f"{self.chain.name} release {self.key[2]}"
+        return f"{self.key[0]} {self.chain.name} release {self.key[2]}"
 
     @property
     def where(self) -> str:
         """The part in words."""
-        return f"{self.key[0]} {self.key[1]} {self.name}"
+        return f"{self.key[0]} {self.key[1]} {self.chain.name} release {self.key[2]}"
 
     @cached_property
     def tree(self) -> Tree:
@@ -144,9 +144,9 @@ class Release:
         """The release in words."""
         return f"{self.key[0]} {self.key[1]} release {self.key[2]}"
 
-    def parts(self, areas: Mapping[str, Area], earlier: Sequence[Part]) -> list[Part]:
+    def parts(self, areas: Mapping[str, Area], of: Indicator, earlier: Sequence[Part]) -> list[Part]:
         """The release chain by chain; earlier: the parts of all earlier releases of the date."""
-        chains = chains_of(areas)
+        chains = chains_of(areas, of)
         owner = owners(chains, areas, self.rows)
         counts, changes = self._by_chain(chains)
         return [
@@ -164,9 +164,9 @@ class Release:
             for place, chain in enumerate(chains)
         ]
 
-    def without_chain(self, areas: Mapping[str, Area]) -> pd.DataFrame:
+    def without_chain(self, areas: Mapping[str, Area], of: Indicator) -> pd.DataFrame:
         """Rows whose origin belongs to no chain."""
-        return self.rows[owners(chains_of(areas), areas, self.rows) == NO_CHAIN]
+        return self.rows[owners(chains_of(areas, of), areas, self.rows) == NO_CHAIN]
 
     def _by_chain(self, chains: Sequence[Chain]) -> tuple[Sequence[Counts | None], Sequence[Changes]]:
         if self.load is None:
@@ -189,7 +189,7 @@ class Release:
 
 @dataclass
 class Night:
-    """All releases of one date, the newest last, and which of them is the candidate, if any."""
+    """All releases of one date, by indicator, the newest last; and which of them is the candidate, if any."""
 
     date: dt.date
     releases: list[Release]
@@ -228,7 +228,7 @@ def nights(
     if new is not None:
         found.setdefault(new.key[1], []).append(new)
     for date, releases in sorted(found.items()):
-        releases.sort(key=lambda one: (one.key[2], one is new))
+        releases.sort(key=lambda one: (one.key[0], one.key[2], one is new))
         yield Night(date, releases, new.key if new is not None and new.key[1] == date else None)
 
 

@@ -1,6 +1,6 @@
 """What the published rows mean: every step of a chain as a grid of origins x destinations, with what each cell holds.
 
-This is the auditor's own reading of the contract `flows`. A chain is a tree: a cell of one grid lies in one cell of
+This is the auditor's own reading of an indicator's steps. A chain is a tree: a cell of one grid lies in one cell of
 the grid before. The sums come from the atoms, what is shown comes from the rows, and rows that no grid has a place for
 are kept apart as strays.
 """
@@ -13,21 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from popflow.audit.chains import REST, Chain, prefecture_of, province_of
+from popflow.audit.chains import REST, Chain, Spec, prefecture_of, province_of
 from popflow.audit.counts import Counts, Malformed, nobody
 
 NOT_SHOWN = -1
-Spec = tuple[str, str, str, str | None]  # step, origin level, destination level, what its rest row differs in
-FLOW_SPEC: tuple[Spec, ...] = (
-    ("root", "chain", "all", None),
-    ("border", "chain", "border", None),
-    ("origin", "prefecture", "border", "origin"),
-    ("province", "prefecture", "province", "destination"),
-    ("prefecture", "prefecture", "prefecture", "destination"),
-    ("county", "prefecture", "county", "destination"),
-    ("pair", "county", "county", "origin"),
-)
-PUBLISHED_LEVEL = {"chain": "area"}
+FINEST = ("county", "county")
 
 
 @dataclass
@@ -35,7 +25,8 @@ class Grid:
     """One step of a chain. values: [measure, origin, destination]; shown: persons published, or NOT_SHOWN.
 
     up: for each origin and each destination its place on the axes of the grid before. rest: persons of the rest row
-    below each cell of the grid before, or NOT_SHOWN; rest_on: what its label differs in.
+    below each cell of the grid before, or NOT_SHOWN; rest_on: what its label differs in. published: whether rows have a
+    place on it; the cells of counties below a chain that ends above them have none.
     """
 
     step: str
@@ -50,6 +41,7 @@ class Grid:
     up_origin: np.ndarray
     up_destination: np.ndarray
     rest: np.ndarray
+    published: bool
 
     def label(self, origin: int, destination: int) -> str:
         """A cell as people write it."""
@@ -92,6 +84,16 @@ class Tree:
         """The grid of a step."""
         return next(grid for grid in self.grids if grid.step == step)
 
+    def at(self, origin_level: str, destination_level: str) -> Grid:
+        """The grid of some levels; ask `has` before."""
+        levels = (origin_level, destination_level)
+        return next(grid for grid in self.grids if (grid.origin_level, grid.destination_level) == levels)
+
+    def has(self, origin_level: str, destination_level: str) -> bool:
+        """Whether the chain's rows go down to some levels."""
+        levels = [(one.origin_level, one.destination_level) for one in self.grids if one.published]
+        return (origin_level, destination_level) in levels
+
 
 def cell_text(origin_level: str, origin: str, destination_level: str, destination: str) -> str:
     """A row's label: levels always beside their codes."""
@@ -123,13 +125,15 @@ def build_tree(chain: Chain, counts: Counts | None, covered: Collection[str], co
         raise Malformed("atoms: moves within a prefecture, which are never published")
     tree = Tree(chain, [], values, origins, destinations, counts.mnos)
     before: tuple[np.ndarray, np.ndarray] | None = None
-    for one in FLOW_SPEC:
+    for one in chain.steps:
         before = _add_grid(tree, one, is_cell, before)
+    if not tree.has(*FINEST):
+        _add_grid(tree, ("cells", *FINEST, None), is_cell, before, published=False)
     return tree
 
 
 def _add_grid(
-    tree: Tree, spec: Spec, is_cell: np.ndarray, before: tuple[np.ndarray, np.ndarray] | None
+    tree: Tree, spec: Spec, is_cell: np.ndarray, before: tuple[np.ndarray, np.ndarray] | None, *, published: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     step, origin_level, destination_level, rest_on = spec
     origin_codes, rows = _axis([_at(origin_level, tree.chain)(code) for code in tree.origins])
@@ -144,7 +148,7 @@ def _add_grid(
     tree.grids.append(
         Grid(
             step,
-            PUBLISHED_LEVEL.get(origin_level, origin_level),
+            origin_level,
             destination_level,
             rest_on,
             tuple(origin_codes),
@@ -155,6 +159,7 @@ def _add_grid(
             up_origin,
             up_destination,
             np.full(parent_shape, NOT_SHOWN, dtype=np.int64),
+            published,
         )
     )
     return rows, columns
@@ -181,7 +186,7 @@ def _at(level: str, chain: Chain) -> Callable[[str], str]:
         return f"{'inside' if province_of(code) == chain.province else 'outside'}_{chain.province}"
 
     levels: dict[str, Callable[[str], str]] = {
-        "chain": lambda _: chain.name,
+        "area": lambda _: chain.name,
         "all": lambda _: "all",
         "county": lambda code: code,
         "border": side,
@@ -217,6 +222,8 @@ def place_rows(tree: Tree, rows: pd.DataFrame) -> None:
     codes = Codes.of(rows["origin_code"]), Codes.of(rows["destination_code"])
     persons = rows["persons"].to_numpy(dtype=np.int64)
     for before, grid in zip([None, *tree.grids[:-1]], tree.grids, strict=True):
+        if not grid.published:
+            continue
         mine = levels.on([f"{grid.origin_level}>{grid.destination_level}"], "") == 0
         _place(tree, mine, codes, persons, grid.shown, (grid, grid.is_cell), None)
         if before is not None and grid.rest_on:

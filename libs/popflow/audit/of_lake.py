@@ -20,7 +20,7 @@ from popflow.audit.counts import wide_atoms
 from popflow.audit.differences import Limits
 from popflow.audit.digests import NO_ROWS, auditors_version, digest_of, rows_digest
 from popflow.audit.files import Files
-from popflow.audit.history import KEY, OUTFLOW, Candidate, ReleaseKey, Seen, keyed
+from popflow.audit.history import KEY, Candidate, ReleaseKey, Seen, keyed
 from popflow.audit.shape import indicator_findings
 from popflow.audit.stamps import Stamp, read_stamps, stamped_months, stamps_key, write_stamps
 from popflow.audit.verdict import Finding, Verdict
@@ -67,7 +67,8 @@ def audit_lake(
             if trusted:
                 stamped.write(one.good)
             verdict = verdict.with_(one)
-        strange = tuple(indicator_findings(files.indicators, "history"))
+        known = {*lake.contracts.indicators, *lake.contracts.retired}
+        strange = tuple(indicator_findings(files.indicators, known, "history"))
         return verdict.with_(Verdict(not strange, strange, {}, 0.0, "", notes=files.retired))
     except PopflowError as fault:
         return _unreadable(str(fault))
@@ -93,6 +94,7 @@ def _audited(
         areas=contracts.areas,
         rules=contracts.disclosure,
         contract=contracts.table("flows"),
+        indicators=contracts.indicators,
         time_limit_s=contracts.disclosure.audit_seconds if limit is None else limit,
         known=stamped.known(dates, attack_all=attack_all),
         history_version=reading.files.version,
@@ -106,14 +108,14 @@ def stamp_published(lake: Lake, verdict: Verdict, date: dt.date) -> bool:
     good, files = verdict.good.get(date), Files(lake)
     if good is None or not verdict.ok:
         return False
-    rows = lake.read_pandas("flows", indicator=OUTFLOW, date=date) if date in files.dates else pd.DataFrame()
+    rows = _rows_of(lake, [date]) if date in files.dates else pd.DataFrame()
     areas = lake.contracts.areas
-    chains = chains_of(areas)
     stands: dict[str, str] = {}
     for key, frame in (keyed(rows) if len(rows) else {}).items():
+        chains = chains_of(areas, lake.contracts.indicators[key[0]])
         owner = owners(chains, areas, frame)
         for place, chain in enumerate(chains):
-            stands[f"{chain.name} release {key[2]}"] = rows_digest(frame[owner == place])
+            stands[f"{key[0]} {chain.name} release {key[2]}"] = rows_digest(frame[owner == place])
     if any(seen.rows != stands.get(name, NO_ROWS) for name, seen in good.items()):
         return False
     _Stamped(lake, files).write({date: good})
@@ -125,7 +127,9 @@ class _Stamped:
 
     def __init__(self, lake: Lake, files: Files) -> None:
         self._lake, self._files = lake, files
-        self._rules = digest_of((Limits.of(lake.contracts.disclosure), sorted(lake.contracts.areas.items())))
+        known = lake.contracts
+        by = [sorted(known.areas.items()), sorted(known.indicators.items())]
+        self._rules = digest_of((Limits.of(known.disclosure), *by))
         months = stamped_months(lake)  # of all: where every row of a month is gone, its stamps alone tell of them
         self.stamps = read_stamps(lake, self._key, months) if months else {}
 
@@ -180,7 +184,7 @@ class _Reading:
     def of(self, dates: list[dt.date], candidate: Candidate | None, candidate_mnos: tuple[str, ...]) -> dict[str, Any]:
         """Rows, atoms and what is known of the nights, as `audit` takes it."""
         lake, there = self.lake, [date for date in dates if date in self.files.dates]
-        rows = lake.read_pandas("flows", indicator=OUTFLOW, date=there) if there else _nothing(lake, "flows")
+        rows = _rows_of(lake, there) if there else _nothing(lake, "flows")
         new = _keys(candidate) if candidate else set()
         keys = set(keyed(rows)) | new
         return {
@@ -193,6 +197,10 @@ class _Reading:
             "mnos": _mnos(lake, there) | dict.fromkeys(new, candidate_mnos),
             "gone": self.files.gone(there),
         }
+
+
+def _rows_of(lake: Lake, dates: list[dt.date]) -> pd.DataFrame:
+    return lake.read_pandas("flows", indicator=list(lake.contracts.indicators), date=dates)
 
 
 def _keys(candidate: Candidate) -> set[ReleaseKey]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from popflow.audit.history import Part
-from popflow.audit.lattice import NOT_SHOWN, Tree
+from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
 from popflow.audit.plants_rows import Result
 from popflow.audit.surgery import Stray, copied, counts_on_tree, lower, rebuilt, rows_of
 
@@ -15,6 +15,8 @@ def linear_program_only(part: Part, rng: np.random.Generator, k: int, floor: int
 
     The others' journeys to the other counties remain: a small group as the history has it, or made one.
     """
+    if not part.tree.has("county", "county"):
+        return "the chain has no step from county to county"
     for wanted, made in ((k, False), (2**40, True)):
         found = _corners(part.tree, k, wanted)
         if len(found):
@@ -25,7 +27,7 @@ def linear_program_only(part: Part, rng: np.random.Generator, k: int, floor: int
 
 def _corners(tree: Tree, k: int, limit: int) -> np.ndarray:
     """Pairs (o, c) for which all others from o's prefecture to the others of c's hold 1 to limit - 1 persons."""
-    prefecture, county, pair = (tree.grid(step) for step in ("prefecture", "county", "pair"))
+    prefecture, county, pair = tree.at("prefecture", "prefecture"), tree.at("prefecture", "county"), _pair(tree)
     p, y = pair.up_origin, county.up_destination[pair.up_destination]
     margin = _onto_prefectures(tree)[:, y]
     whole, column = prefecture.values[0][p][:, y], county.values[0][p][:, pair.up_destination]
@@ -35,24 +37,28 @@ def _corners(tree: Tree, k: int, limit: int) -> np.ndarray:
     return np.argwhere(pair.is_cell & shown & large & (left > 0) & (left < limit))
 
 
+def _pair(tree: Tree) -> Grid:
+    return tree.at("county", "county")
+
+
 def _without_pairs(tree: Tree, origins: np.ndarray, destinations: np.ndarray) -> None:
     """Nothing shown from county to county there: else the others' journeys would stand in rows of their own."""
-    grid = tree.grid("pair")
+    grid = _pair(tree)
     grid.shown[np.ix_(origins, destinations)] = NOT_SHOWN
     grid.rest[np.ix_(np.unique(grid.up_origin[origins]), destinations)] = NOT_SHOWN
 
 
 def _onto_prefectures(tree: Tree) -> np.ndarray:
-    county, pair = tree.grid("county"), tree.grid("pair")
+    county, pair = tree.at("prefecture", "county"), _pair(tree)
     y = county.up_destination[pair.up_destination]
-    margin = np.zeros((len(tree.grid("prefecture").destinations), len(pair.origins)), dtype=np.int64)
+    margin = np.zeros((len(tree.at("prefecture", "prefecture").destinations), len(pair.origins)), dtype=np.int64)
     np.add.at(margin, y, pair.values[0].T)
     return margin.T
 
 
 def _planted(part: Part, i: int, j: int, rng: np.random.Generator, k: int, made: bool) -> Result:
     tree = copied(part.tree)
-    pair, county = tree.grid("pair"), tree.grid("county")
+    pair, county = _pair(tree), tree.at("prefecture", "county")
     y = county.up_destination[pair.up_destination]
     counts = counts_on_tree(tree)
     if made:
@@ -64,7 +70,7 @@ def _planted(part: Part, i: int, j: int, rng: np.random.Generator, k: int, made:
             lower(counts, measure, cells, target)
         _without_pairs(tree, pair.up_origin == pair.up_origin[i], elsewhere)
         tree = rebuilt(tree, counts, part)
-    pair, home = tree.grid("pair"), tree.grid("prefecture").destinations[y[j]]
+    pair, home = _pair(tree), tree.at("prefecture", "prefecture").destinations[y[j]]
     strays: list[Stray] = [("county", pair.origins[i], "prefecture", home, int(pair.values[0, i, y == y[j]].sum()))]
     if pair.shown[i, j] == NOT_SHOWN:
         label = ("county", pair.origins[i], "county", pair.destinations[j])

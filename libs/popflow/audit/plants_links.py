@@ -13,7 +13,7 @@ from popflow.audit.leaves import NOWHERE, finest, leaves
 from popflow.audit.plants_rows import Result
 from popflow.audit.surgery import counts_on_tree, rebuilt, rows_of
 
-_STEPS = ("province", "prefecture", "county")
+_LEVELS = ("province", "prefecture", "county")
 
 
 def one_late_record(part: Part, rng: np.random.Generator, k: int, floor: int) -> Result:
@@ -50,12 +50,15 @@ def _plus(first: Counts, second: Counts) -> Counts:
 def views_of_two_areas(part: Part, rng: np.random.Generator, k: int, floor: int) -> Result:
     """What all of the province sent to a place beside the shown rows of its prefectures."""
     tree = part.tree
-    found = [(step, int(d)) for step in _STEPS for d in _totals_that_tell(tree, step, k)]
+    steps = [
+        grid.step for grid in tree.grids if grid.origin_level == "prefecture" and grid.destination_level in _LEVELS
+    ]
+    found = [(step, int(d)) for step in steps for d in _totals_that_tell(tree, step, k)]
     if not found:
         return "no total over origins leaves 1 to k-1 persons"
     step, d = found[int(rng.integers(len(found)))]
     grid = tree.grid(step)
-    stray = ("area", tree.chain.name, step, grid.destinations[d], int(grid.values[0, :, d].sum()))
+    stray = ("area", tree.chain.name, grid.destination_level, grid.destinations[d], int(grid.values[0, :, d].sum()))
     return part.planted(rows_of(part, tree, [stray])), f"{part.where} {step}"
 
 

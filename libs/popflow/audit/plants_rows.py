@@ -156,8 +156,9 @@ def _within(tree: Tree, at: int, axis: int, code: int) -> np.ndarray:
 
 def retired_indicator(part: Part, rng: np.random.Generator, k: int, floor: int) -> Result:
     """The date's whole once more, as a window of days that ends on it."""
-    rows = part.rows.iloc[:1].assign(indicator="outflow_block")
-    return replace(part.planted(rows), key=("outflow_block", *part.key[1:])), part.where
+    name = f"{part.key[0]}_of_14_days"
+    rows = part.rows.iloc[:1].assign(indicator=name)
+    return replace(part.planted(rows), key=(name, *part.key[1:])), part.where
 
 
 def changed_code(part: Part, rng: np.random.Generator, k: int, floor: int) -> Result:
@@ -176,7 +177,9 @@ def changed_code(part: Part, rng: np.random.Generator, k: int, floor: int) -> Re
 def wrong_level(part: Part, rng: np.random.Generator, k: int, floor: int) -> Result:
     """A county's figure under its code as a prefecture's, as 441900 is both."""
     tree = part.tree
-    prefecture, county = tree.grid("prefecture"), tree.grid("county")
+    if not tree.has("prefecture", "county"):
+        return "the chain has no step to counties"
+    prefecture, county = tree.at("prefecture", "prefecture"), tree.at("prefecture", "county")
     # A prefecture that is its own county and is withheld: its county is shown alone. Else any withheld county.
     both = [d for d, code in enumerate(county.destinations) if code in prefecture.destinations]
     lone = [(p, d) for d in both for p in np.flatnonzero(county.shown[:, d] == NOT_SHOWN) if county.values[0, p, d]]

@@ -26,6 +26,7 @@ from popflow.paths import below
 FOLDER = "_audit"
 MONTHS_FILE = re.compile(r"(?P<month>\d{4}-\d{2})\.json", re.ASCII)
 PURPOSE = b"popflow: stamps of the auditor"
+FORM = 2  # of a stamp: parts bear the indicator's name; an older one is no stamp, and its date is looked at again
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def _month(lake: Lake, key: bytes, month: str) -> list[Stamp]:
 
 def _keyed(stamp: Stamp, key: bytes) -> dict[str, Any]:
     record = {
+        "form": FORM,
         "date": str(stamp.date),
         "files": stamp.files,
         "atom_files": stamp.atom_files,
@@ -111,7 +113,7 @@ def _believed(line: str, key: bytes) -> Stamp | None:
     try:
         record = json.loads(line)
         mac = record.pop("mac")
-        if not hmac.compare_digest(mac, _mac(record, key)):
+        if not hmac.compare_digest(mac, _mac(record, key)) or record.pop("form", 1) != FORM:
             return None
         seen = {name: Seen(*digests) for name, digests in record.pop("seen").items()}
         return Stamp(date=dt.date.fromisoformat(record.pop("date")), seen=seen, **record)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from popflow import contracts
 from popflow.cli.screen import LAKE, say, show_table
 from popflow.dates import MOST_DATES
-from popflow.errors import PopflowError
 
 pull = typer.Typer(help="Read published tables; needs no Java.", no_args_is_help=True)
 
@@ -23,16 +26,47 @@ Daily = Annotated[bool, typer.Option("--daily", help="One row for each date.")]
 AsOf = Annotated[str | None, typer.Option(help="Answer as at that moment, as 2020-02-01T12:00.")]
 Out = Annotated[Path | None, typer.Option(help="File .csv, .parquet, .xlsx or .geojson.")]
 WHATEVER = {"allow_extra_args": True, "ignore_unknown_options": True}  # a refusal comes first, whatever is asked
+EXAMPLE = (
+    "Example: popflow pull {name} --area wuhan --days 14 --before 2020-01-23 --level county --out a.xlsx --lake lake"
+)
 Form = Annotated[str | None, typer.Option("--format", help="table, csv, parquet, xlsx or geojson.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
+    known = contracts.load()
+    for indicator in known.indicators.values():
+        words = f"{indicator.meaning.en}.\n\n{EXAMPLE.format(name=indicator.indicator)}"
+        pull.command(indicator.indicator, help=words)(_asking(indicator.indicator))
+    for gone in known.retired.values():
+        words = "Say why this is no longer published."
+        pull.command(gone.asked_as, context_settings=WHATEVER, help=words)(_refusing(gone.asked_as))
     app.add_typer(pull, name="pull")
 
 
-@pull.command()
-def outflow(
+def _asking(indicator: str) -> Callable[..., None]:
+    """The command that asks for an indicator; all have the same words."""
+
+    @functools.wraps(_ask)
+    def asking(*args: Any, **given: Any) -> None:
+        _ask(*args, **given, indicator=indicator)
+
+    words = inspect.signature(_ask, eval_str=True)
+    mine = [one for name, one in words.parameters.items() if name != "indicator"]
+    asking.__signature__ = words.replace(parameters=mine)  # type: ignore[attr-defined]
+    return asking
+
+
+def _refusing(asked_as: str) -> Callable[[], None]:
+    """The command of an indicator that is gone."""
+
+    def refusing() -> None:
+        contracts.load().indicator(asked_as)
+
+    return refusing
+
+
+def _ask(
     area: Area,
     lake: Annotated[str, LAKE],
     date_from: From = None,
@@ -46,19 +80,17 @@ def outflow(
     as_of: AsOf = None,
     out: Out = None,
     form: Form = None,
+    *,
+    indicator: str,
 ) -> None:
-    """Who left an area, and to where.
-
-    Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --level county --out wuhan.xlsx --lake lake
-    """
     from popflow.cli.opened import opened
     from popflow.reading.reader import Reader
     from popflow.reading.tables_out import as_text, format_of, save, screen_table
 
     kind = format_of(out, form)
     asked: dict[str, Any] = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-    frame = Reader(opened(lake)).outflow(
-        area, date_from, date_to, level, destination, as_of, kind == "geojson", **asked
+    frame = Reader(opened(lake)).ask(
+        indicator, area, date_from, date_to, level, destination, as_of, kind == "geojson", **asked
     )
     if out:
         save(frame, out, form)
@@ -70,15 +102,3 @@ def outflow(
     if kind == "table" or out:
         for notice in frame.attrs["notices"]:
             say(f"- {notice['en']}")
-
-
-@pull.command("blocks", context_settings=WHATEVER)
-@pull.command("stock", context_settings=WHATEVER)
-def not_published() -> None:
-    """Say why this is no longer published, and what to ask instead.
-
-    Example: popflow pull outflow --area wuhan --days 14 --before 2020-01-23 --lake lake
-    """
-    from popflow.reading.reader import NOT_PUBLISHED
-
-    raise PopflowError(NOT_PUBLISHED)

@@ -230,7 +230,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(callback=plain_text, help="Reason, kept in the notice for good.")],
     signed_by: Annotated[str, typer.Option(callback=plain_text, help="Name of who answers for it.")],
     lake: Annotated[str, LAKE],
-    indicator: Annotated[str, typer.Option()] = "outflow",
+    indicator: Annotated[str | None, typer.Option(help="Of which indicator; the headline's if not given.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Stop serving the newest release of a date, for good; asks first. What was read cannot be called back.
@@ -243,15 +243,16 @@ def withdraw(
 
     at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
     refuse_unsigned(reason, signed_by)
-    newest = served_release(at, indicator, day(date))
-    if not yes and not typer.confirm(f"Withdraw release {newest['release']} of {indicator} for {date}, for good?"):
+    name = at.contracts.indicator(indicator).indicator if indicator else at.contracts.headline.indicator
+    newest = served_release(at, name, day(date))
+    if not yes and not typer.confirm(f"Withdraw release {newest['release']} of {name} for {date}, for good?"):
         raise PopflowError(f"{date}: nothing was withdrawn")
     with attended(at, day(date), run_id, "withdrawal", turn="share") as log:
-        about = f"{indicator} of {date}, release {newest['release']}, signed by {signed_by}: {reason}"
+        about = f"{name} of {date}, release {newest['release']}, signed by {signed_by}: {reason}"
         Trail.of(at).append("withdraw", "flows", run_id, contracts.stated(), about)
-        number = run(at, indicator, day(date), reason, signed_by)
+        number = run(at, name, day(date), reason, signed_by)
         log.finish("withdrawn", reason)
-    say(f"{indicator} of {date}, release {number}: no longer served; the notice stays")
+    say(f"{name} of {date}, release {number}: no longer served; the notice stays")
 
 
 def _mnos(known: contracts.Contracts, asked: list[str] | None) -> tuple[str, ...]:

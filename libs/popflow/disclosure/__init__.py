@@ -3,17 +3,14 @@
 Read in this order: rules, chain, fold, feasibility, protect; then correction, which protect calls.
 """
 
-from popflow.disclosure.chain import chains
 from popflow.disclosure.correction import EarlierRelease, refuse_second
 from popflow.disclosure.exact import read_exact
-from popflow.disclosure.protect import OUTFLOW, protect_flows
+from popflow.disclosure.protect import protect_flows
 from popflow.disclosure.table import ProtectedTable, content_digest
 
 __all__ = [
-    "OUTFLOW",
     "EarlierRelease",
     "ProtectedTable",
-    "chains",
     "content_digest",
     "protect_flows",
     "read_exact",

@@ -1,4 +1,4 @@
-"""The chain of the outflow as a tree: for each step its nodes, their parents and their codes.
+"""The chain of an indicator as a tree: for each step its nodes, their parents and their codes.
 
 A tree is built from the codes of the places alone, so it holds every cell that could have persons, those with 0 too.
 """
@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from popflow.contracts import Area
+from popflow.contracts import Area, chains
 from popflow.disclosure.exact import ENDS, counts_of, refuse_uncovered
 from popflow.disclosure.rules import Bools, Ints, summed
-from popflow.errors import PopflowError
 from popflow.geography.codes import prefecture_of, province_of
+from popflow.indicators import Indicator
 
 Codes = npt.NDArray[np.str_]
 Labels = dict[str, pd.Categorical]  # for each kind of label (county, prefecture, chain ...) one for every finest cell
@@ -25,7 +25,7 @@ Labels = dict[str, pd.Categorical]  # for each kind of label (county, prefecture
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a chain, as data_contracts/published/flows.yaml has it: level and label of origin and destination."""
+    """One step of a chain as the gate reads it: level and label of origin and destination."""
 
     name: str
     origin: tuple[str, str]
@@ -34,17 +34,19 @@ class Step:
     rest_of: str = ""  # label that names the parent there
 
 
-FLOWS = (
-    Step("root", ("area", "chain"), ("all", "all")),
-    Step("border", ("area", "chain"), ("border", "side")),
-    Step("origin", ("prefecture", "origin_prefecture"), ("border", "side"), "origin_code", "chain"),
-    Step("province", ("prefecture", "origin_prefecture"), ("province", "province"), "destination_code", "side"),
-    Step(
-        "prefecture", ("prefecture", "origin_prefecture"), ("prefecture", "prefecture"), "destination_code", "province"
-    ),
-    Step("county", ("prefecture", "origin_prefecture"), ("county", "county"), "destination_code", "prefecture"),
-    Step("pair", ("county", "origin_county"), ("county", "county"), "origin_code", "origin_prefecture"),
-)
+ORIGINS = {"area": "chain", "prefecture": "origin_prefecture", "county": "origin_county"}  # level -> label
+DESTINATIONS = {"all": "all", "border": "side", "province": "province", "prefecture": "prefecture", "county": "county"}
+
+
+def steps_of(indicator: Indicator) -> list[Step]:
+    """The steps of an indicator's chain, the root first."""
+    found: list[Step] = []
+    for one in indicator.steps:
+        origin, destination = ORIGINS[one.origin], DESTINATIONS[one.destination]
+        above = {"origin": found[-1].origin[1], "destination": found[-1].destination[1]} if found else {}
+        rest: tuple[Any, str] = (f"{one.rest}_code", above[one.rest]) if one.rest else ("", "")
+        found.append(Step(one.step, (one.origin, origin), (one.destination, destination), *rest))
+    return found
 
 
 @dataclass(frozen=True)
@@ -80,25 +82,14 @@ class Tree:
         return summed(counts_of(cells, mnos)[cell >= 0], cell[cell >= 0], len(self.cells))
 
 
-def chains(areas: Mapping[str, Area]) -> dict[str, Area]:
-    """The areas whose outflow is a chain of its own: provinces, and prefectures of a province that is none.
-
-    Prefectures of a province that is one are views of its chain. Two names for one place are refused.
-    """
-    named: dict[tuple[str, str], str] = {}
-    for name, area in areas.items():
-        if (first := named.setdefault((area.level, area.code), name)) != name:
-            raise PopflowError(f"areas.yaml: {name}: {area.code} is {first} already; a chain's origins are its own")
-    provinces = {area.code for area in areas.values() if area.level == "province"}
-    return {n: a for n, a in areas.items() if a.level == "province" or a.province_code not in provinces}
-
-
-def flow_tree(areas: Mapping[str, Area], destinations: Iterable[str], origins: Iterable[str]) -> Tree:
+def flow_tree(
+    indicator: Indicator, areas: Mapping[str, Area], destinations: Iterable[str], origins: Iterable[str]
+) -> Tree:
     """The tree of moves from each chain's counties to all, those within a prefecture left out.
 
     destinations, origins: codes of the covered counties in which the date can end for somebody, and the day before.
     """
-    starts, ends = set(origins), set(destinations)
+    areas, starts, ends = indicator.areas_of(areas), set(origins), set(destinations)
     code = np.array(sorted(starts | ends))
     above = _above(code)
     origin, chain = _origins(code, areas, starts)
@@ -120,7 +111,7 @@ def flow_tree(areas: Mapping[str, Area], destinations: Iterable[str], origins: I
         "province": _labelled(d, above["province"]),
     }
     nodes: list[Nodes] = []
-    for step in FLOWS:
+    for step in steps_of(indicator):
         nodes.append(_nodes(step, labels, nodes[-1].of_cell if nodes else None))
     cells = pd.MultiIndex.from_arrays([labels["origin_county"], labels["county"]], names=ENDS)
     return Tree(cells, nodes, dict(zip(ENDS, (sorted(starts), sorted(ends)), strict=True)))

@@ -1,6 +1,6 @@
 """The gate: the only code that makes a ProtectedTable.
 
-A date's outflow is a tree of cells, and one walk from its root downwards decides what is shown. A child is shown only
+A date's indicator is a tree of cells, and one walk from its root downwards decides what is shown. A child is shown only
 under a shown parent; what is not shown stands in its parent's rest, so that all rows of a parent add up, and every
 difference of published rows is a sum of published rows again.
 """
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from popflow.contracts import Area, Disclosure
-from popflow.disclosure.chain import Tree, chains, flow_tree, never_alone, own_digits
+from popflow.contracts import Area, Disclosure, chains
+from popflow.disclosure.chain import Tree, flow_tree, never_alone, own_digits
 from popflow.disclosure.correction import (
     Changes,
     EarlierRelease,
@@ -32,17 +32,16 @@ from popflow.disclosure.rules import Bools, Ints, Rules, publishable
 from popflow.disclosure.table import _SEAL, ProtectedTable
 from popflow.errors import PopflowError
 from popflow.geography.codes import prefecture_of
-
-OUTFLOW = "outflow"  # the one indicator that is published
+from popflow.indicators import Indicator
 
 
 @dataclass(frozen=True)
 class Release:
-    """Which release of which date a table is, and by which definition and rules it is made."""
+    """Which release of which indicator and date a table is, and by which rules it is made."""
 
+    indicator: Indicator
     date: dt.date
     release: int
-    definition: str
     mnos: tuple[str, ...]
     rules: Disclosure
     earlier: Sequence[EarlierRelease] = ()
@@ -51,27 +50,28 @@ class Release:
 def protect_flows(
     exact: pd.DataFrame,
     *,
+    indicator: Indicator,
     date: dt.date,
     release: int,
     areas: Mapping[str, Area],
     covered_counties: Sequence[str],
     mnos: Sequence[str],
     rules: Disclosure,
-    definition: str,
     covered_before: Sequence[str] | None = None,
     earlier: Sequence[EarlierRelease] = (),
 ) -> ProtectedTable:
-    """The outflow of one date of every chain of the areas, indicator `outflow`.
+    """An indicator of one date, of every chain of its areas.
 
-    exact: contract `flows_exact`, that date's, one row per origin and destination county; stayers and moves within a
-    prefecture may be in it and are left out. covered_counties: every county in which the date can have ended for
-    somebody; covered_before: the same of the day before, None where they are the same counties. Exactly these, since
-    what can hold nobody hides nobody. mnos: the MNOs of the night. earlier: every release of the date so far, withdrawn
-    ones too. A chain whose root is not publishable has no rows. Raises PopflowError where the exact table does not hold
-    together, and for a correction that may not be.
+    exact: columns of the contract `flows_exact`, that date's, one row per origin and destination county; stayers and
+    moves within a prefecture may be in it and are left out. covered_counties: every county in which the date can have
+    ended for somebody; covered_before: the same of the day before, None where they are the same counties. Exactly
+    these, since what can hold nobody hides nobody. mnos: the MNOs of the night. earlier: the releases of the date so
+    far, withdrawn ones too. A chain whose root is not publishable has no rows. Raises PopflowError where the exact
+    table does not hold together, and for a correction that may not be.
     """
-    about = Release(date, release, definition, tuple(mnos), rules, earlier)
-    tree = flow_tree(areas, covered_counties, covered_counties if covered_before is None else covered_before)
+    about = Release(indicator, date, release, tuple(mnos), rules, earlier)
+    areas = indicator.areas_of(areas)
+    tree = flow_tree(indicator, areas, covered_counties, covered_counties if covered_before is None else covered_before)
     moves = moves_out(exact, date, areas)
     tree.refuse_uncovered(moves)
     return protect(about, tree, moves)
@@ -82,21 +82,22 @@ def protect(about: Release, tree: Tree, exact: pd.DataFrame) -> ProtectedTable:
 
     exact: origin_code, destination_code of finest cells with persons, persons_registered and persons_without.
     """
-    rules = Rules.of(about.rules)
+    rules = Rules.of(about.rules, about.indicator.thresholds)
+    name, definition = about.indicator.indicator, about.indicator.definition
     cells = finest_cells(exact, about.mnos)
     finest = tree.counts(cells, about.mnos)
     counts = [nodes.counts(finest) for nodes in tree.steps]
     walked = _walk(tree, counts, rules, _limits(about, tree, rules))
     _refuse_unsafe(tree, walked, rules)
-    rows = rows_table(OUTFLOW, about.date, about.release, about.definition, tree, walked)
-    atoms = atoms_table(OUTFLOW, about.date, about.release, about.mnos, cells, about.earlier)
+    rows = rows_table(name, about.date, about.release, definition, tree, walked)
+    atoms = atoms_table(name, about.date, about.release, about.mnos, cells, about.earlier)
     root_persons, shares, numbers = shares_of(tree, walked)
     return ProtectedTable(
         _SEAL,
-        indicator=OUTFLOW,
+        indicator=name,
         date=about.date,
         release=about.release,
-        definition=about.definition,
+        definition=definition,
         mnos=about.mnos,
         rows=rows,
         atoms=atoms,

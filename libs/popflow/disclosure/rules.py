@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from popflow.contracts import FLOOR_MINIMUM, K_MINIMUM, Disclosure
+from popflow.indicators import Thresholds
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -29,11 +30,15 @@ class Rules:
     rest_children: int
 
     @classmethod
-    def of(cls, parameters: Disclosure) -> Rules:
-        """The parameters of disclosure.yaml, which can raise the constants of the promise and never lower them."""
+    def of(cls, parameters: Disclosure, own: Thresholds | None = None) -> Rules:
+        """The parameters of disclosure.yaml and an indicator's own thresholds.
+
+        Either can raise the constants of the promise and never lower them.
+        """
+        own = own or Thresholds()
         return cls(
-            max(parameters.k, K_MINIMUM),
-            max(parameters.floor, FLOOR_MINIMUM),
+            max(parameters.k, own.k, K_MINIMUM),
+            max(parameters.floor, own.floor, FLOOR_MINIMUM),
             max(parameters.rest_children, REST_CHILDREN_MINIMUM),
         )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -19,9 +17,3 @@ def lies_in(place: Column, area: Area) -> Column:
     """Whether a county or prefecture lies in an area."""
     digits = 4 if area.level == "prefecture" else 2
     return F.substring(place, 1, digits) == area.code[:digits]
-
-
-def chains(areas: Mapping[str, Area]) -> dict[str, Area]:
-    """The areas that no other contains: each is a chain of its own, whose origins share nothing with another's."""
-    provinces = {area.code for area in areas.values() if area.level == "province"}
-    return {n: a for n, a in areas.items() if a.level == "province" or a.province_code not in provinces}

@@ -12,7 +12,6 @@ import pandas as pd
 
 from popflow.operations.known_deliveries import delivery_dates
 from popflow.operations.owner_only import read_own
-from popflow.reading.served import OUTFLOW
 from popflow.release.ledger import standing
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _landed(lake: Lake, dates: list[dt.date]) -> dict[str, list[str]]:
 def _released(lake: Lake, dates: list[dt.date]) -> dict[str, dict[str, Any]]:
     if not lake.exists("releases"):
         return {}
-    frame = lake.read_pandas("releases", date=dates, indicator=OUTFLOW)
+    frame = lake.read_pandas("releases", date=dates, indicator=lake.contracts.headline.indicator)
     frame = frame.sort_values(["date", "release", "released_at_utc"])
     served = standing(frame)
     rows: list[dict[str, Any]] = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]

@@ -8,24 +8,18 @@ the row of its prefecture, its province, its side of the border, and so on up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from popflow.errors import PopflowError
 from popflow.geography.codes import prefecture_of, province_of
+from popflow.indicators import Indicator, Step
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STEPS = {
-    ("area", "all"): 0,
-    ("area", "border"): 1,
-    ("prefecture", "border"): 2,
-    ("prefecture", "province"): 3,
-    ("prefecture", "prefecture"): 4,
-    ("prefecture", "county"): 5,
-    ("county", "county"): 6,
-}
+DIVIDED = ["", "side", "origin", "province", "prefecture", "county", "origin_county"]  # what each step divides by
 ORIGIN, PROVINCE, PREFECTURE, COUNTY, PAIR = 2, 3, 4, 5, 6
 TOP_OF = {"province": PROVINCE, "prefecture": PREFECTURE, "county": COUNTY, "pair": PAIR}
 OWN = {PROVINCE: ["province"], PREFECTURE: ["prefecture"], COUNTY: ["county"], PAIR: ["origin_county", "county"]}
@@ -42,13 +36,34 @@ SHARED = {  # a row shares with the row that it stands under this column, and th
 }
 
 
+def numbered(indicator: Indicator) -> dict[tuple[str, str], int]:
+    """The number of each step of an indicator's chain, by its levels.
+
+    Raises PopflowError for a chain whose steps come in another order than the reader follows.
+    """
+    divided = ["", *(_divided_by(one) for one in indicator.steps[1:])]
+    if divided != DIVIDED[: len(divided)]:
+        raise PopflowError(f"{indicator.indicator}: steps: the reader follows {', '.join(DIVIDED[1:])}, in this order")
+    return {(one.origin, one.destination): number for number, one in enumerate(indicator.steps)}
+
+
+def _divided_by(step: Step) -> str:
+    if step.rest == "origin":
+        return "origin" if step.origin == "prefecture" else "origin_county"
+    return "side" if step.destination == "border" else step.destination
+
+
 @dataclass(frozen=True)
 class View:
-    """Whose outflow is looked at, over which sides of the border; by_origin: each origin prefecture for itself."""
+    """Whose moves are looked at, over which sides of the border; by_origin: each origin prefecture for itself.
+
+    steps: the number of the step that each level of origin and destination makes, as `numbered` gives it.
+    """
 
     chain: str
     province: str
     prefecture: str | None
+    steps: Mapping[tuple[str, str], int]
     by_origin: bool = False
 
     @property
@@ -93,7 +108,7 @@ def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
     ):
         for column, values in zip(columns, _by_code(flows, end, of_end), strict=True):
             frame[column] = values
-    frame["step"] = [STEPS[kind] for kind in zip(flows["origin_level"], flows["destination_level"], strict=True)]
+    frame["step"] = [view.steps[kind] for kind in zip(flows["origin_level"], flows["destination_level"], strict=True)]
     frame["is_rest"] = frame["rest_origin"] | frame["rest"]
     of_view = frame["in_chain"] & frame["side"].isin(("", *view.sides))
     if view.prefecture is not None:
@@ -145,7 +160,7 @@ def certain(rows: pd.DataFrame, view: View) -> pd.DataFrame:
 
 
 def whole(tree: pd.DataFrame, leaf: pd.DataFrame, view: View) -> tuple[int, int]:
-    """Persons of the whole outflow, at least and at most (person-trips over several dates)."""
+    """Persons of the whole, at least and at most (person-trips over several dates)."""
     sure = certain(leaf, view)
     others = leaf.drop(sure.index)
     seen = _shown_origins(tree)

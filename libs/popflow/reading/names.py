@@ -50,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True)
 class AskedArea:
-    """An area whose outflow is asked for, and the chain of published rows that holds it."""
+    """An area that is asked about, and the chain of published rows that holds it."""
 
     name: str
     level: str
@@ -186,7 +186,7 @@ def _as_area(place: Place, areas: Mapping[str, Area]) -> AskedArea:
             return AskedArea(place.code, "prefecture", place.code, place.name_zh, place.name_en, name, area.code)
     provinces = [name for name, area in areas.items() if area.level == "province"]
     beside = f" and the prefectures of {', '.join(provinces)}" if provinces else ""
-    raise PopflowError(f"{place} is no area whose outflow is published; the areas are {', '.join(areas)}{beside}")
+    raise PopflowError(f"{place} is no area of which flows are published; the areas are {', '.join(areas)}{beside}")
 
 
 def _chain(area: Area, areas: Mapping[str, Area]) -> tuple[str, str]:

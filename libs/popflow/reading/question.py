@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from popflow.errors import PopflowError
+from popflow.indicators import Indicator
 from popflow.reading import bounds as tree
 from popflow.reading.names import AskedArea, Place, Places, did_you_mean
 
@@ -18,6 +19,7 @@ LEVELS: tuple[Level, ...] = ("province", "prefecture", "county", "pair")
 class Question:
     """What is asked of the published flows, with every name resolved."""
 
+    indicator: Indicator
     area: AskedArea
     destination: Place | None
     first: dt.date
@@ -32,25 +34,29 @@ class Question:
         """Whose rows of the chain are looked at."""
         inner = self.area.code if self.area.level == "prefecture" else None
         by_origin = self.by_origin or self.level == "pair"
-        return tree.View(self.area.chain, self.area.province_code, inner, by_origin)
+        return tree.View(self.area.chain, self.area.province_code, inner, tree.numbered(self.indicator), by_origin)
 
 
-def level_of(level: str, destination: Place | None) -> Level:
-    """The level that a text names. Raises PopflowError where it is none, or coarser than the destination asked for."""
-    for known in LEVELS:
+def level_of(level: str, destination: Place | None, indicator: Indicator) -> Level:
+    """The level that a text names.
+
+    Raises PopflowError where it is none of the indicator's, or coarser than the destination asked for.
+    """
+    levels = [known for known in LEVELS if tree.TOP_OF[known] < len(indicator.steps)]
+    for known in levels:
         if known == level:
             if destination and LEVELS.index(known) < LEVELS.index(destination.level):
                 raise PopflowError(
                     f"--level {level} is coarser than {destination}; ask for --level {destination.level}"
                 )
             return known
-    raise PopflowError(f"no level '{level}'{did_you_mean(level, LEVELS)}; the levels are {', '.join(LEVELS)}")
+    raise PopflowError(f"no level '{level}'{did_you_mean(level, levels)}; the levels are {', '.join(levels)}")
 
 
 def filters(question: Question, places: Places) -> dict[str, list[str]]:
     """What narrows the reading of `flows` down: only the steps to the level, only the origins of the view."""
     top = tree.TOP_OF[question.level]
-    kinds = [kind for kind, step in tree.STEPS.items() if step <= top]
+    kinds = [kind for kind, step in tree.numbered(question.indicator).items() if step <= top]
     levels = {"origin_level": sorted({o for o, _ in kinds}), "destination_level": sorted({d for _, d in kinds})}
     if question.view.prefecture is None:
         return levels

@@ -1,16 +1,17 @@
 """The analyst's read side: from a question to a pandas frame, without Java.
 
 import popflow
-popflow.read("lake").outflow("wuhan", days=14, before="2020-01-23", level="county")
+popflow.read("lake").ask("outflow", "wuhan", days=14, before="2020-01-23", level="county"), or as a method of the
+indicator's name: popflow.read("lake").outflow("wuhan", ...)
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from popflow import contracts as contracts_module
 from popflow.dates import date_range, dates_between, moment
@@ -19,18 +20,13 @@ from popflow.lake import Lake
 from popflow.reading import rows
 from popflow.reading.names import Places, find_area
 from popflow.reading.question import Question, filters, level_of
-from popflow.reading.served import OUTFLOW, Served, nothing_served, served
+from popflow.reading.served import Served, nothing_served, served
 from popflow.release.ledger import standing
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-NOT_PUBLISHED = (
-    "blocks and stock are no longer published: figures beside the days could be subtracted from them, down to single "
-    "persons. Stock will come back rounded to hundreds. Ask for the days instead: popflow pull outflow --area wuhan "
-    "--days 14 --before 2020-01-23"
-)
 FLOW_COLUMNS = [
     "date",
     "release",
@@ -101,15 +97,33 @@ class Reader:
         before: dt.date | str | None = None,
         by_origin: bool = False,
         daily: bool = False,
+        indicator: str | None = None,
     ) -> Question:
-        """Resolve names and dates. Raises PopflowError for what does not exist, with the nearest that does."""
-        asked = find_area(area, self.lake.contracts.areas, self.places)
+        """Resolve names and dates; without an indicator the headline's.
+
+        Raises PopflowError for what does not exist, with the nearest that does.
+        """
+        known = self.lake.contracts
+        of = known.indicator(indicator) if indicator else known.headline
+        asked = find_area(area, of.areas_of(known.areas), self.places)
         place = self.places.find(destination) if destination else None
         first, last = date_range(date_from, date_to, days, before)
-        return Question(asked, place, first, last, level_of(level, place), moment(as_of), by_origin, daily)
+        level_asked = level_of(level, place, of)
+        return Question(of, asked, place, first, last, level_asked, moment(as_of), by_origin, daily)
 
-    def outflow(
+    def __getattr__(self, name: str) -> Callable[..., pd.DataFrame]:
+        """An indicator as a method: reader.outflow(...) is reader.ask("outflow", ...)."""
+        if name.startswith("_") or name == "lake":  # asked for by copying, before there is a lake
+            raise AttributeError(name)
+        known = self.lake.contracts
+        gone = {one.asked_as for one in known.retired.values()}
+        if name not in known.indicators and name not in gone:
+            raise AttributeError(f"no indicator '{name}'; there are {', '.join(known.indicators)}")
+        return functools.partial(self.ask, name)
+
+    def ask(
         self,
+        indicator: str,
         area: str,
         date_from: dt.date | str | None = None,
         date_to: dt.date | str | None = None,
@@ -123,7 +137,7 @@ class Reader:
         by_origin: bool = False,
         daily: bool = False,
     ) -> pd.DataFrame | gpd.GeoDataFrame:
-        """Persons who left an area, by destination.
+        """An indicator's persons of an area, by destination.
 
         Grain: one destination (with level pair: one origin county and destination; by_origin: and origin prefecture;
         daily: and date) that is shown on at least one date, and one row per rest. The rows' `persons_at_least` add up
@@ -133,20 +147,12 @@ class Reader:
         Raises PopflowError, in one line, for what does not exist or is not shown.
         """
         given: dict[str, Any] = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-        question = self.question(area, date_from, date_to, level, destination, as_of, **given)
+        question = self.question(area, date_from, date_to, level, destination, as_of, **given, indicator=indicator)
         frame = self.answer(question)
         return self._with_geometry(frame, question) if geometry else frame
 
-    def blocks(self, *asked: Any, **given: Any) -> NoReturn:
-        """Refusal: persons of 14 days, each once, are no longer published. Raises PopflowError, which says why."""
-        raise PopflowError(NOT_PUBLISHED)
-
-    def stock(self, *asked: Any, **given: Any) -> NoReturn:
-        """Refusal: where those are who stayed in an area is no longer published. Raises PopflowError, with the why."""
-        raise PopflowError(NOT_PUBLISHED)
-
     def answer(self, question: Question) -> pd.DataFrame:
-        """The answer to a resolved question; see `outflow`."""
+        """The answer to a resolved question; see `ask`."""
         serving = self.served(question)
         return rows.answer(question, self.flows(question, serving), serving, self.places)
 
@@ -156,7 +162,7 @@ class Reader:
         Raises PopflowError where none of its dates has a release, naming the dates that there are.
         """
         dates = dates_between(question.first, question.last)
-        asked = (OUTFLOW, dates, question.as_of)
+        asked = (question.indicator.indicator, dates, question.as_of)
         found = served(self.releases_of(dates), *asked)
         if not found.releases and not found.empty:
             raise PopflowError(nothing_served(self.releases, *asked))
@@ -166,7 +172,7 @@ class Reader:
         """The published rows (contract `flows`) that a question needs, of the releases that are served."""
         if not serving.releases:
             raise PopflowError(f"on {question.first} to {question.last} nothing could be shown: every release is empty")
-        equals: dict[str, Any] = {"date": list(serving.releases), "indicator": OUTFLOW}
+        equals: dict[str, Any] = {"date": list(serving.releases), "indicator": question.indicator.indicator}
         narrowed = filters(question, self.places) | equals
         found = self.lake.read_pandas("flows", FLOW_COLUMNS, **narrowed)
         found = found[found["release"] == found["date"].map(serving.releases)]
@@ -176,9 +182,10 @@ class Reader:
             )
         return found
 
-    def dates(self) -> list[dt.date]:
-        """The dates of which a release with figures is served, in order."""
-        known = self.releases[self.releases["indicator"] == OUTFLOW]
+    def dates(self, indicator: str | None = None) -> list[dt.date]:
+        """The dates of which a release with figures of an indicator is served, in order; without one the headline's."""
+        of = self.lake.contracts.indicator(indicator) if indicator else self.lake.contracts.headline
+        known = self.releases[self.releases["indicator"] == of.indicator]
         return sorted(date for date, (_, status) in standing(known).items() if status == "released")
 
     def polygons(self, level: str) -> gpd.GeoDataFrame:

@@ -57,7 +57,7 @@ COLUMNS = [
 
 
 def answer(question: Question, flows: pd.DataFrame, serving: Served, places: Places) -> pd.DataFrame:
-    """Rows of the answer, the largest first; grain and columns as `Reader.outflow` says.
+    """Rows of the answer, the largest first; grain and columns as `Reader.ask` says.
 
     In: rows of the contract `flows` of the releases that are served.
     """
@@ -204,10 +204,10 @@ def _codes_of(place: Place, view: tree.View) -> dict[str, str]:
 
 
 def refuse_inner(question: Question) -> None:
-    """Refuse a destination within the area itself: an outflow leaves it."""
+    """Refuse a destination within the area itself: whoever is counted has left it."""
     place, area = question.destination, question.area
     if place is not None and is_inner(question, place):
-        raise PopflowError(f"{place} lies in {area.name_en}: an outflow leaves its area, so no row can hold it")
+        raise PopflowError(f"{place} lies in {area.name_en}: who is counted left the area, so no row can hold it")
 
 
 def is_inner(question: Question, place: Place) -> bool:

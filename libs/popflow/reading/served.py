@@ -12,8 +12,6 @@ from popflow.release.ledger import standing
 if TYPE_CHECKING:
     import pandas as pd
 
-OUTFLOW = "outflow"  # the one indicator of the contract `flows`
-
 
 @dataclass(frozen=True)
 class Served:

@@ -58,7 +58,7 @@ READING = [
 
 
 def write_workbook(frame: pd.DataFrame, path: Path) -> None:
-    """Write an answer (see Reader.outflow) with its notices; codes stay text, figures stay numbers.
+    """Write an answer (see Reader.ask) with its notices; codes stay text, figures stay numbers.
 
     Raises PopflowError for more rows than a sheet holds.
     """

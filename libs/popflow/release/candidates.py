@@ -11,18 +11,20 @@ from popflow.dates import ONE_DAY
 from popflow.disclosure import ProtectedTable, protect_flows, read_exact
 from popflow.errors import PopflowError
 from popflow.geography.cells import county_periods, covered_between
+from popflow.indicators import Indicator
 from popflow.lake import Lake
-from popflow.movement.definition import CARRY_DAYS, DEFINITION
+from popflow.movement.definition import CARRY_DAYS
 from popflow.movement.headcounts import MNOs
 
 FIRST = 1
 
 
-def protected_outflow(lake: Lake, date: dt.date, mnos: Sequence[str]) -> ProtectedTable:
-    """The gate's table of a date's outflow, made of `flows_exact`."""
+def protected(lake: Lake, indicator: Indicator, date: dt.date, mnos: Sequence[str]) -> ProtectedTable:
+    """The gate's table of an indicator's date, made of its exact table."""
     ends = day_end_counties(lake)
     return protect_flows(
-        read_exact(lake.read_arrow("flows_exact", date=date)),
+        read_exact(lake.read_arrow(indicator.exact, date=date)),
+        indicator=indicator,
         areas=lake.contracts.areas,
         covered_counties=ends(date),
         covered_before=ends(date - ONE_DAY),
@@ -30,7 +32,6 @@ def protected_outflow(lake: Lake, date: dt.date, mnos: Sequence[str]) -> Protect
         release=FIRST,
         mnos=mnos,
         rules=lake.contracts.disclosure,
-        definition=DEFINITION,
     )
 
 

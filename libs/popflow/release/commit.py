@@ -70,6 +70,13 @@ def _refuse_unless_audited(lake: Lake, table: ProtectedTable, verdict: Verdict) 
         raise PopflowError(f"{name}: not published, the auditor's verdict is on another table or history than this")
 
 
+def _percent_shown(lake: Lake, table: ProtectedTable, origin: str) -> int:
+    """Share of persons that is shown from an origin's level to counties; 0 where the chain does not go so far."""
+    steps = lake.contracts.indicator(table.indicator).steps
+    names = [one.step for one in steps if (one.origin, one.destination) == (origin, "county")]
+    return round(100 * table.shares[names[0]]) if names else 0
+
+
 def _release_row(lake: Lake, table: ProtectedTable, run: Run) -> dict[str, Any]:
     rules = lake.contracts.disclosure
     return {
@@ -80,7 +87,7 @@ def _release_row(lake: Lake, table: ProtectedTable, run: Run) -> dict[str, Any]:
         "code_version": __version__,
         "definition": table.definition,
         "persons_rounded": rounded(table.root_persons, rules.figures_rounded_to),
-        "pair_share_percent": round(100 * table.shares["pair"]),
-        "county_share_percent": round(100 * table.shares["county"]),
+        "pair_share_percent": _percent_shown(lake, table, "county"),
+        "county_share_percent": _percent_shown(lake, table, "prefecture"),
         "released_at_utc": now(),
     } | {name: list(value) if name == "mnos" else value for name, value in asdict(run).items()}

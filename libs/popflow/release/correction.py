@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from popflow.audit import stamp_published
 from popflow.dates import ONE_DAY
-from popflow.disclosure import OUTFLOW, EarlierRelease, ProtectedTable, protect_flows, refuse_second
+from popflow.disclosure import EarlierRelease, ProtectedTable, protect_flows, refuse_second
 from popflow.errors import PopflowError
-from popflow.exact import days_of, keep_flows
+from popflow.exact import days_of, keep_exact
 from popflow.lake import Lake
-from popflow.movement.definition import DEFINITION
 from popflow.movement.headcounts import MNOs, headcounts
 from popflow.movement.person_states import person_states
 from popflow.release.candidates import audited, bits_of, day_end_counties, input_fingerprint
@@ -58,11 +57,12 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
     if not reason.strip() or not signed_by.strip():
         raise PopflowError("a correction needs --reason and --signed-by: both stand in its release, for good")
     record_releases(lake)
-    numbers = [int(row["release"]) for row in releases_of(lake, OUTFLOW, date)]
+    name = lake.contracts.correctable.indicator
+    numbers = [int(row["release"]) for row in releases_of(lake, name, date)]
     _refuse_unless_kept(lake, date, numbers)
     mnos = _mnos_of(lake, date)
     persons = _computed_anew(lake, date, mnos)
-    now = departures(persons.state, lake).persist()
+    now = departures(lake, lake.contracts.correctable, persons.state).persist()
     try:
         table = _protected(lake, date, now, persons.state, mnos)
         verdict = audited(lake, table)
@@ -109,6 +109,7 @@ def _protected(lake: Lake, date: dt.date, now: DataFrame, state: DataFrame, mnos
     ends = day_end_counties(lake)
     return protect_flows(
         now.groupBy(*CELL).agg(*headcounts(bits)).toPandas(),
+        indicator=lake.contracts.correctable,
         date=date,
         release=earlier[-1].release + 1,
         areas=lake.contracts.areas,
@@ -116,7 +117,6 @@ def _protected(lake: Lake, date: dt.date, now: DataFrame, state: DataFrame, mnos
         covered_before=ends(date - ONE_DAY),
         mnos=mnos,
         rules=lake.contracts.disclosure,
-        definition=DEFINITION,
         earlier=earlier,
     )
 
@@ -124,11 +124,12 @@ def _protected(lake: Lake, date: dt.date, now: DataFrame, state: DataFrame, mnos
 def _earlier(lake: Lake, date: dt.date, now: DataFrame, known: DataFrame, bits: MNOs) -> list[EarlierRelease]:
     """Every release of a date that somebody may have read, with who joined and who left since."""
     found = []
-    for row in releases_of(lake, OUTFLOW, date):
+    name = lake.contracts.correctable.indicator
+    for row in releases_of(lake, name, date):
         number = int(row["release"])
         before = lake.read("released_persons", date=date, release=number).select(*SAME, *KNOWN_AS[1:])
         _refuse_other_keys(number, before, known)
-        rows = lake.read_pandas("flows", indicator=OUTFLOW, date=date, release=number)
+        rows = lake.read_pandas("flows", indicator=name, date=date, release=number)
         found.append(EarlierRelease(number, rows, changes(before, now, known, bits), tuple(row["mnos"])))
     return found
 
@@ -195,4 +196,4 @@ def _replace_exact(lake: Lake, date: dt.date, persons: Persons, bits: MNOs) -> N
     if persons.days is None:
         return
     lake.replace("person_state", persons.state, as_of=date)
-    keep_flows(lake, date, persons.state, bits)
+    keep_exact(lake, lake.contracts.correctable, date, persons.state, bits)

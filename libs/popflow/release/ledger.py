@@ -94,9 +94,13 @@ def releases_of(lake: Lake, indicator: str, date: dt.date) -> list[dict[str, Any
     return [row for row in rows if row["status"] != "withdrawn"]
 
 
-def released_through(lake: Lake, indicator: str) -> dt.date | None:
-    """The last date of an indicator that was ever released, withdrawn since or not; None where none was."""
-    return max((row["date"] for row in all_releases(lake) if row["indicator"] == indicator), default=None)
+def released_through(lake: Lake) -> dt.date | None:
+    """The last date of which any indicator was ever released, withdrawn since or not; None where none was.
+
+    Indicators that are not published any more do not count.
+    """
+    known = lake.contracts.indicators
+    return max((row["date"] for row in all_releases(lake) if row["indicator"] in known), default=None)
 
 
 def _append_release(lake: Lake, row: dict[str, Any]) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from popflow.audit import Verdict, stamp_published
-from popflow.disclosure import OUTFLOW, ProtectedTable
+from popflow.disclosure import ProtectedTable
 from popflow.lake import Lake
-from popflow.release.candidates import FIRST, audited, input_fingerprint, protected_outflow
+from popflow.release.candidates import FIRST, audited, input_fingerprint, protected
 from popflow.release.commit import FIRST_RELEASE, Run, keep_atoms, publish
 from popflow.release.ledger import record_releases, releases_of
 from popflow.release.persons import departures, keep_persons
@@ -44,7 +44,7 @@ class Released:
 
 
 def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, reason: str = FIRST_RELEASE) -> Released:
-    """Protect, audit and publish a date's outflow, unless it was released before.
+    """Protect, audit and publish each indicator of a date that was not released before.
 
     reason: what the release says of a night that went on without an MNO.
     Raises PopflowError, with nothing published, where the gate refuses or the auditor finds anything.
@@ -52,12 +52,14 @@ def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, re
     record_releases(lake)  # what a run that died between its two commits has left undone
     run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason)
     released = Released()
-    if releases_of(lake, OUTFLOW, date):
-        released.notes.append(f"{OUTFLOW} of {date} was released before; first write wins")
-    else:
-        table = protected_outflow(lake, date, mnos)
-        keep_persons(lake, date, FIRST, departures(lake.read("person_state", as_of=date), lake))
-        released.tables[OUTFLOW] = commit(lake, table, run, released)
+    for name, indicator in lake.contracts.indicators.items():
+        if releases_of(lake, name, date):
+            released.notes.append(f"{name} of {date} was released before; first write wins")
+            continue
+        table = protected(lake, indicator, date, mnos)
+        if indicator.correctable:
+            keep_persons(lake, date, FIRST, departures(lake, indicator, lake.read("person_state", as_of=date)))
+        released.tables[name] = commit(lake, table, run, released)
     return released
 
 

@@ -6,26 +6,26 @@ import datetime as dt
 import functools
 from typing import TYPE_CHECKING
 
+from popflow.contracts import chains
+from popflow.indicators import Indicator
 from popflow.lake import Lake
-from popflow.movement.places import chains, lies_in, prefecture
+from popflow.movement.places import lies_in, prefecture
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def departures(state: DataFrame, lake: Lake) -> DataFrame:
-    """Persons who left a prefecture of a chain on a date, each with what they count as.
+def departures(lake: Lake, indicator: Indicator, state: DataFrame) -> DataFrame:
+    """Persons whom an indicator counts and its chains publish: those who left a prefecture of one of its areas.
 
     In: person_state of the date. Out: person_key, origin_county, destination_county, registered, mno_mask.
     """
     from pyspark.sql import functions as F
 
-    inside = functools.reduce(
-        lambda a, b: a | b, (lies_in(F.col("origin_county"), area) for area in chains(lake.contracts.areas).values())
-    )
-    moved = prefecture(F.col("origin_county")) != prefecture(F.col("day_end_county"))
-    destination = F.col("day_end_county").alias("destination_county")
-    return state.where(inside & moved).select("person_key", "origin_county", destination, "registered", "mno_mask")
+    areas = chains(indicator.areas_of(lake.contracts.areas)).values()
+    inside = functools.reduce(lambda a, b: a | b, (lies_in(F.col("origin_county"), area) for area in areas))
+    moved = prefecture(F.col("origin_county")) != prefecture(F.col("destination_county"))
+    return indicator.function()(state).where(inside & moved).drop("date")
 
 
 def keep_persons(lake: Lake, date: dt.date, release: int, persons: DataFrame) -> None:

@@ -31,7 +31,7 @@ def briefing(
     out: str | Path = "briefing.html",
     as_of: str | dt.datetime | None = None,
 ) -> Path:
-    """Write the briefing on an area's outflow in the days before a date; with a destination, on the arrivals there.
+    """Write the briefing on who left an area in the days before a date; with a destination, on the arrivals there.
 
     Returns the file. Raises PopflowError, in one line, for what does not exist or is not shown.
     """

@@ -28,9 +28,9 @@ def gather(
     destination: str | None = None,
     as_of: str | dt.datetime | None = None,
 ) -> dict[str, Any]:
-    """The facts of a briefing on an area's outflow, or on the arrivals at a destination from each area.
+    """The facts of a briefing on who left an area, or on the arrivals at a destination from each area.
 
-    Raises PopflowError as `Reader.outflow` does.
+    Raises PopflowError as `Reader.ask` does.
     """
     asked = reader.question(area, level="county", destination=destination, as_of=as_of, days=days, before=before)
     questions = [asked, *(_other_sources(reader, asked) if destination else [])]
@@ -76,7 +76,7 @@ def _ranked_level(question: Question) -> Any:
 
 
 def _other_sources(reader: Reader, asked: Question) -> list[Question]:
-    """The same question on every other area whose outflow can reach the destination."""
+    """The same question on every other area from which people can reach the destination."""
     found = []
     for name in reader.lake.contracts.areas:
         if name == asked.area.name or asked.destination is None:
@@ -170,7 +170,7 @@ def _title(asked: Question) -> dict[str, str]:
 
 def _quality(reader: Reader, serving: Served) -> list[dict[str, Any]]:
     """What `releases` says of each date that is served, and why the others are not."""
-    known = reader.releases[reader.releases["indicator"] == "outflow"]
+    known = reader.releases[reader.releases["indicator"] == reader.lake.contracts.headline.indicator]
     found = []
     for date in serving.dates:
         number = serving.releases.get(date)

@@ -45,7 +45,7 @@ def packages(
     Each holds <province>.html, one <province>-from-<area>.xlsx per source area, and <province>.gpkg, a layer per area.
     only: provinces by name or code, all where None. pictures_in: a language (zh, en) in which there is also a PNG of
     each chart and a PDF page, by Chromium; none where None. A folder appears whole or not at all. Returns the folders.
-    Raises PopflowError as `Reader.outflow` does, before anything is written.
+    Raises PopflowError as `Reader.ask` does, before anything is written.
     """
     reader = lake if isinstance(lake, Reader) else Reader(lake)
     before = day(date) + ONE_DAY

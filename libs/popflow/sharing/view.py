@@ -12,7 +12,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from popflow.reading.served import OUTFLOW
 from popflow.release.ledger import standing
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class View:
             made, snapshot = self._known.get(table, (float("-inf"), None))
             if snapshot is None or time.monotonic() - made > self._seconds:
                 snapshot = self._lake.snapshot(table)
-                shared = self._served if table == "flows" else _published
+                shared = self._served if table == "flows" else self._told
                 snapshot = snapshot.with_files(shared(snapshot.files))
                 self._known[table] = (time.monotonic(), snapshot)
             return snapshot
@@ -44,21 +43,26 @@ class View:
     def _served(self, files: list[DataFile]) -> list[DataFile]:
         if not self._lake.exists("releases"):
             return []
-        releases = self._lake.read_pandas("releases", indicator=OUTFLOW)
-        newest = {date: number for date, (number, status) in standing(releases).items() if status == "released"}
-        of_outflow = [one for one in files if one.partition["indicator"] == OUTFLOW]
-        return [one for one in of_outflow if self._release(one) == newest.get(_date(one), 0)]
+        releases = self._lake.read_pandas("releases", indicator=list(self._lake.contracts.indicators))
+        newest = {
+            (indicator, date): number
+            for indicator, rows in releases.groupby("indicator")
+            for date, (number, status) in standing(rows).items()
+            if status == "released"
+        }
+        return [one for one in files if self._release(one) == newest.get((one.partition["indicator"], _date(one)), 0)]
 
     def _release(self, file: DataFile) -> int | None:
         """The one release that a file holds; None where it is not known or not one."""
         low, high = file.least.get("release"), file.most.get("release")
         return int(low) if low is not None and low == high else None
 
+    def _told(self, files: list[DataFile]) -> list[DataFile]:
+        """Of `releases` all but the files that are of other indicators alone."""
+        known = self._lake.contracts.indicators
+        ends = ((one, one.least.get("indicator"), one.most.get("indicator")) for one in files)
+        return [one for one, least, most in ends if least != most or least is None or least in known]
+
 
 def _date(file: DataFile) -> dt.date:
     return dt.date.fromisoformat(str(file.partition["date"]))
-
-
-def _published(files: list[DataFile]) -> list[DataFile]:
-    """Of `releases` all but the files that are of other indicators alone."""
-    return [one for one in files if not one.least.get("indicator") == one.most.get("indicator") != OUTFLOW]
