@@ -226,7 +226,7 @@ def test_a_landing_address_that_is_none_is_one_line(contracts: Contracts, tmp_pa
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to("loop")
     for landing in ("file", "loop", "x" * 300):
-        with pytest.raises(PopflowError, match="no such landing folder|no file or folder can have this name"):
+        with pytest.raises(PopflowError, match=r"no such landing folder|no file or folder can have this name"):
             discover(str(tmp_path / landing), D, contracts, ["mobile"])
 
 
