@@ -353,12 +353,13 @@ class Feed(Declared):
 
 
 class Area(Declared):
-    """A named area that can be asked about."""
+    """A named area that can be asked about. watched: every province's package tells of the arrivals from it."""
 
     level: Literal["prefecture", "province"]
     code: str = Field(pattern=r"^\d{4}00$")
     name_zh: str
     name_en: str
+    watched: bool = False
 
     @property
     def province_code(self) -> str:

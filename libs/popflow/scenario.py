@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from popflow import contracts
 from popflow.dates import ONE_DAY
@@ -41,7 +42,7 @@ class ScenarioRun:
     """What to run and where: OUT/simulation (landing, reference, truth) and OUT/lake.
 
     stayers: persons beyond those whom the movers need, a sample of all residents. counts: exact flows of the same model
-    drawn without records, of all residents; the scale is then usually 1.
+    drawn without records, of all residents; the scale is then usually 1. national: of the whole nation's movers.
     """
 
     out: Path
@@ -51,6 +52,7 @@ class ScenarioRun:
     seed: int = 1
     stayers: int = 50_000
     counts: bool = False
+    national: bool = False
 
     @property
     def dates(self) -> list[dt.date]:
@@ -127,12 +129,12 @@ def _by_counts(asked: ScenarioRun, lake: Lake, say: Say) -> None:
         _load_cells(asked, lake)
     through = released_through(lake) or asked.first - ONE_DAY
     mnos = tuple(lake.contracts.mno_bits())
-    drawn = counts(asked.first, asked.days, asked.seed, asked.scale)
+    drawn = counts(asked.first, asked.days, asked.seed, asked.scale, national=asked.national)
     for number, (date, flows) in enumerate(drawn, start=1):
         if date <= through:
             continue
         say(f"date {number} of {asked.days}, {date}: exact flows")
-        lake.replace("flows_exact", lake.frame("flows_exact", flows), date=date)
+        lake.replace("flows_exact", flows, date=date)
         lake.replace("deliveries", lake.frame("deliveries", _drawn(flows, date, mnos)), delivery_date=date)
         say(f"date {number} of {asked.days}, {date}: gate, auditor, publication")
         run = Run(f"counts-{asked.seed}-{date}", input_fingerprint(lake, date), mnos)
@@ -148,10 +150,13 @@ def _load_cells(asked: ScenarioRun, lake: Lake) -> None:
     load_reference(lake, "cells", reference / "reference" / "cells.parquet", None)
 
 
-def _drawn(flows: pd.DataFrame, date: dt.date, mnos: tuple[str, ...]) -> pd.DataFrame:
+def _drawn(flows: pa.Table, date: dt.date, mnos: tuple[str, ...]) -> pd.DataFrame:
     """Rows of `deliveries` that name what was drawn in place of files, for the release's fingerprint."""
-    print_ = hashlib.sha256(pd.util.hash_pandas_object(flows.drop(columns="persons_without")).to_numpy().tobytes())
+    print_ = hashlib.sha256()
+    for column in ("origin_county", "destination_county", "persons"):
+        for buffer in flows[column].combine_chunks().buffers():
+            print_.update(buffer or b"")
     one = {"delivery_id": f"counts-{date:%Y%m%d}", "delivery_date": date, "file": "drawn counts", "area": "",
-           "sha256": print_.hexdigest(), "rows": len(flows), "status": "accepted",
+           "sha256": print_.hexdigest(), "rows": flows.num_rows, "status": "accepted",
            "taken_in_at_utc": dt.datetime.now(dt.UTC)}  # fmt: skip
     return pd.DataFrame([{"mno": mno, **one} for mno in mnos])

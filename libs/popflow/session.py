@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from popflow import environment, scratch
 from popflow.encryption.jar import JARS as ZONE_CRYPTO_JARS
@@ -40,6 +40,12 @@ def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None
         raise PopflowError(
             f"Spark did not start: is Java 17 installed? (apt-get install openjdk-17-jre-headless); it said: {log}"
         ) from None
+
+
+def in_tasks(spark: SparkSession, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """Results of a function for some items, as `map` gives them, each made in a task of its own."""
+    each = list(items)
+    return spark.sparkContext.parallelize(each, len(each)).map(function).collect() if each else []
 
 
 def spark_log() -> Path:

@@ -129,7 +129,7 @@ def test_first_write_wins() -> None:
 def test_two_chains_in_one_release(contracts) -> None:
     """Hubei and, as a chain of its own, Changsha: each is checked with its own rows, and a correction of one alone."""
     changsha = Area(level="prefecture", code="430100", name_zh="长沙", name_en="Changsha")
-    areas = dict(contracts.areas) | {"changsha": changsha}
+    areas = {"hubei": contracts.areas["hubei"], "changsha": changsha}
     second = {("430102", "420102"): persons(70), ("430103", "420202"): persons(80), ("430102", "430202"): persons(50)}
     rows = [
         ("area", "changsha", "all", "all", 200),

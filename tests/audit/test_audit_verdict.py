@@ -67,7 +67,7 @@ def _negative(atoms: pd.DataFrame) -> pd.DataFrame:
         (lambda atoms: atoms.drop(columns="persons_registered"), "persons_registered is missing"),
         (lambda atoms: atoms.assign(persons=atoms["persons"] * 1.0), "not of whole numbers"),
         (lambda atoms: atoms.assign(destination_code="420103"), "within a prefecture"),
-        (lambda atoms: atoms.assign(origin_code="430102", destination_code="420102").iloc[:1], "belongs to no chain"),
+        (lambda atoms: atoms.assign(origin_code="710102", destination_code="420102").iloc[:1], "belongs to no chain"),
     ],
 )
 def test_atoms_that_cannot_be_believed_are_not_ok(rows: pd.DataFrame, change, text: str) -> None:

@@ -171,8 +171,10 @@ def test_dates_may_be_given_as_days_before(reader: Reader):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        ({"area": "wuhna", "date_from": D20, "date_to": D20}, "did you mean wuhan?"),
-        ({"area": "changsha", "date_from": D20, "date_to": D20}, "no area of which flows are published"),
+        ({"area": "wuhna", "date_from": D20, "date_to": D20}, "did you mean wuhan"),
+        ({"area": "changsha", "date_from": D20, "date_to": D20}, "nothing of Changsha is shown on 2020-01-20"),
+        ({"area": "hunan", "date_from": D20, "date_to": D20}, "released before it was an area"),
+        ({"area": "430102", "date_from": D20, "date_to": D20}, "ask for its prefecture, 430100"),
         ({"area": "wuhan", "date_from": D20, "date_to": D20, "level": "conuty"}, "did you mean county?"),
         (
             {"area": "wuhan", "date_from": D20, "date_to": D20, "level": "province", "destination": "changsha"},

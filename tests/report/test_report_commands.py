@@ -59,7 +59,7 @@ def test_a_missing_browser_is_said_before_anything_is_written(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--area", "wuhna"], "did you mean wuhan?"),
+        (["--area", "wuhna"], "did you mean wuhan"),
         (["--area", "wuhan", "--destination", "hunna"], "did you mean hunan?"),
         (["--area", "wuhan", "--lang", "fr"], "there are zh and en"),
     ],

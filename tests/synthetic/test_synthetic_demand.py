@@ -13,8 +13,17 @@ from scipy.stats import pearsonr, spearmanr
 
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
-from popflow.synthetic.demand import HUBEI, JIA_CODES, Demand, index_on, wuhan_destinations, wuhan_index
+from popflow.synthetic.demand import (
+    CALIBRATION_DATES,
+    HUBEI,
+    JIA_CODES,
+    Demand,
+    index_on,
+    wuhan_destinations,
+    wuhan_index,
+)
 from popflow.synthetic.moves import needed_persons, plan
+from popflow.synthetic.national import MOVERS_A_DAY, NationalDemand, decay
 from popflow.synthetic.people import homes
 from popflow.synthetic.places import Places
 from popflow.synthetic.scenario import MASKS, counts, mask_shares, wuhan_2020
@@ -112,7 +121,8 @@ def test_the_scenario_spans_its_dates_and_needs_its_persons() -> None:
 
 def test_counts_fit_the_contract_and_chain(contracts: Contracts, places: Places) -> None:
     dates = list(counts(dt.date(2020, 1, 22), 2, seed=1))
-    (_, first), (_, second) = dates
+    assert all(rows.cast(contracts.table("flows_exact").arrow_schema()).num_rows for _, rows in dates)
+    first, second = (rows.to_pandas() for _, rows in dates)
     assert list(first.columns) == list(contracts.table("flows_exact").columns)
     assert first["persons"].min() >= 1
     assert first["persons"].sum() == np.rint(places.population).sum()
@@ -122,7 +132,8 @@ def test_counts_fit_the_contract_and_chain(contracts: Contracts, places: Places)
 
 
 def test_counts_know_who_has_no_sim_at_an_mno() -> None:
-    _, frame = next(counts(dt.date(2020, 1, 22), 1, seed=1, scale=20.0))
+    _, rows = next(counts(dt.date(2020, 1, 22), 1, seed=1, scale=20.0))
+    frame = rows.to_pandas(maps_as_pydicts="strict")
     without = np.array([list(row.values()) for row in frame["persons_without"]])
     registered = frame["persons_registered"].to_numpy()
     assert (registered <= frame["persons"]).all()
@@ -144,3 +155,30 @@ def test_the_diagonal_never_runs_out(places: Places, demand: Demand) -> None:
         flows = demand.on(date)
         population = population + flows.sum(axis=0) - flows.sum(axis=1)
         assert (population[places.in_province(HUBEI)] > 2 * flows.sum(axis=1)[places.in_province(HUBEI)]).all(), date
+
+
+def test_the_nations_movers_are_hubeis_and_all_others(places: Places, demand: Demand) -> None:
+    nation = NationalDemand.of(places)
+    hubei = places.in_province("420000")
+    for date in (dt.date(2020, 1, 21), dt.date(2020, 2, 5)):
+        flows = nation.on(date)
+        assert np.array_equal(flows[hubei], demand.on(date)[hubei])
+        assert np.array_equal(flows[:, hubei], demand.on(date)[:, hubei])
+        assert (flows[~hubei][:, ~hubei].sum(axis=1) > 0).all()
+        assert not np.diag(flows).any()
+    average = np.mean([nation.on(date).sum() for date in CALIBRATION_DATES])
+    assert average == pytest.approx(MOVERS_A_DAY)
+
+
+def test_the_holiday_goes_from_districts_to_counties_and_back(places: Places) -> None:
+    nation, shenzhen, fuyang = NationalDemand.of(places), "440300", "341200"
+    city, home = places.prefecture_index(shenzhen), places.prefecture_index(fuyang)
+    before, after = nation.on(dt.date(2020, 1, 21)), nation.on(dt.date(2020, 2, 5))
+    assert before[city, home] > 2 * before[home, city]
+    assert after[home, city] > 1.2 * after[city, home]
+    still = nation.on(dt.date(2020, 1, 26))[~nation.with_hubei]
+    assert still == pytest.approx(nation.on(dt.date(2020, 1, 26)).T[~nation.with_hubei])
+
+
+def test_the_nation_decays_by_distance_as_jias_figures_do(places: Places) -> None:
+    assert decay(places) == pytest.approx(1.74, abs=0.005)

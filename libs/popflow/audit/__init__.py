@@ -1,6 +1,7 @@
 """The attacker: tries to learn of a small group from what is published, and shares no code with the gate."""
 
 from popflow.audit.auditor import audit
+from popflow.audit.counts import wide_atoms
 from popflow.audit.digests import audited_digest
 from popflow.audit.files import published_version
 from popflow.audit.history import Candidate
@@ -18,4 +19,5 @@ __all__ = [
     "audited_digest",
     "published_version",
     "stamp_published",
+    "wide_atoms",
 ]

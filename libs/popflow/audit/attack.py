@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from popflow.audit.counts import Malformed
 from popflow.audit.differences import Limits, chain_findings
 from popflow.audit.digests import NO_ROWS
-from popflow.audit.history import Night, Part, Seen
+from popflow.audit.history import Night, Part, ReleaseKey, Seen, Strand
 from popflow.audit.linked import stray_findings
 from popflow.audit.releases import correction_findings, newly_shown_findings, shown_no_more_findings
 from popflow.audit.rests import feasibility_findings
@@ -20,6 +22,19 @@ from popflow.contracts import Area
 from popflow.indicators import Indicator
 
 Good = Mapping[str, Seen]  # by part, what was found good before
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]  # as `map` calls a function for each of many
+
+
+@dataclass
+class Outcome:
+    """What was found out about one chain of a date. seen: by part, digests of what was looked at."""
+
+    strand: Strand
+    findings: list[Finding] = field(default_factory=list)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    rows_alone: bool = False
+    overtime: bool = False
 
 
 @dataclass
@@ -43,26 +58,49 @@ class Attack:
         """Count what was looked at."""
         self.counts[name] = self.counts.get(name, 0) + number
 
-    def night(self, night: Night, good: Good) -> tuple[list[Part], list[Finding]]:
-        """The parts of a date, and everything wrong with it; what was found good before is not attacked again."""
-        parts: list[Part] = []
+    def night(self, night: Night, good: Good, each: Each = map) -> tuple[list[Outcome], list[Finding]]:
+        """What was found out about each chain of a date, and everything wrong with it.
+
+        What was found good before is not attacked again, except the candidate: its rows may be the same, its atoms
+        others. each: how a function is called for every chain.
+        """
         findings = list(candidate_findings(night))
         self.count("dates")
         for release in night.releases:
             self.tick()
             self.count("releases")
             self.count("rows", len(release.rows))
-            indicator = self.indicators[release.key[0]]
-            findings += release_findings(release, self.areas, indicator)
-            try:
-                own = release.parts(self.areas, indicator, parts)
-            except Malformed as fault:
-                return parts, [*findings, Finding("A6", release.where, (), str(fault))]
-            for part in own:
-                # The candidate is attacked whatever was found good before: its rows may be the same, its atoms others.
-                findings += self._looked_at(part, {} if release.key == night.candidate else good)
-            parts += own
-        return parts, findings + list(vanished(parts, good, night.date))
+            findings += release_findings(release, self.areas, self.indicators[release.key[0]])
+        try:
+            strands = night.strands(self.areas, self.indicators)
+        except Malformed as fault:
+            return [], [*findings, Finding("A6", str(night.date), (), str(fault))]
+        work = functools.partial(_look_at, replace(self, counts={}, until=0.0), self.tick(), good, night.candidate)
+        outcomes = list(each(work, strands))
+        for one in outcomes:
+            findings += one.findings
+            for name, number in one.counts.items():
+                self.count(name, number)
+            if one.overtime:
+                raise Overtime
+        seen = {name for one in outcomes for name in one.seen}
+        return outcomes, findings + list(vanished(seen, good, night.date))
+
+    def strand(self, strand: Strand, good: Good, candidate: ReleaseKey | None) -> Outcome:
+        """What is found out about one chain of a date."""
+        found = Outcome(strand)
+        try:
+            parts = strand.parts()
+            for part in parts:
+                found.findings += self._looked_at(part, {} if part.key == candidate else good)
+                found.seen[part.name] = part.seen
+                found.rows_alone |= part.counts is None
+        except Malformed as fault:
+            found.findings.append(Finding("A6", f"{strand.slices[0].key[1]} {strand.chain.name}", (), str(fault)))
+        except Overtime:
+            found.overtime = True
+        found.counts = self.counts
+        return found
 
     def _looked_at(self, part: Part, good: Good) -> list[Finding]:
         before = good.get(part.name)
@@ -88,6 +126,8 @@ class Attack:
         if part.key[0] not in self.indicators:
             yield Finding("A6", part.where, (), f"indicator '{part.key[0]}' is not published any more")
         yield from part_findings(part, limits.k)
+        if not len(part.rows) and not any(len(one.rows) for one in part.earlier):
+            return  # nothing tells of it, but that its root is small to somebody
         tree = part.tree
         self.count("cells", sum(int(grid.is_cell.sum()) for grid in tree.grids))
         self.tick()
@@ -119,8 +159,13 @@ class Attack:
         yield from correction_findings(new.tree, old.tree, *new.changes[old.key[2]], self._limits(new), name)
 
 
-def vanished(parts: list[Part], good: Good, date: dt.date) -> Iterator[Finding]:
+def _look_at(attack: Attack, seconds: float, good: Good, candidate: ReleaseKey | None, strand: Strand) -> Outcome:
+    """The same where it can be called anywhere: time is told as seconds that are left, since clocks differ."""
+    return replace(attack, counts={}, until=time.monotonic() + seconds).strand(strand, good, candidate)
+
+
+def vanished(there: Collection[str], good: Good, date: dt.date) -> Iterator[Finding]:
     """A6 for each part of a date that had rows when it was found good, and is not there any more."""
     with_rows = {name for name, seen in good.items() if seen.rows != NO_ROWS}
-    for name in sorted(with_rows - {part.name for part in parts}):
+    for name in sorted(with_rows - set(there)):
         yield Finding("A6", f"{date} {name}", (), "rows that were audited when they were published are gone")

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from popflow import contracts as contracts_module
-from popflow.audit.attack import Attack, Good, vanished
+from popflow.audit.attack import Attack, Each, Good, vanished
 from popflow.audit.counts import Malformed
 from popflow.audit.differences import Limits
 from popflow.audit.digests import audited_digest
-from popflow.audit.history import KEY, Atoms, Candidate, Known, Night, Part, PerNight, Seen, nights
+from popflow.audit.history import KEY, Atoms, Candidate, Known, Night, PerNight, Seen, Strand, nights
 from popflow.audit.planted import plant_all
 from popflow.audit.shape import frame_findings, retired_text
 from popflow.audit.verdict import Finding, Overtime, Planted, Verdict
@@ -34,7 +34,7 @@ class Looked:
     good: dict[dt.date, dict[str, Seen]] = field(default_factory=dict)
     rows_alone: list[dt.date] = field(default_factory=list)
     planted: tuple[Planted, ...] = ()
-    for_plants: list[Part] = field(default_factory=list)
+    for_plants: list[Strand] = field(default_factory=list)
     known: list[Finding] = field(default_factory=list)
 
 
@@ -56,6 +56,7 @@ def audit(
     history_version: str | int | None = None,
     plant: bool = True,
     seed: int | None = None,
+    each: Each = map,
 ) -> Verdict:
     """Attack some dates that were published, with the candidate, and the auditor itself with planted leaks.
 
@@ -69,7 +70,8 @@ def audit(
     known: by date what was found good before by this auditor and these rules; what is the same is not attacked again.
     gone: dates whose atoms are not kept any more, of which the rows alone are looked at.
     history_version: goes into the digest. plant: also plant leaks, at places drawn with seed, in the candidate's date
-    or the last one with atoms.
+    or the last one with atoms. each: how a function is called for every chain of a date; chains share no person, so any
+    order and any machine will do.
 
     Never raises for what it audits: what cannot be read, is not known or takes too long is a verdict that is not ok.
     """
@@ -89,7 +91,7 @@ def audit(
         if not looked.findings:
             about = Known(mnos, covered, covered if covered_before is None else covered_before)
             dates = nights(history[~old], atoms, about, candidate, gone)
-            _look(attack, dates, known or {}, looked, plant)
+            _look(attack, dates, known or {}, looked, plant, each)
             if plant:
                 _plant(attack, looked, np.random.default_rng(seed))
     except Overtime:
@@ -118,20 +120,22 @@ def audit(
     )
 
 
-def _look(attack: Attack, dates: Iterator[Night], known: Mapping[dt.date, Good], looked: Looked, plant: bool) -> None:
+def _look(
+    attack: Attack, dates: Iterator[Night], known: Mapping[dt.date, Good], looked: Looked, plant: bool, each: Each
+) -> None:
     gone = set(known)
     for night in dates:
         gone.discard(night.date)
-        parts, findings = attack.night(night, known.get(night.date, {}))
+        outcomes, findings = attack.night(night, known.get(night.date, {}), each)
         looked.findings += findings
         if not findings:
-            looked.good[night.date] = {part.name: part.seen for part in parts}
-        if any(part.counts is None for part in parts):
+            looked.good[night.date] = {name: seen for one in outcomes for name, seen in one.seen.items()}
+        if any(one.rows_alone for one in outcomes):
             looked.rows_alone.append(night.date)
-        elif plant and (night.candidate or any(len(part.rows) for part in parts)):
-            looked.for_plants = parts
+        elif plant and (night.candidate or any(len(release.rows) for release in night.releases)):
+            looked.for_plants = [one.strand for one in outcomes]
     for date in sorted(gone):
-        findings = list(vanished([], known[date], date))
+        findings = list(vanished((), known[date], date))
         looked.findings += findings
         if not findings:
             looked.good[date] = dict(known[date])

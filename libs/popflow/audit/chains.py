@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from popflow.audit.counts import Counts, Malformed
 from popflow.contracts import Area
 from popflow.indicators import Indicator
 
@@ -42,18 +41,6 @@ def chains_of(areas: Mapping[str, Area], indicator: Indicator) -> list[Chain]:
     chains = [Chain(name, area.code, None, *about) for name, area in mine.items() if area.level == "province"]
     alone = {n: a for n, a in mine.items() if a.level == "prefecture" and a.province_code not in provinces}
     return chains + [Chain(name, area.province_code, area.code, *about) for name, area in alone.items()]
-
-
-def split_counts(chains: Sequence[Chain], counts: Counts) -> list[Counts]:
-    """Each chain's part of the counts, by origin. Raises Malformed for persons of an origin in no chain, or in two."""
-    parts = []
-    for chain in chains:
-        keep = [i for i, origin in enumerate(counts.origins) if chain.holds(origin)]
-        mine = tuple(counts.origins[i] for i in keep)
-        parts.append(Counts(mine, counts.destinations, counts.mnos, counts.values[:, keep]))
-    if sum(int(part.values[0].sum()) for part in parts) != int(counts.values[0].sum()):
-        raise Malformed("atoms: persons whose origin belongs to no chain, or to two")
-    return parts
 
 
 def owners(chains: Sequence[Chain], areas: Mapping[str, Area], rows: pd.DataFrame) -> np.ndarray:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from popflow.audit.chains import NO_CHAIN, Chain, chains_of, owners, split_counts
+from popflow.audit.chains import NO_CHAIN, Chain, chains_of, owners
 from popflow.audit.counts import Counts, Malformed, counts_of
 from popflow.audit.digests import digest_of, rows_digest
 from popflow.audit.lattice import Tree, build_tree, place_rows, take_figures_from_rows
@@ -129,6 +130,56 @@ class Part:
 
 
 @dataclass
+class Slice:
+    """One chain's share of a release: its rows, and its atoms as they were read, None where they are gone."""
+
+    key: ReleaseKey
+    rows: pd.DataFrame
+    mnos: tuple[str, ...]
+    covered: frozenset[str]
+    covered_before: frozenset[str]
+    atoms: pd.DataFrame | None
+    against: tuple[int, ...] = ()  # earlier releases since which the release tells who joined and left
+
+    def part(self, chain: Chain, earlier: tuple[Part, ...]) -> Part:
+        """The share as the part that is attacked. Raises Malformed where its atoms are not what a contract says."""
+        night = (self.mnos, self.covered, self.covered_before)
+        if self.atoms is None:
+            return Part(chain, self.key, self.rows, *night, None, {}, earlier)
+        kinds = set(self.atoms["change"].unique()) - {"all", "joined", "left"}
+        if kinds:
+            raise Malformed(f"atoms: unknown change {', '.join(sorted(map(str, kinds)))}")
+        counts = counts_of(self.atoms[self.atoms["change"] == "all"], self.mnos)
+        changes = {number: (self._changed("joined", number), self._changed("left", number)) for number in self.against}
+        return Part(chain, self.key, self.rows, *night, counts, changes, earlier)
+
+    def _changed(self, change: str, number: int) -> Counts:
+        assert self.atoms is not None
+        mine = (self.atoms["change"] == change) & (self.atoms["against_release"] == number)
+        return counts_of(self.atoms[mine], self.mnos)
+
+
+@dataclass
+class Strand:
+    """One chain through all releases of a date, the newest last: all that is ever looked at together."""
+
+    chain: Chain
+    slices: list[Slice]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has neither rows nor persons."""
+        return not any(len(one.rows) or (one.atoms is not None and len(one.atoms)) for one in self.slices)
+
+    def parts(self) -> list[Part]:
+        """The strand, each part beside the earlier ones."""
+        parts: list[Part] = []
+        for one in self.slices:
+            parts.append(one.part(self.chain, tuple(parts)))
+        return parts
+
+
+@dataclass
 class Release:
     """One release with all its chains, its night as of a part. load: its atoms, None where they are gone."""
 
@@ -144,47 +195,32 @@ class Release:
         """The release in words."""
         return f"{self.key[0]} {self.key[1]} release {self.key[2]}"
 
-    def parts(self, areas: Mapping[str, Area], of: Indicator, earlier: Sequence[Part]) -> list[Part]:
-        """The release chain by chain; earlier: the parts of all earlier releases of the date."""
-        chains = chains_of(areas, of)
-        owner = owners(chains, areas, self.rows)
-        counts, changes = self._by_chain(chains)
-        return [
-            Part(
-                chain,
-                self.key,
-                self.rows[owner == place].reset_index(drop=True),
-                self.mnos,
-                self.covered,
-                self.covered_before,
-                counts[place],
-                changes[place],
-                tuple(part for part in earlier if part.chain == chain),
-            )
-            for place, chain in enumerate(chains)
-        ]
+    def by_chain(self, chains: Sequence[Chain], areas: Mapping[str, Area]) -> list[Slice]:
+        """The release chain by chain. Raises Malformed for persons of an origin in no chain."""
+        rows = _split(self.rows, owners(chains, areas, self.rows), len(chains))
+        atoms: Sequence[pd.DataFrame | None] = [None] * len(chains)
+        against: tuple[int, ...] = ()
+        if self.load is not None:
+            loaded = self.load(*self.key)
+            owner = owners(chains, {}, loaded)
+            if (owner == NO_CHAIN).any():
+                raise Malformed("atoms: persons whose origin belongs to no chain")
+            atoms = _split(loaded, owner, len(chains))
+            against = tuple(sorted(set(map(int, loaded.loc[loaded["change"] != "all", "against_release"]))))
+        night = (self.mnos, self.covered, self.covered_before)
+        return [Slice(self.key, mine, *night, of, against) for mine, of in zip(rows, atoms, strict=True)]
 
     def without_chain(self, areas: Mapping[str, Area], of: Indicator) -> pd.DataFrame:
         """Rows whose origin belongs to no chain."""
         return self.rows[owners(chains_of(areas, of), areas, self.rows) == NO_CHAIN]
 
-    def _by_chain(self, chains: Sequence[Chain]) -> tuple[Sequence[Counts | None], Sequence[Changes]]:
-        if self.load is None:
-            return [None] * len(chains), [{} for _ in chains]
-        atoms = self.load(*self.key)
-        kinds = set(atoms["change"].unique()) - {"all", "joined", "left"}
-        if kinds:
-            raise Malformed(f"atoms: unknown change {', '.join(sorted(map(str, kinds)))}")
-        changes: list[Changes] = [{} for _ in chains]
-        for number in sorted(set(atoms.loc[atoms["change"] != "all", "against_release"])):
-            moved = [self._changed(chains, atoms, change, number) for change in ("joined", "left")]
-            for place, pair in enumerate(zip(*moved, strict=True)):
-                changes[place][int(number)] = pair
-        return split_counts(chains, counts_of(atoms[atoms["change"] == "all"], self.mnos)), changes
 
-    def _changed(self, chains: Sequence[Chain], atoms: pd.DataFrame, change: str, number: int) -> list[Counts]:
-        mine = (atoms["change"] == change) & (atoms["against_release"] == number)
-        return split_counts(chains, counts_of(atoms[mine], self.mnos))
+def _split(frame: pd.DataFrame, owner: np.ndarray, chains: int) -> list[pd.DataFrame]:
+    """A frame by the place of each row's owner; rows that nobody owns are left out."""
+    there = set(np.unique(owner).tolist())
+    return [
+        frame[owner == place].reset_index(drop=True) if place in there else frame.iloc[:0] for place in range(chains)
+    ]
 
 
 @dataclass
@@ -194,6 +230,18 @@ class Night:
     date: dt.date
     releases: list[Release]
     candidate: ReleaseKey | None = None
+
+    def strands(self, areas: Mapping[str, Area], indicators: Mapping[str, Indicator]) -> list[Strand]:
+        """Every chain of every indicator of the date that has any rows or persons.
+
+        Raises Malformed for a release that cannot be divided.
+        """
+        found: list[Strand] = []
+        for name in dict.fromkeys(release.key[0] for release in self.releases):
+            chains = chains_of(areas, indicators[name])
+            of_releases = [one.by_chain(chains, areas) for one in self.releases if one.key[0] == name]
+            found += [Strand(chain, list(of)) for chain, of in zip(chains, zip(*of_releases, strict=True), strict=True)]
+        return [one for one in found if not one.is_empty]
 
 
 @dataclass(frozen=True)

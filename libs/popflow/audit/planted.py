@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from popflow.audit.attack import Attack
-from popflow.audit.history import Part
+from popflow.audit.history import Part, Strand
 from popflow.audit.plants_linear import linear_program_only
 from popflow.audit.plants_links import one_late_record, views_of_two_areas
 from popflow.audit.plants_rows import (
@@ -59,16 +59,31 @@ LEAKS = (
     Leak("unregistered SIM counted towards k", unregistered_counted, ("A1",)),
 )
 TRIES = 6  # parts in which a place is looked for, before a leak is called not applicable
+CHAINS = 2  # that leaks are planted in, drawn anew in each run by how many rows they have
 
 
 def plant_all(
-    attack: Attack, parts: Sequence[Part], known: frozenset[Finding], rng: np.random.Generator
+    attack: Attack, strands: Sequence[Strand], known: frozenset[Finding], rng: np.random.Generator
 ) -> Iterator[Planted]:
-    """Plant each leak in a copy of its own, in one of the parts that show anything, and audit the copy."""
-    shown = [part for part in parts if len(part.rows)]
+    """Plant each leak in a copy of its own, in a part of one of the chains drawn, and audit the copy."""
+    rows = np.array([sum(len(one.rows) for one in strand.slices) for strand in strands])
+    drawn: Sequence[int] = []
+    if rows.any():
+        drawn = rng.choice(
+            len(strands), min(CHAINS, int((rows > 0).sum())), replace=False, p=rows / rows.sum()
+        ).tolist()
+    shown = [part for place in sorted(drawn) for part in strands[place].parts() if len(part.rows)]
     for leak in LEAKS:
         attack.tick()
         yield _tried(leak, attack, shown, known, rng)
+
+
+def _drawn(strands: Sequence[Strand], rng: np.random.Generator) -> list[Strand]:
+    """Some chains that show anything, those with many rows the more often."""
+    rows = np.array([sum(len(one.rows) for one in strand.slices) for strand in strands])
+    many = min(CHAINS, int((rows > 0).sum()))
+    places: Sequence[int] = rng.choice(len(strands), many, replace=False, p=rows / rows.sum()).tolist() if many else ()
+    return [strands[place] for place in sorted(places)]
 
 
 def _tried(

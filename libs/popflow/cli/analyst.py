@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,14 +14,22 @@ from popflow import contracts
 from popflow.cli.screen import LAKE, say, show_table
 from popflow.dates import MOST_DATES
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from popflow.reading.reader import Reader
+
 pull = typer.Typer(help="Read published tables; needs no Java.", no_args_is_help=True)
 
-Area = Annotated[str, typer.Option(help="Area by name or code: wuhan, hubei, 武汉, 420100 ...")]
+Area = Annotated[str, typer.Option("--area", "--from-area", help="Area by name or code: wuhan, 武汉, 420100 ...")]
+Place = Annotated[str, typer.Option("--area", "--to-area", help="Place by name or code: hunan, changsha, 430102 ...")]
 From = Annotated[str | None, typer.Option("--from", help="First date, as 2020-01-09.")]
 To = Annotated[str | None, typer.Option("--to", help="Last date, inclusive.")]
 Days = Annotated[int | None, typer.Option(min=1, max=MOST_DATES, help="Number of days before --before; 14 by default.")]
 Before = Annotated[str | None, typer.Option(help="The day after the last date, as 2020-01-23.")]
-Destination = Annotated[str | None, typer.Option(help="Only flows to this place: code or name.")]
+Destination = Annotated[
+    str | None, typer.Option("--destination", "--to-area", help="Only flows to this place: code or name.")
+]
 Daily = Annotated[bool, typer.Option("--daily", help="One row for each date.")]
 AsOf = Annotated[str | None, typer.Option(help="Answer as at that moment, as 2020-02-01T12:00.")]
 Out = Annotated[Path | None, typer.Option(help="File .csv, .parquet, .xlsx or .geojson.")]
@@ -38,6 +46,9 @@ def register(app: typer.Typer) -> None:
     for indicator in known.indicators.values():
         words = f"{indicator.meaning.en}.\n\n{EXAMPLE.format(name=indicator.indicator)}"
         pull.command(indicator.indicator, help=words)(_asking(indicator.indicator))
+    pull.command("inflow")(_inflow)
+    pull.command("net")(_net)
+    pull.command("matrix")(_matrix)
     for gone in known.retired.values():
         words = "Say why this is no longer published."
         pull.command(gone.asked_as, context_settings=WHATEVER, help=words)(_refusing(gone.asked_as))
@@ -66,6 +77,100 @@ def _refusing(asked_as: str) -> Callable[[], None]:
     return refusing
 
 
+def _inflow(
+    area: Place,
+    lake: Annotated[str, LAKE],
+    date_from: From = None,
+    date_to: To = None,
+    days: Days = None,
+    before: Before = None,
+    by: Annotated[str, typer.Option(help="Origins: prefecture or province.")] = "prefecture",
+    daily: Daily = False,
+    as_of: AsOf = None,
+    out: Out = None,
+    form: Form = None,
+) -> None:
+    """Who came to a place, by origin: at least and at most.
+
+    Example: popflow pull inflow --area changsha --days 14 --before 2020-01-23 --out changsha.xlsx --lake lake
+    """
+    reader = _reader(lake)
+    window: dict[str, Any] = {"days": days, "before": before, "daily": daily}
+    _tell(lambda: reader().inflow(area, date_from, date_to, by, as_of, **window), out, form)
+
+
+def _net(
+    area: Place,
+    lake: Annotated[str, LAKE],
+    date_from: From = None,
+    date_to: To = None,
+    days: Days = None,
+    before: Before = None,
+    daily: Daily = False,
+    as_of: AsOf = None,
+    out: Out = None,
+    form: Form = None,
+) -> None:
+    """How many more came to a province or prefecture than left it: at least and at most.
+
+    Example: popflow pull net --area wuhan --days 14 --before 2020-01-23 --daily --lake lake
+    """
+    reader = _reader(lake)
+    window: dict[str, Any] = {"days": days, "before": before, "daily": daily}
+    _tell(lambda: reader().net(area, date_from, date_to, as_of, **window), out, form)
+
+
+def _matrix(
+    lake: Annotated[str, LAKE],
+    level: Annotated[str, typer.Option(help="Destinations: province, prefecture or county.")] = "prefecture",
+    date_from: From = None,
+    date_to: To = None,
+    days: Days = None,
+    before: Before = None,
+    daily: Daily = False,
+    wide: Annotated[bool, typer.Option("--wide", help="Origins by destinations, one table of each bound.")] = False,
+    as_of: AsOf = None,
+    out: Out = None,
+    form: Form = None,
+) -> None:
+    """Who went from where to where, the whole nation: at least and at most.
+
+    Example: popflow pull matrix --level prefecture --from 2020-01-22 --to 2020-01-22 --out matrix.parquet --lake lake
+    """
+    reader = _reader(lake)
+    window: dict[str, Any] = {"days": days, "before": before, "daily": daily, "wide": wide}
+    _tell(lambda: reader().matrix(level, date_from, date_to, as_of, **window), out, form)
+
+
+def _reader(lake: str) -> Callable[[], Reader]:
+    """The reader of a lake, opened when it is first asked: the words of a call are looked at before."""
+
+    def reader() -> Reader:
+        from popflow.cli.opened import opened
+        from popflow.reading.reader import Reader
+
+        return Reader(opened(lake))
+
+    return reader
+
+
+def _tell(made: Callable[[], pd.DataFrame], out: Path | None, form: str | None) -> None:
+    """Print an answer, or write it to a file, and say what there is to know about it."""
+    from popflow.reading.tables_out import as_text, format_of, save, screen_table
+
+    kind, frame = format_of(out, form), made()
+    if out:
+        save(frame, out, form)
+        say(f"{len(frame):,} rows written to {out}")
+    elif kind == "table":
+        show_table(screen_table(frame))
+    else:
+        typer.echo(as_text(frame, kind), nl=False)
+    if kind == "table" or out:
+        for notice in frame.attrs["notices"]:
+            say(f"- {notice['en']}")
+
+
 def _ask(
     area: Area,
     lake: Annotated[str, LAKE],
@@ -83,22 +188,13 @@ def _ask(
     *,
     indicator: str,
 ) -> None:
-    from popflow.cli.opened import opened
-    from popflow.reading.reader import Reader
-    from popflow.reading.tables_out import as_text, format_of, save, screen_table
+    from popflow.reading.tables_out import format_of
 
-    kind = format_of(out, form)
+    polygons = format_of(out, form) == "geojson"
     asked: dict[str, Any] = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-    frame = Reader(opened(lake)).ask(
-        indicator, area, date_from, date_to, level, destination, as_of, kind == "geojson", **asked
+    reader = _reader(lake)
+    _tell(
+        lambda: reader().ask(indicator, area, date_from, date_to, level, destination, as_of, polygons, **asked),
+        out,
+        form,
     )
-    if out:
-        save(frame, out, form)
-        say(f"{len(frame):,} rows written to {out}")
-    elif kind == "table":
-        show_table(screen_table(frame))
-    else:
-        typer.echo(as_text(frame, kind), nl=False)
-    if kind == "table" or out:
-        for notice in frame.attrs["notices"]:
-            say(f"- {notice['en']}")

@@ -22,10 +22,13 @@ def register(app: typer.Typer) -> None:
 def scenario(
     name: Annotated[str, typer.Argument(help=f"There is one: {WUHAN_2020}.")],
     out: Annotated[Path, typer.Option(help="Folder for simulation and lake; resumes a stopped run.")],
-    scale: Annotated[str, typer.Option(help="1:N, one person for N.")] = "1:1000",
+    scale: Annotated[
+        str | None, typer.Option(help="1:N, one person for N; 1:1000, or 1:1 with --counts.", show_default=False)
+    ] = None,
     first: Annotated[str, typer.Option("--from", help=DATE_HELP)] = "2019-12-31",
     days: Annotated[int, typer.Option(min=2, max=400, help="Number of days; 37 reach 5 February 2020.")] = 37,
-    counts: Annotated[bool, typer.Option("--counts", help="Exact flows at full size, drawn without records.")] = False,
+    counts: Annotated[bool, typer.Option("--counts", help="Exact flows, drawn without records.")] = False,
+    national: Annotated[bool, typer.Option("--national", help="With --counts: 100 million movers a day.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="The same seed gives the same scenario.")] = 1,
     stayers: Annotated[int, typer.Option(min=0, max=100_000_000, help="Persons in addition to the movers.")] = 50_000,
 ) -> None:
@@ -38,7 +41,10 @@ def scenario(
 
     if name != WUHAN_2020:
         raise PopflowError(f"no scenario '{name}'; there is {WUHAN_2020}")
-    asked = ScenarioRun(out, 1.0 if counts else _scale(scale), day(first), days, seed, stayers, counts)
+    if national and not counts:
+        raise PopflowError("--national: the nation's movers are drawn without records; give --counts as well")
+    one_for = _scale(scale or ("1:1" if counts else "1:1000"))
+    asked = ScenarioRun(out, one_for, day(first), days, seed, stayers, counts, national)
     with progress(name) as on_progress:
         lake = run_scenario(asked, on_progress)
     show(scenario_checks(wuhans_outflow(lake)), "What came out beside what the scenario was fed with")

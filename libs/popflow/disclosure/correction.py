@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -64,6 +64,10 @@ class EarlierRelease:
     rows: pd.DataFrame
     changes: pd.DataFrame
     mnos: Collection[str] | None = None
+
+    def within(self, digits: str) -> EarlierRelease:
+        """The release with the changes alone whose origin's code begins so."""
+        return replace(self, changes=self.changes[self.changes["origin_code"].str.startswith(digits)])
 
 
 def refuse_second(earlier: Sequence[int], date: dt.date) -> None:

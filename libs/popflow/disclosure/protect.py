@@ -8,14 +8,17 @@ difference of published rows is a sum of published rows again.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from popflow.contracts import Area, Disclosure, chains
-from popflow.disclosure.chain import Tree, flow_tree, never_alone, own_digits
+from popflow.disclosure.chain import Nodes, Tree, flow_tree, never_alone, own_digits
 from popflow.disclosure.correction import (
     Changes,
     EarlierRelease,
@@ -24,15 +27,26 @@ from popflow.disclosure.correction import (
     rest_counts,
     shown_before,
 )
-from popflow.disclosure.exact import ENDS, finest_cells, of_codes, refuse_other_date, refuse_repeated
+from popflow.disclosure.exact import (
+    ENDS,
+    counts_of,
+    finest_cells,
+    of_codes,
+    refuse_other_date,
+    refuse_repeated,
+    refuse_uncovered,
+)
 from popflow.disclosure.feasibility import Determined
 from popflow.disclosure.fold import Folded, fold
-from popflow.disclosure.rows import Walked, atoms_table, rows_table, shares_of
+from popflow.disclosure.rows import Walked, atoms_table, rows_table, shown_of
 from popflow.disclosure.rules import Bools, Ints, Rules, publishable
 from popflow.disclosure.table import _SEAL, ProtectedTable
 from popflow.errors import PopflowError
 from popflow.geography.codes import prefecture_of
 from popflow.indicators import Indicator
+
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]  # as `map` calls a function for each of many
+NO_CHAIN = -1
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,7 @@ def protect_flows(
     rules: Disclosure,
     covered_before: Sequence[str] | None = None,
     earlier: Sequence[EarlierRelease] = (),
+    each: Each = map,
 ) -> ProtectedTable:
     """An indicator of one date, of every chain of its areas.
 
@@ -66,45 +81,85 @@ def protect_flows(
     moves within a prefecture may be in it and are left out. covered_counties: every county in which the date can have
     ended for somebody; covered_before: the same of the day before, None where they are the same counties. Exactly
     these, since what can hold nobody hides nobody. mnos: the MNOs of the night. earlier: the releases of the date so
-    far, withdrawn ones too. A chain whose root is not publishable has no rows. Raises PopflowError where the exact
-    table does not hold together, and for a correction that may not be.
+    far, withdrawn ones too. each: how a function is called for every chain; chains share no person on a date, so any
+    order and any machine will do. A chain whose root is not publishable has no rows. Raises PopflowError where the
+    exact table does not hold together, and for a correction that may not be.
     """
     about = Release(indicator, date, release, tuple(mnos), rules, earlier)
-    areas = indicator.areas_of(areas)
-    tree = flow_tree(indicator, areas, covered_counties, covered_counties if covered_before is None else covered_before)
-    moves = moves_out(exact, date, areas)
-    tree.refuse_uncovered(moves)
-    return protect(about, tree, moves)
-
-
-def protect(about: Release, tree: Tree, exact: pd.DataFrame) -> ProtectedTable:
-    """Walk a tree with the counts of its finest cells and seal what may be shown.
-
-    exact: origin_code, destination_code of finest cells with persons, persons_registered and persons_without.
-    """
-    rules = Rules.of(about.rules, about.indicator.thresholds)
-    name, definition = about.indicator.indicator, about.indicator.definition
-    cells = finest_cells(exact, about.mnos)
-    finest = tree.counts(cells, about.mnos)
-    counts = [nodes.counts(finest) for nodes in tree.steps]
-    walked = _walk(tree, counts, rules, _limits(about, tree, rules))
-    _refuse_unsafe(tree, walked, rules)
-    rows = rows_table(name, about.date, about.release, definition, tree, walked)
-    atoms = atoms_table(name, about.date, about.release, about.mnos, cells, about.earlier)
-    root_persons, shares, numbers = shares_of(tree, walked)
+    before = covered_counties if covered_before is None else covered_before
+    work = functools.partial(_of_chain, about, tuple(covered_counties), tuple(before))
+    parts = list(each(work, _by_chain(exact, date, chains(indicator.areas_of(areas)))))
+    persons = sum(part.persons[0] for part in parts)
+    shown = zip(*(part.persons for part in parts), strict=True)
+    names = [one.step for one in indicator.steps]
+    cells = zip(*(part.cells for part in parts), strict=True)
     return ProtectedTable(
         _SEAL,
-        indicator=name,
-        date=about.date,
-        release=about.release,
-        definition=definition,
+        indicator=indicator.indicator,
+        date=date,
+        release=release,
+        definition=indicator.definition,
         mnos=about.mnos,
-        rows=rows,
-        atoms=atoms,
-        root_persons=root_persons,
-        shares=shares,
-        cells=numbers,
+        rows=pa.concat_tables([part.rows for part in parts]),
+        atoms=pa.concat_tables([part.atoms for part in parts]),
+        root_persons=persons,
+        shares={name: sum(one) / persons if persons else 0.0 for name, one in zip(names, shown, strict=True)},
+        cells={
+            name: (sum(one[0] for one in of), sum(one[1] for one in of)) for name, of in zip(names, cells, strict=True)
+        },
     )
+
+
+@dataclass(frozen=True)
+class Protected:
+    """One chain of a release: its rows, its atoms, and for each step what of it is shown.
+
+    persons: of the cells shown; cells: how many are shown, and how many have persons.
+    """
+
+    rows: pa.Table
+    atoms: pa.Table
+    persons: tuple[int, ...]
+    cells: tuple[tuple[int, int], ...]
+
+
+OfChain = tuple[str, Area, pd.DataFrame]  # name and area of a chain, and its exact moves
+
+
+def _of_chain(about: Release, ends: Sequence[str], starts: Sequence[str], of: OfChain) -> Protected:
+    """Walk one chain's tree with the counts of its finest cells, and keep what may be shown of it."""
+    chain, area, exact = of
+    name, rules = about.indicator.indicator, Rules.of(about.rules, about.indicator.thresholds)
+    about = replace(about, earlier=[one.within(own_digits(area)) for one in about.earlier])
+    changed = any(len(one.changes) for one in about.earlier)
+    cells = finest_cells(exact, about.mnos)
+    refuse_uncovered(cells, dict(zip(ENDS, (starts, ends), strict=True)))
+    walked: list[Walked] = []
+    steps: list[Nodes] = []
+    # A chain whose root may not be shown shows nothing: no need to make its tree, which holds every cell there can be.
+    if changed or publishable(counts_of(cells, about.mnos).sum(axis=0), rules):
+        tree = flow_tree(about.indicator, {chain: area}, ends, starts)
+        finest = tree.counts(cells, about.mnos)
+        steps = tree.steps
+        walked = _walk(tree, [nodes.counts(finest) for nodes in steps], rules, _limits(about, tree, rules))
+        _refuse_unsafe(tree, walked, rules)
+    rows = rows_table(name, about.date, about.release, about.indicator.definition, steps, walked)
+    atoms = atoms_table(name, about.date, about.release, about.mnos, cells, about.earlier)
+    return Protected(rows, atoms, *shown_of(walked, len(about.indicator.steps)))
+
+
+def _by_chain(exact: pd.DataFrame, date: dt.date, of: Mapping[str, Area]) -> Iterator[OfChain]:
+    """Each chain with the exact moves that leave a prefecture of it, by county."""
+    refuse_other_date(exact, date)
+    ends = ["origin_county", "destination_county"]
+    refuse_repeated(exact, ends)
+    starts = {own_digits(area): place for place, area in enumerate(of.values())}
+    chain = of_codes(exact["origin_county"], lambda code: starts.get(code[:2], starts.get(code[:4], NO_CHAIN)))
+    origin, destination = (of_codes(exact[end], prefecture_of) for end in ends)
+    moves = exact[(chain != NO_CHAIN) & (origin != destination)].rename(columns=dict(zip(ends, ENDS, strict=True)))
+    parts = dict(list(moves.groupby(chain[(chain != NO_CHAIN) & (origin != destination)])))
+    for place, (name, area) in enumerate(of.items()):
+        yield name, area, parts.get(place, moves.iloc[:0])
 
 
 @dataclass(frozen=True)
@@ -155,15 +210,3 @@ def _refuse_unsafe(tree: Tree, walked: Sequence[Walked], rules: Rules) -> None:
         large = publishable(own.counts[own.folded.shown], rules).all() and publishable(rest[has_rest], rules).all()
         if not (large and adds_up[has_children].all() and has_children[has_rest].all()):
             raise PopflowError(f"the gate's own check failed at the step {nodes.step.name}; nothing is protected")
-
-
-def moves_out(exact: pd.DataFrame, date: dt.date, areas: Mapping[str, Area]) -> pd.DataFrame:
-    """Rows of `flows_exact` that leave their prefecture from inside a chain."""
-    refuse_other_date(exact, date)
-    ends = ["origin_county", "destination_county"]
-    refuse_repeated(exact, ends)
-    starts = tuple(own_digits(area) for area in chains(areas).values())
-    inside = of_codes(exact["origin_county"], lambda code: code.startswith(starts)).astype(bool)
-    origin, destination = (of_codes(exact[end], prefecture_of) for end in ends)
-    moves = exact[inside & (origin != destination)]
-    return moves.rename(columns=dict(zip(ends, ENDS, strict=True)))

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from popflow import contracts
-from popflow.disclosure.chain import Nodes, Tree
+from popflow.disclosure.chain import Nodes
 from popflow.disclosure.correction import EarlierRelease
 from popflow.disclosure.exact import finest_cells
 from popflow.disclosure.fold import Folded
@@ -30,11 +30,11 @@ class Walked:
 
 
 def rows_table(
-    indicator: str, date: dt.date, release: int, definition: str, tree: Tree, walked: Sequence[Walked]
+    indicator: str, date: dt.date, release: int, definition: str, steps: Sequence[Nodes], walked: Sequence[Walked]
 ) -> pa.Table:
     """Rows of the contract `flows`, step by step, in the order of their codes."""
-    parts = [_rows(nodes, own) for nodes, own in zip(tree.steps, walked, strict=True)]
-    frame = pd.concat(parts, ignore_index=True)
+    parts = [_rows(nodes, own) for nodes, own in zip(steps, walked, strict=True)]
+    frame = pd.concat([pd.DataFrame(columns=[*CODES, "persons"]), *parts], ignore_index=True)
     frame = frame.assign(indicator=indicator, date=date, release=release, definition=definition)
     return _as_contract("flows", frame)
 
@@ -80,10 +80,9 @@ def _as_contract(name: str, frame: pd.DataFrame, without: pa.MapArray | None = N
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def shares_of(tree: Tree, walked: Sequence[Walked]) -> tuple[int, dict[str, float], dict[str, tuple[int, int]]]:
-    """Persons of the shown roots; for each step the share of them that it shows, and cells shown and with persons."""
-    persons = [own.counts[own.folded.shown, PERSONS].sum() for own in walked]
-    names = [nodes.step.name for nodes in tree.steps]
-    shares = {name: float(part / persons[0]) if persons[0] else 0.0 for name, part in zip(names, persons, strict=True)}
-    numbers = [(int(own.folded.shown.sum()), int((own.counts[:, PERSONS] > 0).sum())) for own in walked]
-    return int(persons[0]), shares, dict(zip(names, numbers, strict=True))
+def shown_of(walked: Sequence[Walked], steps: int) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """For each step persons of the cells that are shown, and how many cells are shown and have persons."""
+    if not walked:
+        return (0,) * steps, ((0, 0),) * steps
+    persons = tuple(int(own.counts[own.folded.shown, PERSONS].sum()) for own in walked)
+    return persons, tuple((int(own.folded.shown.sum()), int((own.counts[:, PERSONS] > 0).sum())) for own in walked)

@@ -116,6 +116,11 @@ class ProtectedTable:
         return self._atoms.to_pandas(date_as_object=True, maps_as_pydicts="strict")
 
     @property
+    def atoms_table(self) -> pa.Table:
+        """The same as an Arrow table, which nobody can change."""
+        return self._atoms
+
+    @property
     def status(self) -> str:
         """released, or empty where no root was publishable."""
         return "released" if self._rows.num_rows else "empty"

@@ -57,6 +57,8 @@ def _divided_by(step: Step) -> str:
 class View:
     """Whose moves are looked at, over which sides of the border; by_origin: each origin prefecture for itself.
 
+    whole: over both sides, also where a province is looked at.
+
     steps: the number of the step that each level of origin and destination makes, as `numbered` gives it.
     """
 
@@ -65,12 +67,13 @@ class View:
     prefecture: str | None
     steps: Mapping[tuple[str, str], int]
     by_origin: bool = False
+    whole: bool = False
 
     @property
     def sides(self) -> tuple[str, ...]:
         """A province's outflow crosses its border; a prefecture's may also stay within the province."""
         outside = f"outside_{self.province}"
-        return (outside,) if self.prefecture is None else (f"inside_{self.province}", outside)
+        return (outside,) if self.prefecture is None and not self.whole else (f"inside_{self.province}", outside)
 
     @property
     def of_one_origin(self) -> bool:

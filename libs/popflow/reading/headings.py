@@ -68,6 +68,16 @@ HEADINGS = {
         12,
         "#,##0",
     ),
+    "inflow_at_least": Heading("到达至少", "Came, at least", "各来源地已公布之和", "Sum of what is shown", 14, "#,##0"),
+    "inflow_at_most": Heading("到达至多", "Came, at most", "含未公布的部分", "With what is hidden", 14, "#,##0"),
+    "outflow_at_least": Heading("离开至少", "Left, at least", "已公布之和", "Sum of what is shown", 14, "#,##0"),
+    "outflow_at_most": Heading("离开至多", "Left, at most", "含未公布的部分", "With what is hidden", 14, "#,##0"),
+    "net_at_least": Heading(
+        "净流入至少", "Net, at least", "到达至少减离开至多", "Came at least, less left at most", 14, "#,##0"
+    ),
+    "net_at_most": Heading(
+        "净流入至多", "Net, at most", "到达至多减离开至少", "Came at most, less left at least", 14, "#,##0"
+    ),
     "unit": Heading(
         "单位",
         "Unit",
@@ -96,3 +106,4 @@ HEADINGS = {
     "definition": Heading("定义版本", "Definition", "指标定义的版本", "Version of the definition", 12),
     "release": Heading("发布号", "Release", "每个日期的发布号，从 1 开始", "Number of each date's release, from 1", 10),
 }
+NET = ("inflow_at_least", "inflow_at_most", "outflow_at_least", "outflow_at_most", "net_at_least", "net_at_most")

@@ -12,7 +12,7 @@ import functools
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from popflow.geography.codes import Level, at_level, is_code, prefecture_of
 if TYPE_CHECKING:
     import pandas as pd
 
+LISTED = 5  # areas that a message names, at most
 LEVELS: tuple[Level, ...] = ("province", "prefecture", "county")
 CHINESE = re.compile(r"[㐀-鿿]")
 PEOPLES = (
@@ -166,7 +167,7 @@ def find_area(text: str, areas: Mapping[str, Area], places: Places) -> AskedArea
     try:
         place = places.find(text)
     except PopflowError:
-        near = did_you_mean(key, areas) or f"; the areas are {', '.join(areas)}"
+        near = did_you_mean(key, areas) or f"; the areas are {_listed(areas)}"
         raise PopflowError(f"no area is called '{text}'{near}") from None
     return _as_area(place, areas)
 
@@ -185,8 +186,17 @@ def _as_area(place: Place, areas: Mapping[str, Area]) -> AskedArea:
         if area.level == "province" and place.level == "prefecture" and place.code[:2] == area.code[:2]:
             return AskedArea(place.code, "prefecture", place.code, place.name_zh, place.name_en, name, area.code)
     provinces = [name for name, area in areas.items() if area.level == "province"]
-    beside = f" and the prefectures of {', '.join(provinces)}" if provinces else ""
-    raise PopflowError(f"{place} is no area of which flows are published; the areas are {', '.join(areas)}{beside}")
+    if place.level == "county" and any(areas[name].code[:2] == place.code[:2] for name in provinces):
+        above = prefecture_of(place.code)
+        raise PopflowError(f"{place} is no area of which flows are published; ask for its prefecture, {above}")
+    beside = f" and the prefectures of {_listed(provinces)}" if provinces else ""
+    raise PopflowError(f"{place} is no area of which flows are published; the areas are {_listed(areas)}{beside}")
+
+
+def _listed(names: Collection[str]) -> str:
+    """Some names, all where they are few."""
+    few = list(names)[:LISTED]
+    return ", ".join(few) + (f" and {len(names) - LISTED} more of areas.yaml" if len(names) > LISTED else "")
 
 
 def _chain(area: Area, areas: Mapping[str, Area]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from popflow.dates import spans
 
 if TYPE_CHECKING:
+    from popflow.reading.names import Place
     from popflow.reading.question import Question
 
 Notice = dict[str, str]
@@ -19,6 +20,24 @@ def notices(summary: dict[str, Any], question: Question) -> list[Notice]:
     found = [_missing(summary), _incomplete(summary, question), _level(summary, question)]
     found += [_rest(summary, question), _trips(summary), _definitions(summary)]
     return [notice for notice in found if notice]
+
+
+def figures_notices(summary: dict[str, Any], place: Place | None) -> list[Notice]:
+    """The notices of a view over all chains: dates that it lacks, how far its bounds are apart, unit, definitions."""
+    found = [_missing(summary), _open(summary, place) if place else None, _trips(summary), _definitions(summary)]
+    return [notice for notice in found if notice]
+
+
+def _open(summary: dict[str, Any], place: Place) -> Notice:
+    low, high = summary["persons_at_least"], summary["persons_at_most"]
+    share = summary.get("open_share_percent", 0.0)
+    own = summary["from_own_province_at_least"]
+    return {
+        "en": f"{place.name_en}: at least {low:,} and at most {high:,} {summary['unit']} came; {share} % of the most "
+        f"is open; at least {own:,} of them from its own province. Each origin's most may hold the same hidden people.",
+        "zh": f"{place.name_zh}：到达至少 {low:,}，至多 {high:,}，未定部分占上限的 {share} %；"
+        f"其中至少 {own:,} 来自本省。各来源地的上限可能含同一批未公布的人，不可相加。",
+    }
 
 
 def release_text(releases: dict[dt.date, int]) -> str:

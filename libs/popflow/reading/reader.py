@@ -17,8 +17,10 @@ from popflow import contracts as contracts_module
 from popflow.dates import date_range, dates_between, moment
 from popflow.errors import NoTable, PopflowError
 from popflow.lake import Lake
-from popflow.reading import rows
-from popflow.reading.names import Places, find_area
+from popflow.reading import both_ways, rows
+from popflow.reading.answers import inflow_frame, matrix_frame, net_frame
+from popflow.reading.both_ways import Toward
+from popflow.reading.names import Place, Places, did_you_mean, find_area
 from popflow.reading.question import Question, filters, level_of
 from popflow.reading.served import Served, nothing_served, served
 from popflow.release.ledger import standing
@@ -151,12 +153,114 @@ class Reader:
         frame = self.answer(question)
         return self._with_geometry(frame, question) if geometry else frame
 
+    def inflow(
+        self,
+        area: str,
+        date_from: dt.date | str | None = None,
+        date_to: dt.date | str | None = None,
+        by: str = "prefecture",
+        as_of: str | dt.datetime | None = None,
+        *,
+        days: int | None = None,
+        before: dt.date | str | None = None,
+        daily: bool = False,
+        indicator: str | None = None,
+    ) -> pd.DataFrame:
+        """Persons who came to a place, by origin: a view of the rows of all chains.
+
+        area: a province, prefecture or county. by: origins are prefectures or provinces. Grain: one origin (daily: and
+        date) from which anybody can have come; columns and unit as of `ask`. Rows' `persons_at_least` add up to the
+        whole; `attrs` hold the whole with its bounds, the share that these leave open, and what came from the place's
+        own province (`summary`). Raises PopflowError, in one line, for what does not exist or is not shown.
+        """
+        place, window = self.places.find(area), date_range(date_from, date_to, days, before)
+        asked = self._toward(place, place.level, by, window, as_of, daily, indicator)
+        serving, flows = self._flows_toward(asked)
+        return inflow_frame(asked, serving, flows, self.lake.contracts.areas, self.places)
+
+    def net(
+        self,
+        area: str,
+        date_from: dt.date | str | None = None,
+        date_to: dt.date | str | None = None,
+        as_of: str | dt.datetime | None = None,
+        *,
+        days: int | None = None,
+        before: dt.date | str | None = None,
+        daily: bool = False,
+        indicator: str | None = None,
+    ) -> pd.DataFrame:
+        """Persons who came to a province or prefecture less those who left it, at least and at most.
+
+        Grain: one row; daily: a date that is served. Columns: inflow, outflow and net, each at least and at most; unit;
+        dates. Raises PopflowError, in one line, for what does not exist or is not shown.
+        """
+        given: dict[str, Any] = {"days": days, "before": before, "indicator": indicator}
+        question = self.question(area, date_from, date_to, "province", as_of=as_of, **given)
+        area_itself = self.places.get(question.area.level, question.area.code)
+        window = (question.first, question.last)
+        asked = self._toward(area_itself, question.area.level, "province", window, as_of, True, indicator)
+        serving, flows = self._flows_toward(asked)
+        left = rows.by_date(question, self.flows(question, serving), serving)
+        return net_frame(asked, serving, flows, left, self.lake.contracts.areas, self.places, daily=daily)
+
+    def matrix(
+        self,
+        level: str = "prefecture",
+        date_from: dt.date | str | None = None,
+        date_to: dt.date | str | None = None,
+        as_of: str | dt.datetime | None = None,
+        *,
+        days: int | None = None,
+        before: dt.date | str | None = None,
+        daily: bool = False,
+        wide: bool = False,
+        indicator: str | None = None,
+    ) -> pd.DataFrame:
+        """Persons from every origin to every destination, at least and at most.
+
+        level: of the destinations; origins are provinces for provinces, else prefectures. Grain: origin and destination
+        (daily: and date) between which anybody can have moved; columns and unit as of `ask`. wide: origins by
+        destinations in their place, the bounds as the upper level of the columns; a pair between which nobody can have
+        moved is 0. The diagonal of provinces is what moved between their prefectures.
+        Raises PopflowError, in one line, for what does not exist or is not shown.
+        """
+        if level not in both_ways.MATRIX_LEVELS:
+            near = did_you_mean(level, both_ways.MATRIX_LEVELS)
+            raise PopflowError(f"no level '{level}'{near}; the levels are {', '.join(both_ways.MATRIX_LEVELS)}")
+        if wide and daily:
+            raise PopflowError("--wide holds one figure a pair; ask for --daily without it")
+        by = "province" if level == "province" else "prefecture"
+        window = date_range(date_from, date_to, days, before)
+        asked = self._toward(None, level, by, window, as_of, daily, indicator)
+        serving, flows = self._flows_toward(asked)
+        return matrix_frame(asked, serving, flows, self.lake.contracts.areas, self.places, wide=wide)
+
+    def _toward(
+        self,
+        place: Place | None,
+        level: str,
+        by: str,
+        window: tuple[dt.date, dt.date],
+        as_of: str | dt.datetime | None,
+        daily: bool,
+        indicator: str | None,
+    ) -> Toward:
+        known = self.lake.contracts
+        of = known.indicator(indicator) if indicator else known.headline
+        return Toward(of, place, level, both_ways.origin_level(by), *window, moment(as_of), daily)
+
+    def _flows_toward(self, asked: Toward) -> tuple[Served, pd.DataFrame]:
+        serving = self.served(asked)
+        narrowed = both_ways.filters(asked, self.lake.contracts.areas)
+        return serving, self._rows_of(asked, serving, narrowed)
+
     def answer(self, question: Question) -> pd.DataFrame:
         """The answer to a resolved question; see `ask`."""
         serving = self.served(question)
         return rows.answer(question, self.flows(question, serving), serving, self.places)
 
-    def served(self, question: Question) -> Served:
+    def served(self, question: Question | Toward) -> Served:
         """Which release of each date of the question is served.
 
         Raises PopflowError where none of its dates has a release, naming the dates that there are.
@@ -170,17 +274,29 @@ class Reader:
 
     def flows(self, question: Question, serving: Served) -> pd.DataFrame:
         """The published rows (contract `flows`) that a question needs, of the releases that are served."""
+        found = self._rows_of(question, serving, filters(question, self.places))
+        if question.area.chain not in set(found["origin_code"]):
+            raise PopflowError(
+                f"nothing of {question.area.name_en} is shown on {question.first} to {question.last}: too few persons "
+                "left its province, or these dates were released before it was an area"
+            )
+        return found
+
+    def _rows_of(self, question: Question | Toward, serving: Served, narrowed: dict[str, list[str]]) -> pd.DataFrame:
         if not serving.releases:
             raise PopflowError(f"on {question.first} to {question.last} nothing could be shown: every release is empty")
         equals: dict[str, Any] = {"date": list(serving.releases), "indicator": question.indicator.indicator}
-        narrowed = filters(question, self.places) | equals
-        found = self.lake.read_pandas("flows", FLOW_COLUMNS, **narrowed)
+        found = self.lake.read_pandas("flows", FLOW_COLUMNS, **(narrowed | equals))
         found = found[found["release"] == found["date"].map(serving.releases)]
-        if found.empty:
+        if found.empty and not self._any_rows(equals):
             raise PopflowError(
                 f"{self.lake.path('flows')}: it lacks the rows that releases speaks of; run popflow audit"
             )
         return found
+
+    def _any_rows(self, equals: dict[str, Any]) -> bool:
+        """Whether the lake holds a root of some dates."""
+        return bool(self.lake.read_arrow("flows", ["date"], **equals, destination_level="all").num_rows)
 
     def dates(self, indicator: str | None = None) -> list[dt.date]:
         """The dates of which a release with figures of an indicator is served, in order; without one the headline's."""

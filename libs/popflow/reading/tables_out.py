@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError, printable
-from popflow.reading.headings import HEADINGS
+from popflow.reading.headings import HEADINGS, NET
 from popflow.reading.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ SCREEN_COLUMNS = [
     "province_name",
     "persons_at_least",
     "persons_at_most",
+    *NET,
     "share_percent",
     "dates_shown",
 ]
@@ -99,13 +100,16 @@ def as_text(frame: pd.DataFrame, wanted: str) -> str:
     """An answer as text for a pipe; csv only, since the others are files."""
     if wanted != "csv":
         raise PopflowError(f"--format {wanted} needs a file: give --out FILE.{wanted}")
-    return _without_formulas(frame).to_csv(index=False)
+    return _without_formulas(_plain(frame)).to_csv(index=False)
 
 
 def screen_table(frame: pd.DataFrame, rows: int = 25, title: str = "") -> Table:
     """An answer as a table for the screen: the largest rows, and how many more there are."""
-    columns = [name for name in SCREEN_COLUMNS if name in frame and frame[name].astype(str).nunique() > 1]
-    columns = columns if "persons_at_least" in columns else [*columns, "persons_at_least"]
+    if is_wide(frame):
+        raise PopflowError("--wide is for a file: give --out FILE.xlsx, .csv or .parquet")
+    there = [name for name in SCREEN_COLUMNS if name in frame]
+    figures_of = {"persons_at_least", *NET}
+    columns = [name for name in there if name in figures_of or frame[name].astype(str).nunique() > 1]
     heads = [HEADINGS[name] for name in columns]
     figures = [head.number_format != "General" and name != "date" for name, head in zip(columns, heads, strict=True)]
     shown = frame[columns].head(rows).itertuples(index=False, name=None)
@@ -150,7 +154,7 @@ def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
 def _write_xlsx(frame: pd.DataFrame, path: Path) -> None:
     from popflow.reading.workbook import write_workbook
 
-    write_workbook(_plain(frame), path)
+    write_workbook(frame if is_wide(frame) else _plain(frame), path)
 
 
 def _write_geojson(frame: gpd.GeoDataFrame, path: Path) -> None:
@@ -160,10 +164,25 @@ def _write_geojson(frame: gpd.GeoDataFrame, path: Path) -> None:
     frame.assign(**dates).to_file(path, driver="GeoJSON", engine="pyogrio", RFC7946="YES", COORDINATE_PRECISION=5)
 
 
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame without polygons, its notices kept."""
+def is_wide(frame: pd.DataFrame) -> bool:
+    """Whether an answer is a matrix: origins by destinations, the bounds as the upper level of the columns."""
+    return frame.columns.nlevels > 1
+
+
+def _long(frame: pd.DataFrame) -> pd.DataFrame:
+    """A matrix with one row an origin and bound."""
     import pandas as pd
 
+    parts = {str(bound): frame.xs(bound, axis=1, level=0) for bound in frame.columns.unique(0)}
+    return pd.concat(parts, names=["bound", "origin_code"]).rename_axis(columns=None).reset_index()
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame without polygons, its notices kept; a matrix with a row for each origin and bound."""
+    import pandas as pd
+
+    if is_wide(frame):
+        return _long(frame)
     if "geometry" not in frame:
         return frame
     plain = pd.DataFrame(frame.drop(columns="geometry"))

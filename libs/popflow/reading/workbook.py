@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xlsxwriter
 
 from popflow.errors import PopflowError
-from popflow.reading.headings import HEADINGS
+from popflow.reading.headings import HEADINGS, NET, Heading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ LEADING = [
     "prefecture_name",
     "persons_at_least",
     "persons_at_most",
+    *NET,
     "unit",
     "share_percent",
     "dates_shown",
@@ -69,8 +70,28 @@ def write_workbook(frame: pd.DataFrame, path: Path) -> None:
         )
     settings = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(path, settings) as book:
-        _data_sheet(book, frame)
+        if frame.columns.nlevels > 1:
+            for bound in frame.columns.unique(0):
+                _matrix_sheet(book, HEADINGS[str(bound)], frame.loc[:, [bound]].droplevel(0, axis=1))
+        else:
+            _data_sheet(book, frame)
         _reading_sheet(book, frame)
+
+
+def _matrix_sheet(book: xlsxwriter.Workbook, bound: Heading, figures: pd.DataFrame) -> None:
+    """One bound of a matrix: a row for each origin, a column for each destination, by their codes."""
+    sheet, head = book.add_worksheet(f"{bound.zh} {bound.en}"), book.add_format(HEAD)
+    form = book.add_format({"num_format": bound.number_format})
+    sheet.freeze_panes(1, 1)
+    sheet.write_string(0, 0, "出发地 \\ 目的地\nOrigin \\ destination", head)
+    sheet.set_column(0, 0, 16, head)
+    for number, code in enumerate(figures.columns, start=1):
+        sheet.write_string(0, number, str(code), head)
+    for row, (code, persons) in enumerate(zip(figures.index, figures.to_numpy().tolist(), strict=True), start=1):
+        sheet.write_string(row, 0, str(code), head)
+        for number, value in enumerate(persons, start=1):
+            if sheet.write_number(row, number, value, form):
+                raise PopflowError(f"row {row:,}: the workbook does not take it; write .csv or .parquet")
 
 
 def _data_sheet(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:
@@ -84,7 +105,7 @@ def _data_sheet(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:
     sheet.repeat_rows(0)
     sheet.set_row(0, 32)
     head = book.add_format(HEAD)
-    of_rest = (frame["kind"] != "shown").to_numpy()
+    of_rest = (frame["kind"] != "shown").tolist() if "kind" in frame else [False] * len(frame)
     for number, name in enumerate(columns):
         heading = HEADINGS[name]
         sheet.set_column(number, number, heading.width)
@@ -128,20 +149,24 @@ def _summary_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     summary: dict[str, Any] = frame.attrs.get("summary", {})
     if not summary:
         return []
-    low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
-    exact = low == high
-    unit_zh = UNITS_ZH[summary["unit"]]
-    figure_zh = f"{low} {unit_zh}" if exact else f"至少 {low}，至多 {high} {unit_zh}"
-    figure_en = f"{low} {summary['unit']}" if exact else f"at least {low}, at most {high} {summary['unit']}"
     dates = f"{summary['dates_released']} / {summary['dates_asked']}"
     made = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC"
     return [
-        ("总数 Total", figure_zh, figure_en),
+        *([_total_line(summary)] if "persons_at_most" in summary else []),
         ("日期 Dates", f"已发布 / 所询：{dates}", f"released / asked for: {dates}"),
         ("发布号 Release", summary["release"], summary["release"]),
         ("定义 Definition", summary["definition"], summary["definition"]),
         ("生成 Made", made, made),
     ]
+
+
+def _total_line(summary: dict[str, Any]) -> tuple[str, str, str]:
+    low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
+    exact = low == high
+    unit_zh = UNITS_ZH[summary["unit"]]
+    figure_zh = f"{low} {unit_zh}" if exact else f"至少 {low}，至多 {high} {unit_zh}"
+    figure_en = f"{low} {summary['unit']}" if exact else f"at least {low}, at most {high} {summary['unit']}"
+    return "总数 Total", figure_zh, figure_en
 
 
 def _notice_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

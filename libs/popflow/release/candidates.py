@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from popflow.audit import Candidate, Verdict, audit_lake
+from popflow.audit import Candidate, Verdict, audit_lake, wide_atoms
 from popflow.dates import ONE_DAY
 from popflow.disclosure import ProtectedTable, protect_flows, read_exact
 from popflow.errors import PopflowError
@@ -15,15 +17,19 @@ from popflow.indicators import Indicator
 from popflow.lake import Lake
 from popflow.movement.definition import CARRY_DAYS
 from popflow.movement.headcounts import MNOs
+from popflow.session import in_tasks
 
 FIRST = 1
 
 
+MANY_CELLS = 500_000  # from here on gate and auditor are called in tasks: one chain of a nation is below 1 GB there
+
+
 def protected(lake: Lake, indicator: Indicator, date: dt.date, mnos: Sequence[str]) -> ProtectedTable:
     """The gate's table of an indicator's date, made of its exact table."""
-    ends = day_end_counties(lake)
+    ends, exact = day_end_counties(lake), lake.read_arrow(indicator.exact, date=date)
     return protect_flows(
-        read_exact(lake.read_arrow(indicator.exact, date=date)),
+        read_exact(exact),
         indicator=indicator,
         areas=lake.contracts.areas,
         covered_counties=ends(date),
@@ -32,13 +38,25 @@ def protected(lake: Lake, indicator: Indicator, date: dt.date, mnos: Sequence[st
         release=FIRST,
         mnos=mnos,
         rules=lake.contracts.disclosure,
+        each=_over_chains(lake, exact.num_rows),
     )
+
+
+def _over_chains(lake: Lake, cells: int) -> Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]:
+    """How gate and auditor are called for each chain of a release."""
+    return functools.partial(in_tasks, lake.spark) if cells >= MANY_CELLS else map
 
 
 def audited(lake: Lake, table: ProtectedTable) -> Verdict:
     """The auditor's verdict on a table, with the other releases of its date and all that bears no stamp."""
-    candidate = Candidate(table.rows, table.atoms)
-    return audit_lake(lake, candidate=candidate, candidate_mnos=table.mnos, covered=day_end_counties(lake))
+    candidate = Candidate(table.rows, wide_atoms(table.atoms_table))
+    return audit_lake(
+        lake,
+        candidate=candidate,
+        candidate_mnos=table.mnos,
+        covered=day_end_counties(lake),
+        each=_over_chains(lake, len(candidate.atoms)),
+    )
 
 
 def audited_history(lake: Lake, every: bool = False) -> Verdict:

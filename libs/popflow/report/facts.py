@@ -28,7 +28,7 @@ def gather(
     destination: str | None = None,
     as_of: str | dt.datetime | None = None,
 ) -> dict[str, Any]:
-    """The facts of a briefing on who left an area, or on the arrivals at a destination from each area.
+    """The facts of a briefing on who left an area, or on the arrivals at a destination from it and the watched areas.
 
     Raises PopflowError as `Reader.ask` does.
     """
@@ -76,10 +76,10 @@ def _ranked_level(question: Question) -> Any:
 
 
 def _other_sources(reader: Reader, asked: Question) -> list[Question]:
-    """The same question on every other area from which people can reach the destination."""
+    """The same question on every other watched area from which people can reach the destination."""
     found = []
-    for name in reader.lake.contracts.areas:
-        if name == asked.area.name or asked.destination is None:
+    for name, area in reader.lake.contracts.areas.items():
+        if not area.watched or name == asked.area.name or asked.destination is None:
             continue
         try:
             other = reader.question(name, asked.first, asked.last, "county", asked.destination.code)

@@ -70,8 +70,8 @@ def _province(reader: Reader, name: str) -> Place:
 
 
 def _areas(reader: Reader) -> list[str]:
-    """Areas, the smallest first: a page opens on the first that reaches its destination."""
-    areas = reader.lake.contracts.areas
+    """Watched areas, the smallest first: a page opens on the first that reaches its destination."""
+    areas = {name: area for name, area in reader.lake.contracts.areas.items() if area.watched}
     return sorted(areas, key=lambda name: (areas[name].level == "province", name))
 
 

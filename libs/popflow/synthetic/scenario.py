@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from popflow.errors import PopflowError
 from popflow.synthetic.demand import HUBEI_MOVERS_A_DAY, Demand
 from popflow.synthetic.moves import LOCAL_RATE, needed_persons
 from popflow.synthetic.nation import LARGEST_NEEDED_SHARE, Progress, SimulationSummary, simulate
+from popflow.synthetic.national import NationalDemand
 from popflow.synthetic.people import MNOS, SHARES
 from popflow.synthetic.places import Floats, Ints, Places, shipped_places
 from popflow.synthetic.randomness import Stream, stream
@@ -68,16 +69,23 @@ def wuhan_2020(
 
 
 def counts(
-    first: dt.date = FIRST, days: int = DAYS, seed: int = 1, scale: float = 1.0, troubles: Troubles | None = None
-) -> Iterator[tuple[dt.date, pd.DataFrame]]:
-    """The exact flows of the same model without records: each date with its frame by the contract `flows_exact`.
+    first: dt.date = FIRST,
+    days: int = DAYS,
+    seed: int = 1,
+    scale: float = 1.0,
+    troubles: Troubles | None = None,
+    *,
+    national: bool = False,
+) -> Iterator[tuple[dt.date, pa.Table]]:
+    """The exact flows of the same model without records: each date with its rows by the contract `flows_exact`.
 
-    At full size (scale 1) all residents of all counties, about 5 million of whom leave a prefecture of Hubei's a day.
-    People outside Hubei who stay outside are on the diagonal. The flows of a date follow from the seed and the date;
-    the diagonal is what the dates before have left: population(d) = population(d-1) - outflow + inflow by county.
+    At full size (scale 1) all residents of all counties, about 5 million of whom leave a prefecture of Hubei's a day;
+    national: 100 million a prefecture of the nation's (`popflow.synthetic.national`), else people outside Hubei stay
+    outside, on the diagonal. The flows of a date follow from the seed and the date; the diagonal is what the dates
+    before have left: population(d) = population(d-1) - outflow + inflow by county.
     """
     places, troubles = shipped_places(), troubles or Troubles()
-    demand = Demand.of(places)
+    demand = NationalDemand.of(places) if national else Demand.of(places)
     population = np.rint(places.population / scale).astype(np.int64)
     for day in range(days):
         date = first + dt.timedelta(days=day)
@@ -85,7 +93,7 @@ def counts(
         flows = _county_flows(places, demand.on(date) / scale, scale, draw)
         np.fill_diagonal(flows, np.maximum(population - flows.sum(axis=1), 0))
         population = flows.sum(axis=0)
-        yield date, _exact_frame(places, date, flows, troubles, draw)
+        yield date, _exact_rows(places, date, flows, troubles, draw)
 
 
 def mask_shares(troubles: Troubles) -> Floats:
@@ -105,18 +113,21 @@ def _county_flows(places: Places, demand: Floats, scale: float, draw: Stream) ->
     return draw.poisson(expected)
 
 
-def _exact_frame(places: Places, date: dt.date, flows: Ints, troubles: Troubles, draw: Stream) -> pd.DataFrame:
+def _exact_rows(places: Places, date: dt.date, flows: Ints, troubles: Troubles, draw: Stream) -> pa.Table:
     origin, destination = np.nonzero(flows)
     persons = flows[origin, destination]
     registered = persons - draw.binomial(persons, troubles.unregistered_sims)
     without = draw.multinomial(registered, mask_shares(troubles)) @ (1 - MASKS)
-    return pd.DataFrame(
+    codes = pa.array(places.county_codes.astype(object))
+    offsets = np.arange(0, without.size + 1, len(MNOS), dtype=np.int32)
+    names = pa.array(np.tile(np.array(MNOS, dtype=object), persons.size), pa.string())
+    return pa.table(
         {
-            "date": date,
-            "origin_county": places.county_codes[origin].astype(object),
-            "destination_county": places.county_codes[destination].astype(object),
+            "date": pa.repeat(pa.scalar(date), persons.size),
+            "origin_county": codes.take(pa.array(origin)),
+            "destination_county": codes.take(pa.array(destination)),
             "persons": persons,
             "persons_registered": registered,
-            "persons_without": [dict(zip(MNOS, row, strict=True)) for row in without.tolist()],
+            "persons_without": pa.MapArray.from_arrays(pa.array(offsets), names, pa.array(without.ravel())),
         }
     )

@@ -1,0 +1,152 @@
+"""Answers of the views over all chains as frames with names, the same columns as an answer of `rows`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from popflow.contracts import Area
+from popflow.reading import both_ways
+from popflow.reading.both_ways import BOUNDS, Toward
+from popflow.reading.names import Places
+from popflow.reading.notices import figures_notices, release_text
+from popflow.reading.rows import COLUMNS, not_served, unit_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from popflow.reading.served import Served
+
+Areas = Mapping[str, Area]
+
+
+def inflow_frame(asked: Toward, serving: Served, flows: pd.DataFrame, areas: Areas, places: Places) -> pd.DataFrame:
+    """The answer to who came to a place; see `Reader.inflow`."""
+    assert asked.place is not None
+    found = both_ways.figures(asked, flows, areas, places)
+    low, high = both_ways.total(asked, flows, areas, places)
+    frame = _named(found, asked, serving, flows, places, low)
+    near = found["origin"].str[:2] == asked.place.code[:2]
+    own = found[near].groupby("date" if asked.daily else "destination")[BOUNDS].sum().sum()
+    frame.attrs["summary"] = _summary(asked, serving, flows) | {
+        "persons_at_least": low,
+        "persons_at_most": high,
+        "open_share_percent": round(100 * (high - low) / max(high, 1), 1),
+        "from_own_province_at_least": int(own["persons_at_least"]),
+        "from_own_province_at_most": min(int(own["persons_at_most"]), high),
+    }
+    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], asked.place)
+    return frame
+
+
+def matrix_frame(
+    asked: Toward, serving: Served, flows: pd.DataFrame, areas: Areas, places: Places, *, wide: bool
+) -> pd.DataFrame:
+    """The answer to who went from where to where; see `Reader.matrix`."""
+    found = both_ways.figures(asked, flows, areas, places)
+    low = int(found["persons_at_least"].sum())
+    frame = _wide(found, asked, places) if wide else _named(found, asked, serving, flows, places, low)
+    frame.attrs["summary"] = _summary(asked, serving, flows)
+    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], None)
+    return frame
+
+
+def net_frame(
+    asked: Toward,
+    serving: Served,
+    flows: pd.DataFrame,
+    left: pd.DataFrame,
+    areas: Areas,
+    places: Places,
+    *,
+    daily: bool,
+) -> pd.DataFrame:
+    """The answer to how many more came than left; see `Reader.net`. left: as `rows.by_date` gives it."""
+    came = both_ways.figures(asked, flows, areas, places).groupby("date")[BOUNDS].sum()
+    gone = left[left["release"].notna()].set_index("date")[BOUNDS]
+    came = came.reindex(gone.index, fill_value=0)
+    frame = came.add_prefix("inflow_").join(gone.astype("int64").add_prefix("outflow_"))
+    frame = frame if daily else frame.sum().to_frame().T
+    frame["net_at_least"] = frame["inflow_persons_at_least"] - frame["outflow_persons_at_most"]
+    frame["net_at_most"] = frame["inflow_persons_at_most"] - frame["outflow_persons_at_least"]
+    frame.columns = [str(name).replace("_persons", "") for name in frame.columns]
+    assert asked.place is not None
+    frame = frame.reset_index(drop=not daily)
+    frame.insert(0, "area", asked.place.name_en)
+    frame = frame.assign(
+        unit=unit_of(1 if daily else len(serving.dates)),
+        dates_released=1 if daily else len(serving.releases),
+        date_from=asked.first,
+        date_to=asked.last,
+        dates_not_served=not_served(serving),
+    )
+    frame.attrs["summary"] = _summary(asked, serving, flows)
+    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], None)
+    return frame
+
+
+def _named(
+    found: pd.DataFrame, asked: Toward, serving: Served, flows: pd.DataFrame, places: Places, whole: int
+) -> pd.DataFrame:
+    """The figures with levels and names beside their codes, the largest first."""
+    shown = found["dates_shown"] > 0
+    columns: dict[str, Any] = {
+        "area": asked.place.name_zh if asked.place else "",
+        "kind": shown.map({True: "shown", False: "possible"}),
+        "date": found["date"],
+        "persons_at_least": found["persons_at_least"],
+        "persons_at_most": found["persons_at_most"],
+        "unit": unit_of(1 if asked.daily else len(serving.dates)),
+        "share_percent": (100 * found["persons_at_least"] / max(whole, 1)).round(2),
+        "dates_shown": found["dates_shown"],
+        "dates_released": 1 if asked.daily else len(serving.releases),
+        "date_from": asked.first,
+        "date_to": asked.last,
+        "dates_not_served": not_served(serving),
+        "definition": "; ".join(sorted(flows["definition"].unique())),
+        "release": release_text(serving.releases),
+    }
+    ends = {"origin": (found["origin"], asked.origins), "destination": (found["destination"], asked.level)}
+    for end, (codes, level) in ends.items():
+        columns |= {f"{end}_level": level, f"{end}_code": codes}
+        columns |= {f"{end}_{part}": codes.map(_names(places, level, part)) for part in ("name", "name_en")}
+    for level, digits in (("prefecture", 4), ("province", 2)):
+        fixed = asked.level != "province" or level == "province"
+        above = found["destination"].str[:digits].str.ljust(6, "0") if fixed else found["destination"].map({})
+        columns[f"{level}_code"] = above.fillna("")
+        for part in ("name", "name_en"):
+            columns[f"{level}_{part}"] = above.map(_names(places, level, part)).fillna("")
+    frame = found[[]].assign(**columns)[[c for c in COLUMNS if c != "date" or asked.daily]]
+    keys = ["date"] if asked.daily else []
+    order = [*keys, "persons_at_least", "persons_at_most", "destination_code", "origin_code"]
+    ascending = [not name.startswith("persons") for name in order]
+    return frame.sort_values(order, ascending=ascending).reset_index(drop=True)
+
+
+def _names(places: Places, level: str, part: str) -> dict[str, str]:
+    return {one.code: one.name_zh if part == "name" else one.name_en for one in places.all(level)}
+
+
+def _wide(found: pd.DataFrame, asked: Toward, places: Places) -> pd.DataFrame:
+    """Origins by destinations, the bounds as the upper level of the columns."""
+    origins = [one.code for one in places.all(asked.origins)]
+    destinations = [one.code for one in places.all(asked.level)]
+    wide = found.pivot_table(index="origin", columns="destination", values=BOUNDS, aggfunc="sum", fill_value=0)
+    import pandas as pd
+
+    columns = pd.MultiIndex.from_product([BOUNDS, destinations], names=["bound", "destination"])
+    return wide.reindex(index=pd.Index(origins, name="origin"), columns=columns, fill_value=0).astype("int64")
+
+
+def _summary(asked: Toward, serving: Served, flows: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "unit": unit_of(1 if asked.daily else len(serving.dates)),
+        "dates_asked": len(serving.dates),
+        "dates_released": len(serving.releases),
+        "dates": [str(d) for d in serving.releases],
+        "dates_missing": [str(d) for d in serving.missing],
+        "dates_withdrawn": [str(d) for d in serving.withdrawn],
+        "dates_empty": [str(d) for d in serving.empty],
+        "definition": "; ".join(sorted(flows["definition"].unique())),
+        "release": release_text(serving.releases),
+    }

@@ -1,0 +1,203 @@
+"""Inflow, net flow and matrices of a small nation whose chains connect: bounds hold the truth, whoever is hidden."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from popflow import contracts
+from popflow.cli.app import app
+from popflow.disclosure import protect_flows
+from popflow.errors import PopflowError
+from popflow.geography.counties import county_table
+from popflow.lake import Lake
+from popflow.reading.reader import Reader, read
+from popflow.reading.tables_out import save
+from published_lake import release_row, write_table
+
+DAYS = [dt.date(2020, 1, 21), dt.date(2020, 1, 22)]
+MNOS = ("mobile", "unicom", "telecom")
+PREFECTURES = {"420100": 4, "420200": 3, "420500": 3, "430100": 4, "430200": 3, "430300": 2, "330100": 3, "330300": 2,
+               "110100": 4}  # fmt: skip
+KNOWN = county_table().groupby("prefecture_code")["county_code"]
+COUNTIES = [code for prefecture, few in PREFECTURES.items() for code in sorted(KNOWN.get_group(prefecture))[:few]]
+
+
+def moves(date: dt.date, seed: int) -> pd.DataFrame:
+    """Exact moves of a date between all counties: many small, some large."""
+    draw = np.random.default_rng([seed, date.toordinal()])
+    rows = [(o, d, int(n)) for o in COUNTIES for d in COUNTIES if (n := draw.negative_binomial(0.4, 0.006)) and o != d]
+    frame = pd.DataFrame(rows, columns=["origin_county", "destination_county", "persons"])
+    without = [dict.fromkeys(MNOS, n) for n in frame["persons"]]
+    return frame.assign(date=date, persons_registered=frame["persons"], persons_without=without)
+
+
+def nation(root: Path, seed: int) -> tuple[Reader, pd.DataFrame]:
+    """A lake in which a nation is published by the gate, and the moves between prefectures that are the truth."""
+    known, truth = contracts.load(), []
+    for date in DAYS:
+        exact = moves(date, seed)
+        about = {"areas": known.areas, "rules": known.disclosure, "indicator": known.headline}
+        table = protect_flows(exact, date=date, release=1, covered_counties=COUNTIES, mnos=MNOS, **about)
+        write_table(root, "flows", table.rows)
+        write_table(root, "releases", pd.DataFrame([release_row(date, 1)]))
+        truth.append(exact[["date", "origin_county", "destination_county", "persons"]])
+    frame = pd.concat(truth, ignore_index=True)
+    for end in ("origin", "destination"):
+        frame[f"{end}_prefecture"] = frame[f"{end}_county"].str[:4] + "00"
+        frame[f"{end}_province"] = frame[f"{end}_county"].str[:2] + "0000"
+    return read(Lake(root, known)), frame[frame["origin_prefecture"] != frame["destination_prefecture"]]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reader, pd.DataFrame, Path]:
+    root = tmp_path_factory.mktemp("nation") / "lake"
+    return *nation(root, 1), root
+
+
+WINDOW = {"date_from": DAYS[0], "date_to": DAYS[1]}
+
+
+def held(frame: pd.DataFrame, truth: pd.Series, keys: list[str]) -> int:
+    """How many figures of a truth lie within the bounds of an answer; what no row names has 0 at most."""
+    bounds = frame.set_index(keys)[["persons_at_least", "persons_at_most"]]
+    assert not bounds.index.duplicated().any()
+    low, high = (bounds[name].reindex(truth.index, fill_value=0) for name in bounds)
+    assert (low <= truth).all()
+    assert (truth <= high).all(), truth[truth > high]
+    assert (bounds["persons_at_least"] <= bounds["persons_at_most"]).all()
+    return len(truth)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bounds_hold_the_truth_of_every_place(tmp_path: Path, seed: int) -> None:
+    reader, truth = nation(tmp_path / "lake", seed)
+    for by in ("prefecture", "province"):
+        for level in ("province", "prefecture", "county"):
+            for code in sorted(truth[f"destination_{level}"].unique()):
+                came = truth[truth[f"destination_{level}"] == code]
+                if level == "province":
+                    came = came[came["origin_province"] != code]
+                found = reader.inflow(code, **WINDOW, by=by)
+                assert held(found, came.groupby(f"origin_{by}")["persons"].sum(), ["origin_code"])
+                summary = found.attrs["summary"]
+                assert summary["persons_at_least"] == found["persons_at_least"].sum()
+                assert summary["persons_at_least"] <= came["persons"].sum() <= summary["persons_at_most"]
+                assert summary["persons_at_most"] <= found["persons_at_most"].sum()
+                near = came[came["origin_province"] == code[:2] + "0000"]["persons"].sum()
+                assert summary["from_own_province_at_least"] <= near <= summary["from_own_province_at_most"]
+
+
+def test_each_date_has_its_own_bounds(published) -> None:
+    reader, truth, _ = published
+    came = truth[truth["destination_county"] == COUNTIES[11]].groupby(["date", "origin_prefecture"])["persons"].sum()
+    found = reader.inflow(COUNTIES[11], **WINDOW, daily=True)
+    assert held(found, came, ["date", "origin_code"])
+    assert set(found["unit"]) == {"persons"}
+    assert set(reader.inflow(COUNTIES[11], **WINDOW)["unit"]) == {"person-trips"}
+
+
+@pytest.mark.parametrize(
+    ("level", "by"), [("province", "province"), ("prefecture", "prefecture"), ("county", "prefecture")]
+)
+def test_a_matrix_holds_every_pair(published, level: str, by: str) -> None:
+    reader, truth, _ = published
+    pairs = truth.groupby([f"origin_{by}", f"destination_{level}"])["persons"].sum()
+    found = reader.matrix(level, **WINDOW)
+    assert held(found, pairs, ["origin_code", "destination_code"])
+    daily = truth.groupby(["date", f"origin_{by}", f"destination_{level}"])["persons"].sum()
+    assert held(reader.matrix(level, **WINDOW, daily=True), daily, ["date", "origin_code", "destination_code"])
+    for code in truth[f"destination_{level}"].unique()[:3]:
+        mine = found[(found["destination_code"] == code) & (found["origin_code"] != code)]
+        alone = reader.inflow(code, **WINDOW, by=by)
+        columns = ["origin_code", "persons_at_least", "persons_at_most"]
+        if alone["destination_level"].iloc[0] == level:
+            wanted = alone[columns].sort_values(columns).reset_index(drop=True)
+            assert mine[columns].sort_values(columns).reset_index(drop=True).equals(wanted)
+
+
+def test_net_is_bounded_by_what_came_and_left(published) -> None:
+    reader, truth, _ = published
+    for level in ("province", "prefecture"):
+        for code in ("420000", "430000") if level == "province" else ("420100", "430100", "330300"):
+            come = truth[(truth[f"destination_{level}"] == code) & (truth[f"origin_{level}"] != code)]
+            gone = truth[(truth[f"origin_{level}"] == code) & (truth[f"destination_{level}"] != code)]
+            daily = come.groupby("date")["persons"].sum() - gone.groupby("date")["persons"].sum()
+            found = reader.net(code, **WINDOW, daily=True).set_index("date")
+            assert (found["net_at_least"] <= daily).all()
+            assert (daily <= found["net_at_most"]).all()
+            whole = reader.net(code, **WINDOW).iloc[0]
+            assert whole["net_at_least"] == found["net_at_least"].sum()
+            assert whole["net_at_most"] == found["net_at_most"].sum()
+
+
+def test_a_wide_matrix_has_a_place_for_every_pair(published, tmp_path: Path) -> None:
+    reader, *_ = published
+    wide = reader.matrix("prefecture", **WINDOW, wide=True)
+    prefectures = [place.code for place in reader.places.all("prefecture")]
+    assert wide.index.tolist() == prefectures
+    assert wide["persons_at_least"].columns.tolist() == prefectures
+    long = reader.matrix("prefecture", **WINDOW).set_index(["origin_code", "destination_code"])
+    assert wide.loc["420100", ("persons_at_most", "430100")] == long.loc[("420100", "430100"), "persons_at_most"]
+    assert int(wide["persons_at_least"].to_numpy().sum()) == long["persons_at_least"].sum()
+    save(wide, tmp_path / "m.csv")
+    table = pd.read_csv(tmp_path / "m.csv", dtype={"origin_code": str}).set_index(["bound", "origin_code"])
+    assert table.loc[("persons_at_least", "420100"), "430100"] == wide.loc["420100", ("persons_at_least", "430100")]
+    save(wide, tmp_path / "m.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "m.xlsx")
+    sheet = book[book.sheetnames[1]]
+    place = 2 + prefectures.index("430100")
+    assert (sheet.cell(1, place).value, sheet.cell(2 + prefectures.index("420100"), place).value) == (
+        "430100",
+        wide.loc["420100", ("persons_at_most", "430100")],
+    )
+
+
+def test_the_commands_tell_the_same(published, tmp_path: Path) -> None:
+    reader, _, root = published
+    dates = ["--from", str(DAYS[0]), "--to", str(DAYS[1]), "--lake", str(root)]
+    for words, wanted in (
+        (["inflow", "--area", "430100"], reader.inflow("430100", **WINDOW)),
+        (["inflow", "--to-area", "changsha", "--by", "province"], reader.inflow("430100", **WINDOW, by="province")),
+        (["net", "--area", "wuhan"], reader.net("wuhan", **WINDOW)),
+        (["matrix", "--level", "province"], reader.matrix("province", **WINDOW)),
+        (
+            ["outflow", "--from-area", "wuhan", "--to-area", "hunan"],
+            reader.outflow("wuhan", **WINDOW, destination="430000"),
+        ),
+    ):
+        shown = CliRunner().invoke(app, ["pull", *words, *dates])
+        assert shown.exit_code == 0, shown.output
+        done = CliRunner().invoke(app, ["pull", *words, *dates, "--out", str(tmp_path / "answer.parquet")])
+        assert done.exit_code == 0, done.output
+        assert len(pd.read_parquet(tmp_path / "answer.parquet")) == len(wanted)
+        save(wanted, tmp_path / "answer.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda reader: reader.inflow("wuhan", **WINDOW, by="county"), "origins are told by province or prefecture"),
+        (lambda reader: reader.inflow("atlantis", **WINDOW), "is called 'atlantis'"),
+        (lambda reader: reader.net("430102", **WINDOW), "is no area of which flows are published"),
+        (lambda reader: reader.matrix("pair", **WINDOW), "the levels are province, prefecture, county"),
+        (lambda reader: reader.matrix(**WINDOW, wide=True, daily=True), "ask for --daily without it"),
+        (lambda reader: reader.inflow("wuhan", "2019-01-01", "2019-01-02"), "2019"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(published, ask, words: str) -> None:
+    with pytest.raises(PopflowError, match=words) as refused:
+        ask(published[0])
+    assert "\n" not in str(refused.value)
+
+
+def test_a_county_that_is_a_prefecture_too_is_asked_for_at_its_level(published) -> None:
+    reader, *_ = published
+    assert {reader.inflow("110000", **WINDOW)["destination_level"].iloc[0]} == {"province"}
+    assert {reader.inflow("110100", **WINDOW)["destination_level"].iloc[0]} == {"prefecture"}
