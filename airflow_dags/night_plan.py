@@ -1,18 +1,18 @@
 """The night as Airflow runs it, without Airflow: its tasks, the tables that each reads and writes, and their order.
 
-A test holds this against what the jobs declare, in popflow's environment, where Airflow is not installed.
+MNOs and stages stand in night.json, which `popflow plan` writes of the contracts; POPFLOW_NIGHT_PLAN names another.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import glob
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[1]
-MNOS = ("mobile", "unicom", "telecom")
 ZONE = "Asia/Shanghai"
 DEADLINE = dt.timedelta(hours=4)  # after 02:00 a delivery is late, and the date is held back
 MOST_DATES = 400  # of one backfill
@@ -29,6 +29,11 @@ UPKEEP = (
 )
 
 
+def setting(name: str, default: str = "") -> str:
+    """A setting of the night: POPFLOW_<name> of the environment."""
+    return os.environ.get(f"POPFLOW_{name}", default)
+
+
 @dataclass(frozen=True)
 class Step:
     """One job of a night. each_mno: it runs once for each MNO, at the same time."""
@@ -40,39 +45,27 @@ class Step:
     each_mno: bool = False
 
 
-STEPS = (
-    Step(
-        "intake",
-        ("cell_to_county", "deliveries"),
-        ("presence", "tallies", "quarantine", "deliveries"),
-        dt.timedelta(hours=2),
-        each_mno=True,
-    ),
-    Step(
-        "coverage",
-        ("presence", "deliveries", "tallies", "activity", "subscribers"),
-        ("activity",),
-        dt.timedelta(hours=1),
-    ),
-    Step(
-        "persons",
-        ("presence", "deliveries", "activity", "subscribers", "person_state"),
-        ("person_day", "person_state"),
-        dt.timedelta(hours=1),
-    ),
-    Step(
-        "flows",
-        ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
-        ("flows_exact", "population_exact"),
-        dt.timedelta(hours=1),
-    ),
-    Step(
-        "release",
-        ("person_state", "flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
-        ("released_persons", "atoms", "flows", "releases"),
-        dt.timedelta(hours=1),
-    ),
-)
+TIMEOUTS = {"intake": dt.timedelta(hours=2)}
+USUAL_TIMEOUT = dt.timedelta(hours=1)
+
+
+def read_plan(path: str | Path) -> tuple[tuple[str, ...], tuple[Step, ...]]:
+    """MNOs and steps of a file that `popflow plan` wrote."""
+    said = json.loads(Path(path).read_text(encoding="utf-8"))
+    steps = tuple(
+        Step(
+            one["name"],
+            tuple(one["reads"]),
+            tuple(one["writes"]),
+            TIMEOUTS.get(one["name"], USUAL_TIMEOUT),
+            each_mno=one["each_mno"],
+        )
+        for one in said["stages"]
+    )
+    return tuple(said["mnos"]), steps
+
+
+MNOS, STEPS = read_plan(setting("NIGHT_PLAN") or Path(__file__).with_name("night.json"))
 
 
 def edges(steps: tuple[Step, ...] = STEPS) -> set[tuple[str, str]]:
@@ -83,11 +76,6 @@ def edges(steps: tuple[Step, ...] = STEPS) -> set[tuple[str, str]]:
             writers = [earlier.name for earlier in steps[:place] if table in earlier.writes]
             found |= {(writers[-1], step.name)} if writers else set()
     return found
-
-
-def setting(name: str, default: str = "") -> str:
-    """A setting of the night: POPFLOW_<name> of the environment."""
-    return os.environ.get(f"POPFLOW_{name}", default)
 
 
 def upkeep_variables() -> dict[str, str]:

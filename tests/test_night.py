@@ -23,7 +23,7 @@ from popflow.lake import Lake
 from popflow.operations.leaks import known_of, scan_lake
 from popflow.operations.status import status
 from popflow.operations.trail import Trail, verify
-from popflow.pipeline import Night, is_first, nightly, to_compute
+from popflow.pipeline import NIGHT, Night, Stage, is_first, nightly, to_compute
 from popflow.reading.reader import Reader
 from popflow.reference import load_reference
 from popflow.synthetic.nation import simulate
@@ -47,14 +47,28 @@ def night_of(house: Path, date: dt.date, mnos: tuple[str, ...], **more) -> Night
 
 
 @pytest.fixture(scope="module")
-def lake(house: Path, contracts: Contracts, spark) -> Lake:
+def accesses() -> dict[str, set[tuple[str, str]]]:
+    """By stage, each table that the lake was asked for by the second night, and whether to read or to write it."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def lake(house: Path, contracts: Contracts, spark, accesses) -> Lake:
     """Both nights have run."""
     lake = Lake(house / "lake", contracts, spark)
     for kind in ("cells", "subscribers"):
         load_reference(lake, kind, house / "simulation" / "reference" / f"{kind}.parquet", as_of=FIRST)
     mnos = tuple(contracts.mno_bits())
-    for date in (FIRST, SECOND):
-        nightly(lake, night_of(house, date, mnos))
+    nightly(lake, night_of(house, FIRST, mnos))
+    allowed, stages = lake.on_access, [""]
+
+    def on_access(table: str, verb: str) -> None:
+        accesses.setdefault(stages[-1], set()).add((table, verb))
+        allowed(table, verb)
+
+    lake.on_access = on_access
+    nightly(lake, night_of(house, SECOND, mnos, on_progress=stages.append))
+    lake.on_access = allowed
     return lake
 
 
@@ -122,10 +136,10 @@ def _above(cell: tuple, total: dict) -> tuple | None:
 
 def test_the_same_night_again_commits_nothing(house: Path, lake: Lake, flows: pd.DataFrame):
     before = {name: len(lake.history(name)) for name in ("flows", "releases", "person_state", "intake")}
-    figures = nightly(lake, night_of(house, SECOND, tuple(lake.contracts.mno_bits())))
+    done = nightly(lake, night_of(house, SECOND, tuple(lake.contracts.mno_bits())))
     assert {name: len(lake.history(name)) for name in before} == before
-    assert figures["intake"]["summary"].taken_now == []
-    assert "released before" in figures["release"]["said"]
+    assert done["intake"].summary.taken_now == []
+    assert "released before" in done["release"].said
     pd.testing.assert_frame_equal(lake.read_pandas("flows"), flows)
 
 
@@ -218,3 +232,13 @@ def test_zones_can_lie_apart_and_an_analyst_needs_one(lake: Lake, contracts: Con
     assert len(analyst.read_pandas("flows")) == len(lake.read_pandas("flows"))
     with pytest.raises(PopflowError, match="no table 'flows_exact'"):
         analyst.read_pandas("flows_exact")
+
+
+@pytest.mark.parametrize("stage", NIGHT, ids=lambda stage: stage.name)
+def test_a_stage_reads_and_writes_the_tables_that_it_declares(lake: Lake, accesses, stage: Stage):
+    """Lineage, the DAG's edges and the leak scan go by what is declared."""
+    asked = accesses[stage.name]
+    not_yet = {"releases"}  # a lake's first release has none to read
+    assert {table for table, verb in asked if verb == "read"} | (not_yet & set(stage.reads)) == set(stage.reads)
+    kept_in = {table: lake.contracts.table(table).stored_in or table for table in stage.writes}
+    assert {table for table, verb in asked if verb != "read"} == set(kept_in.values())

@@ -15,7 +15,7 @@ from popflow import contracts
 from popflow.dates import ONE_DAY
 from popflow.errors import PopflowError
 from popflow.lake import Lake
-from popflow.pipeline import Night, nightly
+from popflow.pipeline import Done, Night, nightly
 from popflow.reading.reader import Reader
 from popflow.reference import load_reference
 from popflow.synthetic.demand import wuhan_destinations
@@ -46,9 +46,10 @@ def run_demo(out: Path, days: int, persons: int, seed: int, on_progress: Callabl
     for kind in ("cells", "subscribers"):
         on_progress(f"loading {kind}")
         load_reference(lake, kind, out / "simulation" / "reference" / f"{kind}.parquet", as_of=first)
-    figures = [_night(lake, out, first + dt.timedelta(days=n), on_progress) for n in range(days)]
+    dates = [first + dt.timedelta(days=n) for n in range(days)]
+    nights = {date: _night(lake, out, date, on_progress) for date in dates}
     on_progress("asking who left Wuhan")
-    return [*_nights(lake, figures), *_answers(lake), *_places(out, first)]
+    return [*_nights(lake, nights), *_answers(lake), *_places(out, first)]
 
 
 def _make_room(out: Path) -> None:
@@ -60,19 +61,21 @@ def _make_room(out: Path) -> None:
     (out / MARK).write_text("made by popflow demo, which may replace it\n", encoding="utf-8")
 
 
-def _night(lake: Lake, out: Path, date: dt.date, on_progress: Callable[[str], None]) -> dict[str, Any]:
+def _night(lake: Lake, out: Path, date: dt.date, on_progress: Callable[[str], None]) -> dict[str, Done]:
     mnos = tuple(lake.contracts.mno_bits())
     landing = str(out / "simulation" / "landing")
     night = Night(date, landing, mnos, sample=True, on_progress=lambda stage: on_progress(f"night of {date}: {stage}"))
-    return {"date": date, **nightly(lake, night)}
+    return nightly(lake, night)
 
 
-def _nights(lake: Lake, figures: list[dict[str, Any]]) -> list[Shown]:
+def _nights(lake: Lake, nights: dict[dt.date, dict[str, Done]]) -> list[Shown]:
     """What each night read, counted and published."""
     return [
         Shown("Records read and folded", _records(lake)),
-        Shown("Nights", pd.DataFrame([_night_row(lake, night) for night in figures])),
-        Shown("Share of the outflow that is shown, by step of the chain, last night", _shares(figures[-1])),
+        Shown("Nights", pd.DataFrame([_night_row(lake, *night) for night in nights.items()])),
+        Shown(
+            "Share of the outflow that is shown, by step of the chain, last night", _shares(lake, nights[max(nights)])
+        ),
     ]
 
 
@@ -89,9 +92,9 @@ def _records(lake: Lake) -> pd.DataFrame:
     return table.reset_index().rename(columns={"mno": "MNO"})
 
 
-def _night_row(lake: Lake, night: dict[str, Any]) -> dict[str, Any]:
-    row = {"date": str(night["date"]), "persons": night["persons"]["persons"]}
-    table = night["release"].get("table")
+def _night_row(lake: Lake, date: dt.date, night: dict[str, Done]) -> dict[str, Any]:
+    row: dict[str, Any] = {"date": str(date), "persons": night["persons"].persons}
+    table = night["release"].tables.get(lake.contracts.headline.indicator)
     if table is None:
         return row | {"movers": "", "rows published": "", "county rows": "", "release": "first night"}
     steps = table.rows.groupby(["origin_level", "destination_level"]).size()
@@ -99,8 +102,8 @@ def _night_row(lake: Lake, night: dict[str, Any]) -> dict[str, Any]:
     return row | movers | {"county rows": f"{steps.get(('prefecture', 'county'), 0):,}", "release": table.status}
 
 
-def _shares(night: dict[str, Any]) -> pd.DataFrame:
-    table = night["release"]["table"]
+def _shares(lake: Lake, night: dict[str, Done]) -> pd.DataFrame:
+    table = night["release"].tables[lake.contracts.headline.indicator]
     rows = [
         {"step": step, "share shown": f"{100 * share:.1f} %", "cells shown": table.cells[step][0]}
         for step, share in table.shares.items()

@@ -111,6 +111,9 @@ READ_OF_OTHERS = [JAVA_HOME, S3_ENDPOINT, S3_REGION, XDG_CACHE_HOME, COLUMNS, *L
 SET_OF_OTHERS = [TEMPORARY, WORKERS_PYTHON, NO_ANALYTICS, BLAS_THREADS, NO_PLUGINS]
 # Airflow's DAGs run where popflow is not installed, and read these themselves (airflow_dags/night_plan.py).
 AIRFLOW = [
+    Variable(
+        "POPFLOW_NIGHT_PLAN", "file", "MNOs and stages of a night, by `popflow plan`", "`airflow_dags/night.json`"
+    ),
     Variable("POPFLOW_LANDING", "folder", "the deliveries"),
     Variable("POPFLOW_FIRST_DATE", "date", "first date of the service; with it, missed dates are caught up with"),
     Variable("POPFLOW_SAMPLE", "switch", "1 for simulated deliveries, which cover a sample: nation-wide checks warn"),

@@ -9,10 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from popflow.contracts import Contracts
 from popflow.dates import ONE_DAY
+from popflow.disclosure import ProtectedTable
 from popflow.errors import PopflowError
 from popflow.exact import days_of, keep_exact, keep_population
 from popflow.intake.night import take_in as take_deliveries_in
+from popflow.intake.summary import IntakeSummary
 from popflow.lake import Lake
 from popflow.movement.person_states import person_states
 from popflow.operations.at_rest import kept_from_others
@@ -27,7 +30,21 @@ from popflow.release.commit import FIRST_RELEASE, rounded
 from popflow.release.ledger import record_releases, released_through
 from popflow.release.night import release_date
 
-Figures = dict[str, Any]  # of a stage; under "shown" those that a log may hold, under "said" a line for people
+
+@dataclass(frozen=True)
+class Done:
+    """What a stage did, in a line for people.
+
+    shown: national figures that a log may hold. warnings: a line each. summary: of the intake. persons: of the night's
+    state; secret. tables: what was released, by indicator.
+    """
+
+    said: str
+    shown: dict[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    summary: IntakeSummary | None = None
+    persons: int | None = None
+    tables: dict[str, ProtectedTable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,8 +52,8 @@ class Night:
     """What a night is asked to do: one date, with the deliveries that stand under `landing`.
 
     mnos: those that it goes on with. missing: those that it goes on without, by an operator's word and for a reason;
-    this cannot be mended later. sample: the deliveries are of a sample of the people, such as a simulation, of whom not
-    all holds that the gates expect of a nation.
+    this cannot be mended later. sample: the deliveries cover a sample of the people, such as a simulation, so that
+    checks of the whole nation only warn.
     """
 
     date: dt.date
@@ -62,16 +79,17 @@ class Night:
 
 @dataclass(frozen=True)
 class Stage:
-    """A named step from tables to tables; what it returns are figures to report, national ones."""
+    """A named step from tables to tables; it returns what it did."""
 
     name: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
-    run: Callable[[Lake, Night], Figures]
+    run: Callable[[Lake, Night], Done]
+    each_mno: bool = False  # it may run for one MNO beside the others, each into partitions of its own
 
 
-def nightly(lake: Lake, night: Night) -> dict[str, Figures]:
-    """Run the stages in order; the figures of each, by its name.
+def nightly(lake: Lake, night: Night) -> dict[str, Done]:
+    """Run the stages in order; what each did, by its name.
 
     Dates that were computed before and are not released are computed again where new records touch them, and all after
     them. A date that was released, or lies before one that was, is not: what was published of it, and all that followed
@@ -80,25 +98,32 @@ def nightly(lake: Lake, night: Night) -> dict[str, Figures]:
     refuse_empty_word((*night.mnos, *night.missing), night.missing, night.reason)
     with attended(lake, night.date, night.run_id, "night") as log:
         record_releases(lake)  # what a night that died between its two commits has left undone
-        figures = {INTAKE.name: _attend(lake, night, INTAKE, log)}
-        dates = to_compute(lake, night.date, figures[INTAKE.name]["summary"].newly_touched_dates)
+        done = {INTAKE.name: _attend(lake, night, INTAKE, log)}
+        taken_in = done[INTAKE.name].summary
+        dates = to_compute(lake, night.date, taken_in.newly_touched_dates if taken_in else ())
         for date in dates:
             of_date = dataclasses.replace(night, date=date)
-            done = {stage.name: _attend(lake, of_date, stage, log) for stage in NIGHT[1:]}
-            figures |= done if date == night.date else {}
+            stages = {stage.name: _attend(lake, of_date, stage, log) for stage in NIGHT[1:]}
+            done |= stages if date == night.date else {}
         if night.date not in dates:
-            figures[RELEASE.name] = _attend(lake, night, RELEASE, log)
-        log.finish(_outcome(figures))
-    return figures
+            done[RELEASE.name] = _attend(lake, night, RELEASE, log)
+        log.finish(_outcome(lake, done[RELEASE.name]))
+    return done
 
 
-def run_stage(lake: Lake, night: Night, stage: Stage) -> Figures:
+def plan(known: Contracts) -> dict[str, Any]:
+    """The night for a scheduler: its MNOs, and its stages in order with the tables that each reads and writes."""
+    stages = [{"name": one.name, "reads": one.reads, "writes": one.writes, "each_mno": one.each_mno} for one in NIGHT]
+    return {"mnos": sorted(known.feeds), "stages": stages}
+
+
+def run_stage(lake: Lake, night: Night, stage: Stage) -> Done:
     """One stage by itself, as a scheduler runs it."""
-    turn: Turn = "share" if stage is INTAKE else "wait"  # MNOs are taken in side by side, each into its own partitions
+    turn: Turn = "share" if stage.each_mno else "wait"
     with attended(lake, night.date, night.run_id, stage.name, turn) as log:
-        figures = _attend(lake, night, stage, log)
-        log.finish(_outcome({stage.name: figures}))
-    return figures
+        done = _attend(lake, night, stage, log)
+        log.finish(_outcome(lake, done))
+    return done
 
 
 def to_compute(lake: Lake, date: dt.date, touched: Sequence[dt.date]) -> list[dt.date]:
@@ -113,7 +138,7 @@ def to_compute(lake: Lake, date: dt.date, touched: Sequence[dt.date]) -> list[dt
     return [one for one in open_dates if one >= first]
 
 
-def take_in(lake: Lake, night: Night) -> Figures:
+def take_in(lake: Lake, night: Night) -> Done:
     """Landing -> presence, tallies, quarantine, deliveries."""
     summary = take_deliveries_in(
         lake, night.landing, night.date, night.mnos, engine=night.engine, may_miss=night.missing
@@ -124,21 +149,20 @@ def take_in(lake: Lake, night: Night) -> Figures:
         f"{100 * one.duplicate_share:.0f} % repeated"
         for mno, one in summary.mnos.items()
     )
-    return {"summary": summary, "shown": {"records": records}, "said": said, "warnings": summary.warnings()}
+    return Done(said, {"records": records}, summary.warnings(), summary=summary)
 
 
-def check_coverage(lake: Lake, night: Night) -> Figures:
+def check_coverage(lake: Lake, night: Night) -> Done:
     """Presence, deliveries, tallies and register of all MNOs -> activity; and whether the night may go on."""
     expected = (*night.mnos, *night.missing)
     register = register_on(lake, night.date)
     found, verdict = after_intake(
         lake, night.date, expected, night.run_id, night.missing, night.reason, register=register, sample=night.sample
     )
-    said = f"{', '.join(found.mnos)}: gate passed"
-    return {"shown": {"mnos": list(found.mnos)}, "said": said, "warnings": _warnings([verdict])}
+    return Done(f"{', '.join(found.mnos)}: gate passed", {"mnos": list(found.mnos)}, _warnings([verdict]))
 
 
-def find_persons(lake: Lake, night: Night) -> Figures:
+def find_persons(lake: Lake, night: Night) -> Done:
     """Presence -> person_day and person_state of the date."""
     refuse_unchecked(lake, night.date, night.mnos)
     yesterday = None if is_first(lake, night) else lake.read("person_state", as_of=night.eve)
@@ -148,10 +172,10 @@ def find_persons(lake: Lake, night: Night) -> Figures:
     lake.replace("person_state", states, as_of=night.date)
     persons = lake.read("person_state", as_of=night.date).count()
     shown = _national(lake, persons)
-    return {"persons": persons, "shown": {"persons": shown}, "said": f"{shown:,} persons"}
+    return Done(f"{shown:,} persons", {"persons": shown}, persons=persons)
 
 
-def find_flows(lake: Lake, night: Night) -> Figures:
+def find_flows(lake: Lake, night: Night) -> Done:
     """person_day and person_state -> the indicators' exact tables and population_exact of the date, and their gates."""
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
     bits = bits_of(lake, night.mnos)
@@ -159,23 +183,16 @@ def find_flows(lake: Lake, night: Night) -> Figures:
         keep_exact(lake, indicator, night.date, states, bits)
     keep_population(lake, night.date, days, bits)
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
-    return {"said": f"{len(verdicts)} gates passed", "warnings": _warnings(verdicts)}
+    return Done(f"{len(verdicts)} gates passed", warnings=_warnings(verdicts))
 
 
-def release(lake: Lake, night: Night) -> Figures:
+def release(lake: Lake, night: Night) -> Done:
     """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins."""
     if night.eve not in _computed(lake):
-        return {"first_night": True, "said": "nothing: the first date of a lake has no origins"}
+        return Done("nothing: the first date of a lake has no origins")
     released = release_date(lake, night.date, night.mnos, night.run_id, night.reason_of_release)
     shown = {"audit_seconds": round(released.audit_seconds)}
-    figures: Figures = {
-        "said": released.said,
-        "tables": released.tables,
-        "shown": shown,
-        "warnings": released.warnings,
-    }
-    name = lake.contracts.headline.indicator
-    return figures | ({"table": released.tables[name]} if name in released.tables else {})
+    return Done(released.said, shown, released.warnings, tables=released.tables)
 
 
 def is_first(lake: Lake, night: Night) -> bool:
@@ -193,17 +210,18 @@ def _computed(lake: Lake) -> set[dt.date]:
     return {dt.date.fromisoformat(one["as_of"]) for one in lake.partitions("person_state")}
 
 
-def _attend(lake: Lake, night: Night, stage: Stage, log: RunLog) -> Figures:
+def _attend(lake: Lake, night: Night, stage: Stage, log: RunLog) -> Done:
     night.on_progress(stage.name)
     name = stage.name if night.date == log.date else f"{stage.name} of {night.date}"
     with log.stage(name, stage.reads, stage.writes) as shown, kept_from_others(lake, sample=night.sample):
-        figures = stage.run(lake, night)
-        shown |= figures.get("shown", {})
-    return figures
+        done = stage.run(lake, night)
+        shown |= done.shown
+    return done
 
 
-def _outcome(figures: dict[str, Figures]) -> str:
-    table = figures.get(RELEASE.name, {}).get("table")
+def _outcome(lake: Lake, done: Done) -> str:
+    """How a run that ends with this stage ended: as the headline's release, where there is one."""
+    table = done.tables.get(lake.contracts.headline.indicator)
     return table.status if table is not None else "done"
 
 
@@ -215,13 +233,19 @@ def _national(lake: Lake, figure: int) -> int:
     return rounded(figure, lake.contracts.disclosure.figures_rounded_to)
 
 
-INTAKE = Stage("intake", ("cell_to_county", "deliveries"), ("presence", "tallies", "quarantine", "deliveries"), take_in)
+INTAKE = Stage(
+    "intake",
+    ("cell_to_county", "deliveries", "tallies"),
+    ("presence", "tallies", "quarantine", "deliveries"),
+    take_in,
+    each_mno=True,
+)
 COVERAGE = Stage(
     "coverage", ("presence", "deliveries", "tallies", "activity", "subscribers"), ("activity",), check_coverage
 )
 PERSONS = Stage(
     "persons",
-    ("presence", "deliveries", "activity", "subscribers", "person_state"),
+    ("presence", "deliveries", "activity", "subscribers", "person_day", "person_state"),
     ("person_day", "person_state"),
     find_persons,
 )

@@ -16,9 +16,12 @@ from types import SimpleNamespace
 
 import jinja2
 import pytest
+from typer.testing import CliRunner
 
 from computed_nights import computed_night
+from fourth_feed import FOURTH
 from popflow import contracts, pipeline
+from popflow.cli.app import app
 from popflow.lake import Lake
 
 HOUSE = Path(__file__).parents[2]
@@ -45,6 +48,22 @@ def test_a_step_reads_and_writes_what_its_job_declares(step):
     job = loaded(HOUSE / "jobs" / f"{step.name}.py")
     assert set(step.reads) == set(job.READS)
     assert set(step.writes) == set(job.WRITES)
+
+
+def test_the_plan_is_what_the_stages_and_the_contracts_say():
+    said = json.loads((DAGS / "night.json").read_text(encoding="utf-8"))
+    assert said == json.loads(json.dumps(pipeline.plan(contracts.load()))), "popflow plan --out airflow_dags/night.json"
+
+
+def test_a_fourth_feed_needs_no_code(tmp_path: Path):
+    feeds = tmp_path / "feeds"
+    feeds.mkdir()
+    (feeds / "regional.yaml").write_text(FOURTH, encoding="utf-8")
+    done = CliRunner().invoke(app, ["plan", "--contracts", str(feeds), "--out", str(tmp_path / "night.json")])
+    assert done.exit_code == 0, done.output
+    mnos, steps = plan.read_plan(tmp_path / "night.json")
+    assert set(mnos) == {*plan.MNOS, "regional"}
+    assert steps == plan.STEPS
 
 
 def test_the_edges_are_those_of_the_tables():

@@ -36,5 +36,5 @@ def _run(stage: Stage) -> None:
     missing = tuple(asked.allow_missing_mno)
     mnos = tuple(mno for mno in asked.mno or known.mno_bits() if mno not in missing)
     night = Night(asked.date, asked.landing, mnos, missing, asked.reason, sample=asked.sample, run_id=asked.run_id)
-    figures = run_stage(Lake(asked.lake, known), night, stage)
-    print(printable(f"{stage.name}: {figures.get('said', 'done')}"))
+    done = run_stage(Lake(asked.lake, known), night, stage)
+    print(printable(f"{stage.name}: {done.said}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,6 +20,7 @@ from popflow.dates import MOST_DATES
 from popflow.errors import AtWork, PopflowError
 from popflow.lake import Lake
 from popflow.operations.trail import Trail
+from popflow.reading.tables_out import at_once
 
 Engine = Literal["kernel", "duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
@@ -26,7 +28,7 @@ Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with fur
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (nightly, deliveries, audit, releases, withdraw, status):
+    for command in (nightly, plan, deliveries, audit, releases, withdraw, status):
         app.command()(command)
     app.add_typer(trail, name="trail")
 
@@ -63,11 +65,28 @@ def nightly(
     night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample)
     with kept_up(at, night.date, landing) if keep_up else nullcontext():
         with progress(f"night of {date}") as on_progress:
-            figures = run(at, dataclasses.replace(night, on_progress=on_progress))
-        for stage, said in figures.items():
-            say(f"{stage}: {said['said']}" if "said" in said else f"{stage}: done")
-            for warning in said.get("warnings", ()):
+            done = run(at, dataclasses.replace(night, on_progress=on_progress))
+        for stage, what in done.items():
+            say(f"{stage}: {what.said}")
+            for warning in what.warnings:
                 say(f"  warning: {warning}")
+
+
+def plan(
+    out: Annotated[Path, typer.Option(help="The file: airflow_dags/night.json.")],
+    contracts_folder: Feeds = None,
+) -> None:
+    """Write the night as a scheduler runs it: its MNOs, its stages in order, the tables that each reads and writes.
+
+    Example: popflow plan --contracts feeds --out airflow_dags/night.json
+    """
+    from popflow.pipeline import plan as made
+
+    known = contracts.load()
+    known = known.with_feeds(contracts_folder) if contracts_folder else known
+    with at_once(out) as temporary:
+        temporary.write_text(json.dumps(made(known), indent=1) + "\n", encoding="utf-8")
+    say(f"written: {out}")
 
 
 @contextmanager
