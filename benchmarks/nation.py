@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from popflow import contracts
 from popflow.audit import Candidate, audit, wide_atoms
@@ -91,17 +91,19 @@ def year_of_releases(lake: Path, rows: pd.DataFrame) -> None:
     shutil.rmtree(lake, ignore_errors=True)
     flows, releases = KNOWN.table("flows"), KNOWN.table("releases")
     schema = flows.arrow_schema()
+    for table in (flows, releases):
+        DeltaTable.create(
+            str(lake / "published" / table.table),
+            schema=table.arrow_schema(),
+            partition_by=table.partition_by,
+            configuration=table.delta_properties(),
+            raise_if_key_not_exists=False,
+        )
     released = []
     for day in range(YEAR):
         date = NEWEST - dt.timedelta(days=day)
         made = pa.Table.from_pandas(rows.assign(date=date)[schema.names], schema, preserve_index=False)
-        write_deltalake(
-            lake / "published" / "flows",
-            made,
-            mode="append",
-            partition_by=flows.partition_by,
-            configuration={"popflow.contractVersion": str(flows.version)},
-        )
+        write_deltalake(lake / "published" / "flows", made, mode="append")
         released.append(
             {"indicator": "outflow", "date": date, "release": 1, "status": "released", "run_id": "benchmark",
              "code_version": "0", "input_fingerprint": "", "mnos": list(MNOS), "reason": "first release",
@@ -113,8 +115,7 @@ def year_of_releases(lake: Path, rows: pd.DataFrame) -> None:
     write_deltalake(
         lake / "published" / "releases",
         pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False),
-        partition_by=releases.partition_by or None,
-        configuration={"popflow.contractVersion": str(releases.version)},
+        mode="append",
     )
 
 

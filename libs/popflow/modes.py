@@ -12,6 +12,8 @@ import os
 import stat
 from pathlib import Path
 
+from popflow.errors import PopflowError
+
 OWNER_ALONE = 0o700
 OPEN = 0o755
 OPEN_ZONES = ("reference", "published")
@@ -20,6 +22,17 @@ OPEN_ZONES = ("reference", "published")
 def close_process() -> None:
     """From now on new files and folders of this process, and of those that it starts, are their owner's alone."""
     os.umask(0o077)
+
+
+def is_open(found: os.stat_result) -> bool:
+    """Whether others than its owner can do anything with a file or folder."""
+    return bool(found.st_mode & 0o077)
+
+
+def refuse_open(path: Path, what: str) -> None:
+    """Raise PopflowError where others than its owner can read a file of secrets; what: what it holds."""
+    if is_open(path.stat()):
+        raise PopflowError(f"{path}: others than its owner can read {what}; chmod 600 it")
 
 
 def make_folder(folder: Path, mode: int) -> Path:

@@ -21,7 +21,7 @@ from popflow.movement.person_states import person_states
 from popflow.operations.at_rest import kept_from_others
 from popflow.operations.attended import Turn, attended
 from popflow.operations.events import RunLog
-from popflow.quality.coverage import refuse_empty_word
+from popflow.quality.coverage import refuse_empty_word, without_text
 from popflow.quality.gates import GateVerdict
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
 from popflow.reference import register_on
@@ -74,7 +74,7 @@ class Night:
     @property
     def reason_of_release(self) -> str:
         """What the release says; of a night that went on without an MNO, which and why, for ever."""
-        return f"without {', '.join(self.missing)}: {self.reason}" if self.missing else FIRST_RELEASE
+        return without_text(self.missing, self.reason) if self.missing else FIRST_RELEASE
 
 
 @dataclass(frozen=True)

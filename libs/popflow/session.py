@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from popflow import environment, scratch
 from popflow.encryption.jar import JARS as ZONE_CRYPTO_JARS
 from popflow.errors import PopflowError
-from popflow.modes import close_process
+from popflow.modes import close_process, is_open
 from popflow.paths import local_path
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _own_log(log: Path) -> int:
     except OSError as error:
         raise PopflowError(f"{log}: Spark's log cannot be written there ({error.strerror})") from None
     found = os.fstat(file)
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if found.st_uid != os.getuid() or is_open(found):
         os.close(file)
         raise PopflowError(f"{log}: others can read Spark's log, which may quote data; chmod 600 it, or remove it")
     return file

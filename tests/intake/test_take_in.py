@@ -20,6 +20,7 @@ from popflow.intake.night import Engine, take_in
 from popflow.intake.presence import presence_of
 from popflow.intake.report import delivery_report
 from popflow.lake import Lake
+from popflow.quality.night import usual_sims
 
 Deliver = Callable[..., Path]
 NIGHT = "2020-01-22 23:59:59"
@@ -92,8 +93,13 @@ def test_redelivered_and_late_files_and_the_report(known_cells: Lake, landing: P
     wanted = {"mno": "mobile", "deliveries": 2, "files": 4, "rows": 4, "accepted": 3, "in_quarantined_files": 1,
               "late_records": 1, "first_hour": 8, "last_hour": 23, "active_sims": 2, "no_person_sims": 1}  # fmt: skip
     assert {name: row[name] for name in wanted} == wanted
-    (row,) = delivery_report(lake, tomorrow).to_dict("records")
-    assert (row["active_sims"], row["active_sims_norm"], row["active_share"]) == (1, 2, 0.5)
+    activity = {"mno": "mobile", "prefecture_code": "420100", "sims_by_hour": [0] * 24}
+    nights = [
+        activity | {"date": D - dt.timedelta(days=days), "sims": sims} for days, sims in ((0, 2), (1, 4), (20, 90))
+    ]
+    lake.replace("activity", lake.frame("activity", pd.DataFrame(nights)))
+    (row,) = delivery_report(lake, tomorrow, usual_sims(lake, tomorrow)).to_dict("records")
+    assert (row["active_sims"], row["active_sims_norm"], row["active_share"]) == (1, 3, 0.333)
 
 
 def test_a_copy_of_a_damaged_file_counts(known_cells: Lake, landing: Path, deliver: Deliver) -> None:

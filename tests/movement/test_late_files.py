@@ -68,7 +68,7 @@ def without_gates(monkeypatch):
 def night_of(lake: Lake, landing: Path, date: dt.date) -> list[dt.date]:
     """A night without its release, which would close the date: the intake, then the dates that it touches."""
     night = Night(date, str(landing), tuple(lake.contracts.mno_bits()), sample=True)
-    touched = run_stage(lake, night, INTAKE)["summary"].newly_touched_dates
+    touched = run_stage(lake, night, INTAKE).summary.newly_touched_dates
     dates = to_compute(lake, date, touched)
     for one in dates:
         for stage in (PERSONS, FLOWS):

@@ -18,7 +18,7 @@ from popflow.lake import Lake
 from popflow.operations import at_rest
 from popflow.operations.owner_only import ops_folder
 from popflow.operations.trail import Trail
-from popflow.pipeline import Night, Stage, run_stage
+from popflow.pipeline import Done, Night, Stage, run_stage
 
 DAY = dt.date(2020, 1, 22)
 TODAY = dt.date.today()
@@ -41,13 +41,13 @@ def run(lake: Lake, *, sample: bool = False, file: bytes | None = None) -> list[
     """One stage, which writes a file into the restricted zone."""
     ran = []
 
-    def stage(lake: Lake, night: Night) -> dict:
+    def stage(lake: Lake, night: Night) -> Done:
         ran.append("ran")
         if file is not None:
             folder = Path(lake.zone("restricted"), "t")
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{len(list(folder.iterdir()))}.parquet").write_bytes(file)
-        return {}
+        return Done("done")
 
     run_stage(lake, Night(DAY, "landing", ("mobile",), sample=sample), Stage("stage", (), (), stage))
     return ran

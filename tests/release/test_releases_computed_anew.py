@@ -83,7 +83,7 @@ def test_what_came_late_from_all_mnos_corrects_the_date(lake: Lake):
     state = lake.read("person_state", as_of=DAY).where("day_end_county like '4301%'")
     assert state.count() == 360
     assert lake.read("person_state", as_of=EVE).count() == 360
-    with pytest.raises(PopflowError, match="nobody joined or left since release 2"):
+    with pytest.raises(PopflowError, match=r"was corrected before \(release 2\)"):
         correct(lake, DAY, "late files", "Li Na", "once more")
 
 

@@ -10,6 +10,7 @@ from popflow.cli.machine import Finding, disk
 from popflow.errors import PopflowError
 from popflow.intake import keys
 from popflow.lake import Lake
+from popflow.modes import is_open
 from popflow.operations.at_rest import SIGN, at_rest
 from popflow.operations.trail import Trail
 from popflow.operations.trail_anchor import read_anchor
@@ -75,7 +76,7 @@ def _permissions(lake: Lake) -> Iterator[Finding]:
             continue
         what, mend = f"permissions of {zone}", f"chmod -R go-rwx {folder}"
         mode = folder.stat().st_mode & 0o777
-        if not mode & 0o077:
+        if not is_open(folder.stat()):
             yield Finding(what, "ok", f"{mode:04o}, its owner's alone")
             continue
         yield Finding(what, "broken", f"{folder} is open to others ({mode:04o})", mend)
@@ -120,7 +121,7 @@ def _named_keys() -> Iterator[Finding]:
 def _key(what: str, path: Path, size: int | None, mend: str) -> Finding:
     if not path.is_file():
         return Finding(what, "broken", f"no file at {path}", mend)
-    if path.stat().st_mode & 0o077:
+    if is_open(path.stat()):
         return Finding(what, "broken", f"{path}: others can read it", f"chmod 600 {path}")
     if size is not None and path.stat().st_size != size:
         return Finding(what, "broken", f"{path}: {path.stat().st_size} bytes, a key has {size}", mend)

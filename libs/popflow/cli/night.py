@@ -202,11 +202,13 @@ def deliveries(
     Example: popflow deliveries --date 2020-01-22 --lake lake
     """
     from popflow.intake.report import delivery_report, set_aside
+    from popflow.quality.night import usual_sims
 
+    at = opened(lake)
     if rows:
-        show(set_aside(opened(lake), day(date)), f"Set aside in the deliveries of {date}")
+        show(set_aside(at, day(date)), f"Set aside in the deliveries of {date}")
     else:
-        show(delivery_report(opened(lake), day(date)), f"Deliveries of {date}")
+        show(delivery_report(at, day(date), usual_sims(at, day(date))), f"Deliveries of {date}")
 
 
 def audit(

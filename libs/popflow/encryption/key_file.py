@@ -12,6 +12,7 @@ from pathlib import Path
 
 from popflow.environment import MASTER_KEYS
 from popflow.errors import PopflowError
+from popflow.modes import refuse_open
 from popflow.paths import local_path
 
 BYTES = 32
@@ -31,8 +32,7 @@ def keys_file(keys: Path | None = None) -> Path:
 
 def master_keys(path: Path) -> dict[str, bytes]:
     """The keys by name, the newest last. Raises PopflowError with the line's number for what is no key."""
-    if path.stat().st_mode & 0o077:
-        raise PopflowError(f"{path}: others than its owner can read the master keys; chmod 600 it")
+    refuse_open(path, "the master keys")
     found: dict[str, bytes] = {}
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if line.strip():

@@ -23,6 +23,7 @@ import numba
 from llvmlite.binding import get_host_cpu_name
 
 from popflow.geography.cache import cache_folder, fingerprint
+from popflow.modes import is_open
 
 settings: Any = numba.config
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def _made_from() -> str:
 def _fault(folder: Path) -> str:
     """Why others could write to a folder, or put another in its place; nothing where they cannot."""
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or is_open(found):
         return f"{folder} is no folder of the user's own that is closed to others (chmod 700)"
     for above in folder.parents:
         state = above.stat()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from popflow.environment import KEY_FILE
 from popflow.errors import PopflowError
+from popflow.modes import refuse_open
 from popflow.paths import local_path
 
 if TYPE_CHECKING:
@@ -84,8 +85,7 @@ def _make(path: Path, lake: Lake) -> None:
 def _checked(path: Path) -> Path:
     if not path.is_file():
         raise PopflowError(f"{path}: no key file there; it holds {KEY_BYTES} random bytes, mode 0600")
-    if path.stat().st_mode & 0o077:
-        raise PopflowError(f"{path}: others than its owner can read the key; chmod 600 it")
+    refuse_open(path, "the key")
     if path.stat().st_size != KEY_BYTES:
         raise PopflowError(f"{path}: a key is {KEY_BYTES} bytes, and this file has {path.stat().st_size}")
     return path

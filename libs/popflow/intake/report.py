@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from popflow.intake.feed_sql import REASONS
@@ -16,18 +17,18 @@ if TYPE_CHECKING:
 
     from popflow.lake import Lake
 
-NORM_DAYS = 14  # active SIMs are held against the median of so many earlier dates, as far as presence reaches back
 LATE_HOURS = 24  # a delivery taken in so much later than the date's first is late
 
 
-def delivery_report(lake: Lake, date: dt.date) -> pd.DataFrame:
+def delivery_report(lake: Lake, date: dt.date, norms: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Per MNO the deliveries of a date and what became of their records.
 
     Columns: mno; deliveries, files, redelivered_files, quarantined_files; rows, accepted, and a column for each reason
     of quarantine; duplicates and duplicate_share (measured on 1/64 of the SIMs, within a file); late_records (of this
     date, from a later date's delivery or one that came LATE_HOURS after the first); other_date_records; first_hour and
     last_hour seen on the date; reduction_factor; active_sims and no_person_sims (IoT, data-only) on the date,
-    active_sims_norm and active_share of it. Raises PopflowError where nothing came in for the date.
+    active_sims_norm and active_share of it. norms: active SIMs of a usual night, by MNO (`usual_sims`).
+    Raises PopflowError where nothing came in for the date.
     """
     import pandas as pd
 
@@ -47,8 +48,8 @@ def delivery_report(lake: Lake, date: dt.date) -> pd.DataFrame:
         of_date = counts[counts.delivery_id.isin(set(own.delivery_id))]
         hours = counts[(counts.event_date == date)]
         intake = mno_intake(str(mno), own, of_date)
-        active = sims.get((str(mno), date), (0, 0))
-        norm = _norm([count[0] for (m, day), count in sims.items() if m == mno and day < date])
+        active = sims.get(str(mno), (0, 0))
+        norm = (norms or {}).get(str(mno))
         rows.append(
             _figures(intake)
             | {
@@ -59,7 +60,7 @@ def delivery_report(lake: Lake, date: dt.date) -> pd.DataFrame:
                 "reduction_factor": round(intake.reduction_factor, 1),
                 "active_sims": active[0],
                 "no_person_sims": active[1],
-                "active_sims_norm": norm,
+                "active_sims_norm": None if norm is None else round(norm),
                 "active_share": round(active[0] / norm, 3) if norm else None,
             }
         )
@@ -108,20 +109,18 @@ def _late(date: dt.date, files: pd.DataFrame, tallies: pd.DataFrame) -> int:
     return int(mine[mine.delivery_id.isin(set(late.index))].records.sum())
 
 
-def _sims(lake: Lake, date: dt.date) -> dict[tuple[str, dt.date], tuple[int, int]]:
-    """Active SIMs, and those of them that are no person's, by MNO and date."""
+def _sims(lake: Lake, date: dt.date) -> dict[str, tuple[int, int]]:
+    """Active SIMs of a date, and those of them that are no person's, by MNO."""
     from pyspark.sql import functions as F
 
-    since = date - dt.timedelta(days=NORM_DAYS)
-    dates = [since + dt.timedelta(days=days) for days in range(NORM_DAYS + 1)]
-    seen = lake.read("presence", event_date=dates).select("mno", "event_date", "sim_token").distinct()
+    seen = lake.read("presence", event_date=date).select("mno", "sim_token").distinct()
     things = _no_persons(lake, date)
     if things is None:
         counted = seen.withColumn("thing", F.lit(0))
     else:
         counted = seen.join(things, ["mno", "sim_token"], "left").withColumn("thing", F.coalesce("thing", F.lit(0)))
-    rows = counted.groupBy("mno", "event_date").agg(F.count(F.lit(1)).alias("active"), F.sum("thing").alias("things"))
-    return {(row["mno"], row["event_date"]): (int(row["active"]), int(row["things"])) for row in rows.collect()}
+    rows = counted.groupBy("mno").agg(F.count(F.lit(1)).alias("active"), F.sum("thing").alias("things"))
+    return {row["mno"]: (int(row["active"]), int(row["things"])) for row in rows.collect()}
 
 
 def _no_persons(lake: Lake, date: dt.date) -> DataFrame | None:
@@ -132,12 +131,6 @@ def _no_persons(lake: Lake, date: dt.date) -> DataFrame | None:
         return None
     things = lake.read("subscribers", as_of=edition).where(F.col("line_kind") != "person")
     return things.select("mno", "sim_token", F.lit(1).alias("thing"))
-
-
-def _norm(earlier: list[int]) -> int | None:
-    import statistics
-
-    return round(statistics.median(earlier)) if earlier else None
 
 
 def _hour(found: float) -> int | None:

@@ -15,6 +15,7 @@ import pyrage
 
 from popflow.environment import AGE_IDENTITY
 from popflow.errors import PopflowError
+from popflow.modes import refuse_open
 from popflow.paths import local_path
 
 SUFFIX = ".age"
@@ -86,8 +87,7 @@ def identities(path: Path | None = None) -> list[pyrage.x25519.Identity]:
     named = local_path(given) if given else None
     if named is None or not named.is_file():
         raise PopflowError(f"{AGE_IDENTITY}: no file of age identities at {named}; 'age-keygen -o FILE' makes one")
-    if named.stat().st_mode & 0o077:
-        raise PopflowError(f"{named}: others than its owner can read the age identities; chmod 600 it")
+    refuse_open(named, "the age identities")
     lines = [line.strip() for line in named.read_text(encoding="ascii").splitlines()]
     found = [line for line in lines if line and not line.startswith("#")]
     try:

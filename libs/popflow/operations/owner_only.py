@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from popflow.errors import PopflowError
-from popflow.modes import OWNER_ALONE, make_folder
+from popflow.modes import OWNER_ALONE, is_open, make_folder
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -34,7 +34,7 @@ def private_folder(folder: Path) -> Path:
     Raises PopflowError for one that others use too: --state / would close the machine to everybody.
     """
     make_folder(folder, OWNER_ALONE)
-    if folder.stat().st_mode & 0o077:
+    if is_open(folder.stat()):
         if _is_others_too(folder):
             raise PopflowError(f"{folder}: others use this folder too, and it would be closed to them; name one apart")
         folder.chmod(0o700)
@@ -45,7 +45,7 @@ def _is_others_too(folder: Path) -> bool:
     """Whether a folder is open beyond its mode: shared, mounted, or with open folders in it, as none of popflow's."""
     inside = (one for one in os.scandir(folder) if one.is_dir(follow_symlinks=False))
     shared = folder.stat().st_mode & stat.S_ISVTX or folder.is_mount()
-    return bool(shared or any(one.stat(follow_symlinks=False).st_mode & 0o077 for one in inside))
+    return bool(shared or any(is_open(one.stat(follow_symlinks=False)) for one in inside))
 
 
 def write_private(path: Path, text: str) -> Path:

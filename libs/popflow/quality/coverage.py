@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -56,7 +56,12 @@ def coverage(
         raise Held(f"{date} is held back: {'; '.join(open_troubles)}; nothing was published, it is tried again when "
                    "deliveries come")  # fmt: skip
     mnos = tuple(mno for mno in expected if mno not in allowed)
-    return Coverage(mnos, tuple(allowed), f"without {', '.join(allowed)}: {reason}" if allowed else None)
+    return Coverage(mnos, tuple(allowed), without_text(allowed, reason) if allowed else None)
+
+
+def without_text(missing: Sequence[str], reason: str | None) -> str:
+    """What a release says of a night that went on without an MNO: which and why, for ever."""
+    return f"without {', '.join(missing)}: {reason}"
 
 
 def warning_of(mnos: tuple[str, ...], date: dt.date) -> str:

@@ -15,7 +15,7 @@ from popflow.quality.activity import activity
 from popflow.quality.coverage import Coverage, coverage
 from popflow.quality.figures import intake_figures, movement_figures
 from popflow.quality.gates import Gates, GateVerdict
-from popflow.quality.norms import NIGHTS
+from popflow.quality.norms import NIGHTS, norm_of
 from popflow.quality.registered import found_percent, refuse_unregistered
 
 if TYPE_CHECKING:
@@ -121,3 +121,8 @@ def _counties(lake: Lake) -> pd.DataFrame:
     if lake.exists("counties"):
         return lake.read_pandas("counties", columns=columns)
     return county_table()[columns]
+
+
+def usual_sims(lake: Lake, date: dt.date) -> dict[str, float]:
+    """Active SIMs of each MNO on a usual night before a date: the trailing norm that the night is held against."""
+    return {str(mno): float(sims) for mno, sims in norm_of(_activity_before(lake, date), date).items()}

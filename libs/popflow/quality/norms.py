@@ -21,10 +21,16 @@ def before(activity: pd.DataFrame, date: dt.date) -> pd.DataFrame:
     return activity[(activity["date"] < date) & (activity["date"] >= date - dt.timedelta(days=NIGHTS))]
 
 
+def norm_of(activity: pd.DataFrame, date: dt.date) -> pd.Series:
+    """Active SIMs of each MNO on a usual night before a date; empty without history."""
+    by_night = before(activity, date).groupby(["mno", "date"])["sims"].sum()
+    norm: pd.Series = by_night.groupby("mno").median()
+    return norm
+
+
 def percent_of_norm(activity: pd.DataFrame, date: dt.date) -> pd.Series:
     """Active SIMs of each MNO in percent of its norm, also for one without any on the date; empty without history."""
-    by_night = before(activity, date).groupby(["mno", "date"])["sims"].sum()
-    norm = by_night.groupby("mno").median()
+    norm = norm_of(activity, date)
     today = activity[activity["date"] == date].groupby("mno")["sims"].sum()
     return (100 * today.reindex(norm.index, fill_value=0) / norm).round()
 
