@@ -89,7 +89,7 @@ def protect(exact: pd.DataFrame, covered: Sequence[str], rules: Disclosure) -> d
 
 def primary_shares(exact: pd.DataFrame, covered: Sequence[str], rules: Rules) -> dict[str, float]:
     """Share of flow of each step's cells that are publishable, whatever they give away."""
-    tree = flow_tree(contracts.load().headline, contracts.load().areas, covered, covered)
+    tree = flow_tree(contracts.load().headline, "hubei", contracts.load().areas["hubei"], covered, covered)
     moves = exact.rename(columns={"origin_county": "origin_code", "destination_county": "destination_code"})
     cells = tree.counts(finest_cells(moves, list(MNOS)), list(MNOS))
     counts = {nodes.step.name: nodes.counts(cells) for nodes in tree.steps}
@@ -104,7 +104,7 @@ def optimum(exact: pd.DataFrame, covered: Sequence[str], rules: Rules, step: str
     rests that are publishable and hold enough children, all or none of fewer. What a reader could work out from the
     rules is not in it, so that it is an upper bound.
     """
-    tree = flow_tree(contracts.load().headline, contracts.load().areas, covered, covered)
+    tree = flow_tree(contracts.load().headline, "hubei", contracts.load().areas["hubei"], covered, covered)
     moves = exact.rename(columns={"origin_county": "origin_code", "destination_county": "destination_code"})
     cells = tree.counts(finest_cells(moves, list(MNOS)), list(MNOS))
     counts = [nodes.counts(cells) for nodes in tree.steps]

@@ -138,9 +138,8 @@ class Table(Declared):
     append_only: bool = False
     columns: dict[str, Column] = Field(min_length=1)
     key: list[str]
-    bounds: dict[str, float] = Field(
-        default_factory=dict
-    )  # what a file of such rows may hold and a night may lack, by name
+    # bounds: what a file of such rows may hold and a night may lack, by name
+    bounds: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Table:

@@ -127,7 +127,7 @@ class Indicator(Declared):
         return made
 
     def areas_of(self, areas: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of some areas, by name, that the indicator is published of."""
+        """Areas, by name, that the indicator is published of, out of some."""
         return {name: area for name, area in areas.items() if self.areas == "all" or name in self.areas}
 
 

@@ -1,5 +1,6 @@
 """The attacker: tries to learn of a small group from what is published, and shares no code with the gate."""
 
+from popflow.audit.attack import Each
 from popflow.audit.auditor import audit
 from popflow.audit.counts import wide_atoms
 from popflow.audit.digests import audited_digest
@@ -11,6 +12,7 @@ from popflow.audit.verdict import CODES, Finding, Planted, Verdict
 __all__ = [
     "CODES",
     "Candidate",
+    "Each",
     "Finding",
     "Planted",
     "Verdict",

@@ -160,7 +160,7 @@ class Attack:
 
 
 def _look_at(attack: Attack, seconds: float, good: Good, candidate: ReleaseKey | None, strand: Strand) -> Outcome:
-    """The same where it can be called anywhere: time is told as seconds that are left, since clocks differ."""
+    """Look at one chain on any machine: time is told as seconds that are left, since clocks differ."""
     return replace(attack, counts={}, until=time.monotonic() + seconds).strand(strand, good, candidate)
 
 

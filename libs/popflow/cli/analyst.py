@@ -94,9 +94,8 @@ def _inflow(
 
     Example: popflow pull inflow --area changsha --days 14 --before 2020-01-23 --out changsha.xlsx --lake lake
     """
-    reader = _reader(lake)
     window: dict[str, Any] = {"days": days, "before": before, "daily": daily}
-    _tell(lambda: reader().inflow(area, date_from, date_to, by, as_of, **window), out, form)
+    _tell(lake, lambda reader, _: reader.inflow(area, date_from, date_to, by, as_of, **window), out, form)
 
 
 def _net(
@@ -115,9 +114,8 @@ def _net(
 
     Example: popflow pull net --area wuhan --days 14 --before 2020-01-23 --daily --lake lake
     """
-    reader = _reader(lake)
     window: dict[str, Any] = {"days": days, "before": before, "daily": daily}
-    _tell(lambda: reader().net(area, date_from, date_to, as_of, **window), out, form)
+    _tell(lake, lambda reader, _: reader.net(area, date_from, date_to, as_of, **window), out, form)
 
 
 def _matrix(
@@ -137,28 +135,21 @@ def _matrix(
 
     Example: popflow pull matrix --level prefecture --from 2020-01-22 --to 2020-01-22 --out matrix.parquet --lake lake
     """
-    reader = _reader(lake)
     window: dict[str, Any] = {"days": days, "before": before, "daily": daily, "wide": wide}
-    _tell(lambda: reader().matrix(level, date_from, date_to, as_of, **window), out, form)
+    _tell(lake, lambda reader, _: reader.matrix(level, date_from, date_to, as_of, **window), out, form)
 
 
-def _reader(lake: str) -> Callable[[], Reader]:
-    """The reader of a lake, opened when it is first asked: the words of a call are looked at before."""
+def _tell(lake: str, ask: Callable[[Reader, bool], pd.DataFrame], out: Path | None, form: str | None) -> None:
+    """Ask a lake, print the answer or write it to a file, and say what there is to know about it.
 
-    def reader() -> Reader:
-        from popflow.cli.opened import opened
-        from popflow.reading.reader import Reader
-
-        return Reader(opened(lake))
-
-    return reader
-
-
-def _tell(made: Callable[[], pd.DataFrame], out: Path | None, form: str | None) -> None:
-    """Print an answer, or write it to a file, and say what there is to know about it."""
+    ask: is given the lake's reader, and whether polygons are wanted. The words of a call are looked at before.
+    """
+    from popflow.cli.opened import opened
+    from popflow.reading.reader import Reader
     from popflow.reading.tables_out import as_text, format_of, save, screen_table
 
-    kind, frame = format_of(out, form), made()
+    kind = format_of(out, form)
+    frame = ask(Reader(opened(lake)), kind == "geojson")
     if out:
         save(frame, out, form)
         say(f"{len(frame):,} rows written to {out}")
@@ -188,13 +179,6 @@ def _ask(
     *,
     indicator: str,
 ) -> None:
-    from popflow.reading.tables_out import format_of
-
-    polygons = format_of(out, form) == "geojson"
     asked: dict[str, Any] = {"days": days, "before": before, "by_origin": by_origin, "daily": daily}
-    reader = _reader(lake)
-    _tell(
-        lambda: reader().ask(indicator, area, date_from, date_to, level, destination, as_of, polygons, **asked),
-        out,
-        form,
-    )
+    said = (indicator, area, date_from, date_to, level, destination, as_of)
+    _tell(lake, lambda reader, polygons: reader.ask(*said, polygons, **asked), out, form)

@@ -75,8 +75,9 @@ def _permissions(lake: Lake) -> Iterator[Finding]:
         if not is_local(lake.zone(zone)) or not folder.is_dir():
             continue
         what, mend = f"permissions of {zone}", f"chmod -R go-rwx {folder}"
-        mode = folder.stat().st_mode & 0o777
-        if not is_open(folder.stat()):
+        state = folder.stat()
+        mode = state.st_mode & 0o777
+        if not is_open(state):
             yield Finding(what, "ok", f"{mode:04o}, its owner's alone")
             continue
         yield Finding(what, "broken", f"{folder} is open to others ({mode:04o})", mend)

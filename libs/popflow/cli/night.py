@@ -55,8 +55,7 @@ def nightly(
     from popflow.pipeline import Night
     from popflow.pipeline import nightly as run
 
-    known = contracts.load()
-    known = known.with_feeds(contracts_folder) if contracts_folder else known
+    known = _known(contracts_folder)
     missing = tuple(allow_missing_mno or ())
     mnos = tuple(name for name in _mnos(known, mno) if name not in missing)
     if missing and not yes:
@@ -82,11 +81,16 @@ def plan(
     """
     from popflow.pipeline import plan as made
 
-    known = contracts.load()
-    known = known.with_feeds(contracts_folder) if contracts_folder else known
+    known = _known(contracts_folder)
     with at_once(out) as temporary:
         temporary.write_text(json.dumps(made(known), indent=1) + "\n", encoding="utf-8")
     say(f"written: {out}")
+
+
+def _known(feeds: Path | None) -> contracts.Contracts:
+    """The contracts, with the feeds of a further folder where one is given."""
+    known = contracts.load()
+    return known.with_feeds(feeds) if feeds else known
 
 
 @contextmanager

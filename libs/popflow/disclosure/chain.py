@@ -5,7 +5,7 @@ A tree is built from the codes of the places alone, so it holds every cell that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from popflow.contracts import Area, chains
+from popflow.contracts import Area
 from popflow.disclosure.exact import ENDS, counts_of, refuse_uncovered
 from popflow.disclosure.rules import Bools, Ints, summed
 from popflow.geography.codes import prefecture_of, province_of
@@ -83,26 +83,25 @@ class Tree:
 
 
 def flow_tree(
-    indicator: Indicator, areas: Mapping[str, Area], destinations: Iterable[str], origins: Iterable[str]
+    indicator: Indicator, chain: str, area: Area, destinations: Iterable[str], origins: Iterable[str]
 ) -> Tree:
-    """The tree of moves from each chain's counties to all, those within a prefecture left out.
+    """The tree of moves from a chain's counties to all, those within a prefecture left out.
 
     destinations, origins: codes of the covered counties in which the date can end for somebody, and the day before.
     """
-    areas, starts, ends = indicator.areas_of(areas), set(origins), set(destinations)
+    starts, ends = set(origins), set(destinations)
     code = np.array(sorted(starts | ends))
     above = _above(code)
-    origin, chain = _origins(code, areas, starts)
+    origin = np.flatnonzero(np.char.startswith(code, own_digits(area)) & np.isin(code, list(starts)))
     destination = np.flatnonzero(np.isin(code, list(ends)))
     pair = np.repeat(np.arange(origin.size), destination.size), np.tile(destination, origin.size)
     crosses = above["prefecture"][origin[pair[0]]] != above["prefecture"][pair[1]]
     o, d = origin[pair[0]][crosses], pair[1][crosses]
-    of_chain = chain[pair[0]][crosses]
     inside = above["province"][o] == above["province"][d]
     sides = np.where(inside, "inside_", "outside_").astype(object) + above["province"][o].astype(object)
     labels = {
         "all": _labelled(np.zeros(o.size, dtype=int), np.array(["all"])),
-        "chain": _labelled(of_chain, np.array(list(chains(areas)))),
+        "chain": _labelled(np.zeros(o.size, dtype=int), np.array([chain])),
         "side": pd.Categorical(sides),
         "origin_county": _labelled(o, code),
         "origin_prefecture": _labelled(o, above["prefecture"]),
@@ -137,14 +136,6 @@ def _above(code: Codes) -> dict[str, Codes]:
         "prefecture": np.array([prefecture_of(one) for one in code]),
         "province": np.array([province_of(one) for one in code]),
     }
-
-
-def _origins(code: Codes, areas: Mapping[str, Area], starts: Collection[str]) -> tuple[Ints, Ints]:
-    """Positions of the origins inside a chain, and for each the number of its chain."""
-    can_be = np.isin(code, list(starts))
-    inside = [np.flatnonzero(np.char.startswith(code, own_digits(area)) & can_be) for area in chains(areas).values()]
-    number = np.repeat(np.arange(len(inside)), [len(members) for members in inside])
-    return np.concatenate(inside), number
 
 
 def own_digits(area: Area) -> str:

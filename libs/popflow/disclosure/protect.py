@@ -138,7 +138,7 @@ def _of_chain(about: Release, ends: Sequence[str], starts: Sequence[str], of: Of
     steps: list[Nodes] = []
     # A chain whose root may not be shown shows nothing: no need to make its tree, which holds every cell there can be.
     if changed or publishable(counts_of(cells, about.mnos).sum(axis=0), rules):
-        tree = flow_tree(about.indicator, {chain: area}, ends, starts)
+        tree = flow_tree(about.indicator, chain, area, ends, starts)
         finest = tree.counts(cells, about.mnos)
         steps = tree.steps
         walked = _walk(tree, [nodes.counts(finest) for nodes in steps], rules, _limits(about, tree, rules))
@@ -156,8 +156,9 @@ def _by_chain(exact: pd.DataFrame, date: dt.date, of: Mapping[str, Area]) -> Ite
     starts = {own_digits(area): place for place, area in enumerate(of.values())}
     chain = of_codes(exact["origin_county"], lambda code: starts.get(code[:2], starts.get(code[:4], NO_CHAIN)))
     origin, destination = (of_codes(exact[end], prefecture_of) for end in ends)
-    moves = exact[(chain != NO_CHAIN) & (origin != destination)].rename(columns=dict(zip(ends, ENDS, strict=True)))
-    parts = dict(list(moves.groupby(chain[(chain != NO_CHAIN) & (origin != destination)])))
+    leaves = (chain != NO_CHAIN) & (origin != destination)
+    moves = exact[leaves].rename(columns=dict(zip(ends, ENDS, strict=True)))
+    parts = dict(list(moves.groupby(chain[leaves])))
     for place, (name, area) in enumerate(of.items()):
         yield name, area, parts.get(place, moves.iloc[:0])
 

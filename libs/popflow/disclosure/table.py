@@ -117,7 +117,7 @@ class ProtectedTable:
 
     @property
     def atoms_table(self) -> pa.Table:
-        """The same as an Arrow table, which nobody can change."""
+        """What the auditor needs, contract `atoms`, as an Arrow table, which nobody can change."""
         return self._atoms
 
     @property

@@ -60,7 +60,7 @@ def coverage(
 
 
 def without_text(missing: Sequence[str], reason: str | None) -> str:
-    """What a release says of a night that went on without an MNO: which and why, for ever."""
+    """Reason that a release gives, for ever, where a night went on without an MNO: which, and why."""
     return f"without {', '.join(missing)}: {reason}"
 
 

@@ -10,7 +10,7 @@ from popflow.reading import both_ways
 from popflow.reading.both_ways import BOUNDS, Toward
 from popflow.reading.names import Places
 from popflow.reading.notices import figures_notices, release_text
-from popflow.reading.rows import COLUMNS, not_served, unit_of
+from popflow.reading.rows import COLUMNS, dates_served, not_served, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +23,9 @@ Areas = Mapping[str, Area]
 def inflow_frame(asked: Toward, serving: Served, flows: pd.DataFrame, areas: Areas, places: Places) -> pd.DataFrame:
     """The answer to who came to a place; see `Reader.inflow`."""
     assert asked.place is not None
-    found = both_ways.figures(asked, flows, areas, places)
-    low, high = both_ways.total(asked, flows, areas, places)
+    trees = both_ways.trees(asked, flows, areas)
+    found = both_ways.figures(asked, trees, places)
+    low, high = both_ways.total(asked, trees, places)
     frame = _named(found, asked, serving, flows, places, low)
     near = found["origin"].str[:2] == asked.place.code[:2]
     own = found[near].groupby("date" if asked.daily else "destination")[BOUNDS].sum().sum()
@@ -43,7 +44,7 @@ def matrix_frame(
     asked: Toward, serving: Served, flows: pd.DataFrame, areas: Areas, places: Places, *, wide: bool
 ) -> pd.DataFrame:
     """The answer to who went from where to where; see `Reader.matrix`."""
-    found = both_ways.figures(asked, flows, areas, places)
+    found = both_ways.figures(asked, both_ways.trees(asked, flows, areas), places)
     low = int(found["persons_at_least"].sum())
     frame = _wide(found, asked, places) if wide else _named(found, asked, serving, flows, places, low)
     frame.attrs["summary"] = _summary(asked, serving, flows)
@@ -62,7 +63,7 @@ def net_frame(
     daily: bool,
 ) -> pd.DataFrame:
     """The answer to how many more came than left; see `Reader.net`. left: as `rows.by_date` gives it."""
-    came = both_ways.figures(asked, flows, areas, places).groupby("date")[BOUNDS].sum()
+    came = both_ways.figures(asked, both_ways.trees(asked, flows, areas), places).groupby("date")[BOUNDS].sum()
     gone = left[left["release"].notna()].set_index("date")[BOUNDS]
     came = came.reindex(gone.index, fill_value=0)
     frame = came.add_prefix("inflow_").join(gone.astype("int64").add_prefix("outflow_"))
@@ -141,12 +142,7 @@ def _wide(found: pd.DataFrame, asked: Toward, places: Places) -> pd.DataFrame:
 def _summary(asked: Toward, serving: Served, flows: pd.DataFrame) -> dict[str, Any]:
     return {
         "unit": unit_of(1 if asked.daily else len(serving.dates)),
-        "dates_asked": len(serving.dates),
-        "dates_released": len(serving.releases),
-        "dates": [str(d) for d in serving.releases],
-        "dates_missing": [str(d) for d in serving.missing],
-        "dates_withdrawn": [str(d) for d in serving.withdrawn],
-        "dates_empty": [str(d) for d in serving.empty],
+        **dates_served(serving),
         "definition": "; ".join(sorted(flows["definition"].unique())),
         "release": release_text(serving.releases),
     }

@@ -73,40 +73,60 @@ def filters(asked: Toward, areas: Mapping[str, Area]) -> dict[str, list[str]]:
     return levels | {"destination_code": sorted(codes - {""})}
 
 
-def figures(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area], places: Places) -> pd.DataFrame:
-    """Persons by origin and destination, at least and at most.
+@dataclass(frozen=True)
+class ChainTree:
+    """One chain's rows with their place in its tree, and the leaves that hold each person once."""
 
-    In: rows of the contract `flows` of the releases that are served, of all chains. Grain: origin and destination (and
-    date where asked daily), those of which the most is 0 left out. Columns: date, origin, destination (codes),
-    persons_at_least, persons_at_most (person-trips over several dates), dates_shown.
+    view: tree.View
+    rows: pd.DataFrame
+    leaf: pd.DataFrame
+
+
+def trees(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area]) -> list[ChainTree]:
+    """Trees of all chains from which anybody can have come to the place.
+
+    In: rows of the contract `flows` of the releases that are served, of all chains.
     """
-    import pandas as pd
-
-    steps = tree.numbered(asked.indicator)
-    by_chain = _by_chain(flows, areas)
-    found = []
+    steps, by_chain, found = tree.numbered(asked.indicator), _by_chain(flows, areas), []
     for name, area in chains(asked.indicator.areas_of(areas)).items():
         crosses = asked.place is None or asked.place.code != area.code  # moves within a province do not come into it
         if crosses and (own := by_chain.get(name)) is not None:
             prefecture = area.code if area.level == "prefecture" else None
-            view = tree.View(name, area.province_code, prefecture, steps, asked.origins == "prefecture", whole=True)
-            found.append(_of_chain(asked, own, view, places))
+            view = tree.View(name, area.province_code, prefecture, steps, whole=True)
+            rows = tree.placed(own, view)
+            leaf = tree.leaves(rows, asked.step)
+            if asked.place is not None and asked.level != "province":
+                leaf = leaf[leaf["origin"] != asked.place.code[:4] + "00"]  # whoever left the place's own prefecture
+            found.append(ChainTree(view, rows, leaf))
+    return found
+
+
+def figures(asked: Toward, of: Sequence[ChainTree], places: Places) -> pd.DataFrame:
+    """Persons by origin and destination, at least and at most.
+
+    Grain: origin and destination (and date where asked daily), those of which the most is 0 left out. Columns: date,
+    origin, destination (codes), persons_at_least, persons_at_most (person-trips over several dates), dates_shown.
+    """
+    import pandas as pd
+
     columns = ["date", "origin", "destination", *BOUNDS, "dates_shown"]
+    found = [_of_chain(asked, one, places) for one in of]
     return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
 
 
-def total(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area], places: Places) -> tuple[int, int]:
+def total(asked: Toward, of: Sequence[ChainTree], places: Places) -> tuple[int, int]:
     """Persons who came to the place from all origins together, at least and at most; see `figures`.
 
     A row that hides several origins counts once, so this is less than the sum of each origin's most.
     """
-    together = figures(replace(asked, origins="province", daily=False), flows, areas, places)
+    together = figures(replace(asked, origins="province", daily=False), of, places)
     return int(together["persons_at_least"].sum()), int(together["persons_at_most"].sum())
 
 
-def _of_chain(asked: Toward, flows: pd.DataFrame, view: tree.View, places: Places) -> pd.DataFrame:
-    """Figures of one chain: its rows as a tree, and each destination's bounds for each of its origins."""
-    rows, step, level = tree.placed(flows, view), asked.step, asked.level
+def _of_chain(asked: Toward, of: ChainTree, places: Places) -> pd.DataFrame:
+    """Figures of one chain: each destination's bounds for each of its origins."""
+    rows, step, level = of.rows, asked.step, asked.level
+    view = replace(of.view, by_origin=asked.origins == "prefecture")
     by = ["date"] if asked.daily else []
     units = _units(asked, view, places)
     if asked.daily:
@@ -117,10 +137,7 @@ def _of_chain(asked: Toward, flows: pd.DataFrame, view: tree.View, places: Place
         units = units.merge(_frame({"origin": origins}), how="cross")
         own = units["county"].str[:4] + "00" if level == "county" else units.get("prefecture", "")
         units = units[units["origin"] != own].reset_index(drop=True)
-    leaf = tree.leaves(rows, step)
-    if asked.place is not None and level != "province":  # what left the place's own prefecture cannot have come to it
-        leaf = leaf[leaf["origin"] != asked.place.code[:4] + "00"]
-    hidden = tree.bounds(rows, leaf, view, step, by, units)
+    hidden = tree.bounds(rows, of.leaf, view, step, by, units)
     shown = rows[(rows["step"] == step) & ~rows["is_rest"] & (rows["origin"] != "rest")]
     sums = shown.groupby([*by, level], as_index=False).agg(
         persons_at_least=("persons", "sum"), dates_shown=("date", "nunique")

@@ -331,6 +331,18 @@ def not_served(serving: Served) -> str:
     return "; ".join(f"{reason}: {spans(dates)}" for reason, dates in why.items() if dates)
 
 
+def dates_served(serving: Served) -> dict[str, Any]:
+    """Dates of a question, as a summary tells them: how many there are, and which are served, or are not and why."""
+    return {
+        "dates_asked": len(serving.dates),
+        "dates_released": len(serving.releases),
+        "dates": [str(d) for d in serving.releases],
+        "dates_missing": [str(d) for d in serving.missing],
+        "dates_withdrawn": [str(d) for d in serving.withdrawn],
+        "dates_empty": [str(d) for d in serving.empty],
+    }
+
+
 def _summary(frame: pd.DataFrame, question: Question, serving: Served, at_least: int, at_most: int) -> dict[str, Any]:
     by_kind = frame.groupby("kind")["persons_at_least"].sum().to_dict()
     shown, rest = int(by_kind.get("shown", 0)), int(by_kind.get("rest", 0))
@@ -341,12 +353,7 @@ def _summary(frame: pd.DataFrame, question: Question, serving: Served, at_least:
         "persons_in_rests": rest,
         "rest_share_percent": round(100 * rest / at_least, 1) if at_least else 0.0,
         "unit": unit_of(len(serving.dates)),
-        "dates_asked": len(serving.dates),
-        "dates_released": len(serving.releases),
-        "dates": [str(d) for d in serving.releases],
-        "dates_missing": [str(d) for d in serving.missing],
-        "dates_withdrawn": [str(d) for d in serving.withdrawn],
-        "dates_empty": [str(d) for d in serving.empty],
+        **dates_served(serving),
         "definition": str(frame["definition"].iloc[0]) if len(frame) else "",
         "release": release_text(serving.releases),
     }

@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from popflow.audit import Candidate, Verdict, audit_lake, wide_atoms
+from popflow.audit import Candidate, Each, Verdict, audit_lake, wide_atoms
 from popflow.dates import ONE_DAY
 from popflow.disclosure import ProtectedTable, protect_flows, read_exact
 from popflow.errors import PopflowError
@@ -42,7 +41,7 @@ def protected(lake: Lake, indicator: Indicator, date: dt.date, mnos: Sequence[st
     )
 
 
-def _over_chains(lake: Lake, cells: int) -> Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]:
+def _over_chains(lake: Lake, cells: int) -> Each:
     """How gate and auditor are called for each chain of a release."""
     return functools.partial(in_tasks, lake.spark) if cells >= MANY_CELLS else map
 

@@ -76,7 +76,7 @@ def _ranked_level(question: Question) -> Any:
 
 
 def _other_sources(reader: Reader, asked: Question) -> list[Question]:
-    """The same question on every other watched area from which people can reach the destination."""
+    """Questions on the arrivals at a destination from every other watched area that people can leave for it."""
     found = []
     for name, area in reader.lake.contracts.areas.items():
         if not area.watched or name == asked.area.name or asked.destination is None:
