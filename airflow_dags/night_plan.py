@@ -35,7 +35,7 @@ def setting(name: str, default: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class Step:
+class Stage:
     """One job of a night. each_mno: it runs once for each MNO, at the same time."""
 
     name: str
@@ -49,11 +49,11 @@ TIMEOUTS = {"intake": dt.timedelta(hours=2)}
 USUAL_TIMEOUT = dt.timedelta(hours=1)
 
 
-def read_plan(path: str | Path) -> tuple[tuple[str, ...], tuple[Step, ...]]:
-    """MNOs and steps of a file that `popflow plan` wrote."""
+def read_plan(path: str | Path) -> tuple[tuple[str, ...], tuple[Stage, ...]]:
+    """MNOs and stages of a file that `popflow plan` wrote."""
     said = json.loads(Path(path).read_text(encoding="utf-8"))
-    steps = tuple(
-        Step(
+    stages = tuple(
+        Stage(
             one["name"],
             tuple(one["reads"]),
             tuple(one["writes"]),
@@ -62,19 +62,19 @@ def read_plan(path: str | Path) -> tuple[tuple[str, ...], tuple[Step, ...]]:
         )
         for one in said["stages"]
     )
-    return tuple(said["mnos"]), steps
+    return tuple(said["mnos"]), stages
 
 
-MNOS, STEPS = read_plan(setting("NIGHT_PLAN") or Path(__file__).with_name("night.json"))
+MNOS, STAGES = read_plan(setting("NIGHT_PLAN") or Path(__file__).with_name("night.json"))
 
 
-def edges(steps: tuple[Step, ...] = STEPS) -> set[tuple[str, str]]:
-    """Which step waits for which: for the last earlier step that writes what it reads."""
+def edges(stages: tuple[Stage, ...] = STAGES) -> set[tuple[str, str]]:
+    """Which stage waits for which: for the last earlier stage that writes what it reads."""
     found = set()
-    for place, step in enumerate(steps):
-        for table in step.reads:
-            writers = [earlier.name for earlier in steps[:place] if table in earlier.writes]
-            found |= {(writers[-1], step.name)} if writers else set()
+    for place, stage in enumerate(stages):
+        for table in stage.reads:
+            writers = [earlier.name for earlier in stages[:place] if table in earlier.writes]
+            found |= {(writers[-1], stage.name)} if writers else set()
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
-from night_plan import MNOS, STEPS, ZONE, edges, setting
+from night_plan import MNOS, STAGES, ZONE, edges, setting
 from tasks import arguments, delivery, job, through, upkeep
 
 FIRST = setting("FIRST_DATE")  # the first date of the service: all since then are caught up with
@@ -28,14 +28,14 @@ with DAG(
     tags=["popflow"],
 ) as dag:
     landed = [delivery(mno) for mno in MNOS]
-    steps = {}
-    for step in STEPS:
-        each = [arguments("--mno", mno) for mno in MNOS] if step.each_mno else [arguments()]
-        more = {"map_index_template": "{{ task.application_args[-1] }}"} if step.each_mno else {}
-        steps[step.name] = job(step, **more).expand(application_args=each)
+    stages = {}
+    for stage in STAGES:
+        each = [arguments("--mno", mno) for mno in MNOS] if stage.each_mno else [arguments()]
+        more = {"map_index_template": "{{ task.application_args[-1] }}"} if stage.each_mno else {}
+        stages[stage.name] = job(stage, **more).expand(application_args=each)
     for before, after in sorted(edges()):
-        steps[before] >> steps[after]
-    landed >> steps["intake"]
+        stages[before] >> stages[after]
+    landed >> stages["intake"]
     kept_up, end = upkeep(), through()
-    steps["release"] >> kept_up
-    [steps["release"], kept_up] >> end
+    stages["release"] >> kept_up
+    [stages["release"], kept_up] >> end

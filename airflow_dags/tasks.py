@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import Asset
-from night_plan import DATE, DEADLINE, HOUSE, STEPS, UPKEEP, Step, manifests, setting, upkeep_variables
+from night_plan import DATE, DEADLINE, HOUSE, STAGES, UPKEEP, Stage, manifests, setting, upkeep_variables
 from notice import Notice
 
 AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": dt.timedelta(seconds=int(setting("RETRY_SECONDS", "300")))}
@@ -38,17 +38,17 @@ def delivery(mno: str) -> FileSensor:
     )
 
 
-def job(step: Step, **more: Any) -> Any:
+def job(stage: Stage, **more: Any) -> Any:
     """spark-submit of one job, partial: expand it over arguments."""
     return SparkSubmitOperator.partial(
-        task_id=step.name,
-        application=str(HOUSE / "jobs" / f"{step.name}.py"),
-        name=f"popflow_{step.name}",
+        task_id=stage.name,
+        application=str(HOUSE / "jobs" / f"{stage.name}.py"),
+        name=f"popflow_{stage.name}",
         jars=",".join(str(jar) for jar in sorted((HOUSE / ".jars").glob("*.jar"))),
         conf=spark_conf(),
-        inlets=[asset(table) for table in step.reads],
-        outlets=[asset(table) for table in step.writes],
-        execution_timeout=step.timeout,
+        inlets=[asset(table) for table in stage.reads],
+        outlets=[asset(table) for table in stage.writes],
+        execution_timeout=stage.timeout,
         **RETRIES,
         **more,
     )
@@ -87,6 +87,6 @@ def spark_conf() -> dict[str, str]:
     }
 
 
-def by_name(name: str) -> Step:
-    """A step of the night."""
-    return next(step for step in STEPS if step.name == name)
+def by_name(name: str) -> Stage:
+    """A stage of the night."""
+    return next(stage for stage in STAGES if stage.name == name)

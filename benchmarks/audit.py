@@ -40,7 +40,7 @@ def nation() -> pd.DataFrame:
 
 
 def drawn(counties: pd.DataFrame, movers: int, rng: np.random.Generator) -> dict:
-    """A day's journeys out of Hubei's prefectures as atoms."""
+    """A day's journeys out of Hubei's prefectures as base_cells."""
     codes, people = counties["code"].to_numpy(), counties["people"].to_numpy()
     home = np.char.startswith(codes.astype(str), "42")
     prefecture = np.array([code[:4] for code in codes])
@@ -55,20 +55,20 @@ def drawn(counties: pd.DataFrame, movers: int, rng: np.random.Generator) -> dict
     }
 
 
-def as_a_lake_gives_them(atoms: pd.DataFrame) -> pd.DataFrame:
+def as_a_lake_gives_them(base_cells: pd.DataFrame) -> pd.DataFrame:
     """Maps as lists of pairs."""
-    return atoms.assign(persons_without=[list(one.items()) for one in atoms["persons_without"]])
+    return base_cells.assign(persons_without=[list(one.items()) for one in base_cells["persons_without"]])
 
 
 class Drawn:
-    """A history, with its atoms behind the function that the auditor loads them with."""
+    """A history, with its base cells behind the function that the auditor loads them with."""
 
     def __init__(self, days: int, distinct: int, movers: int, seed: int) -> None:
         rng, counties = np.random.default_rng(seed), nation()
         self.covered = tuple(counties["code"])
         self.cells = [drawn(counties, movers, rng) for _ in range(min(distinct, days))]
         self.published = [toy.publish(cells, self.covered) for cells in self.cells]
-        self.frames = [as_a_lake_gives_them(toy.atoms_frame(cells, FIRST)) for cells in self.cells]
+        self.frames = [as_a_lake_gives_them(toy.base_cells_frame(cells, FIRST)) for cells in self.cells]
         self.dates = [FIRST + dt.timedelta(days=i) for i in range(days)]
 
     def rows(self, date: dt.date) -> pd.DataFrame:

@@ -78,7 +78,8 @@ class Runner:
         )
         gate = {"gate_s": time.perf_counter() - began, "gate_cpu_s": time.process_time() - worked}
         worked = time.process_time()
-        verdict = audit(table.rows.iloc[:0], table.atoms.iloc[:0], candidate=Candidate(table.rows, table.atoms),
+        candidate = Candidate(table.rows, table.base_cells)
+        verdict = audit(table.rows.iloc[:0], table.base_cells.iloc[:0], candidate=candidate,
                         covered=self.covered, mnos=MNOS, seed=self.seed + date.toordinal(),
                         time_limit_s=AUDIT_SECONDS)  # fmt: skip
         outcomes = [plant.outcome for plant in verdict.planted]
@@ -87,7 +88,7 @@ class Runner:
             "audit_s": verdict.seconds,
             "audit_cpu_s": time.process_time() - worked,
             "persons": table.root_persons,
-            "cells": len(table.atoms),
+            "cells": len(table.base_cells),
             "rows": len(table.rows),
             "findings": len(verdict.findings),
             "planted": len(outcomes) - outcomes.count("not applicable"),

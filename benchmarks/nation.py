@@ -25,7 +25,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from popflow import contracts
-from popflow.audit import Candidate, audit, wide_atoms
+from popflow.audit import Candidate, audit, wide_base_cells
 from popflow.disclosure import ProtectedTable, protect_flows, read_exact
 from popflow.geography.counties import county_table
 from popflow.synthetic.national import MOVERS_A_DAY
@@ -51,9 +51,9 @@ def audited_dates(movers: int, dates: int) -> list[dict[str, float]]:
         started = time.process_time()
         table = protected(exact, date, covered)
         gate = time.process_time()
-        rows, atoms = table.rows, wide_atoms(table.atoms_table)
+        rows, base_cells = table.rows, wide_base_cells(table.base_cells_table)
         about = {"covered": covered, "mnos": MNOS, "time_limit_s": 3600}
-        verdict = audit(rows.iloc[:0], atoms.iloc[:0], candidate=Candidate(rows, atoms), **about)
+        verdict = audit(rows.iloc[:0], base_cells.iloc[:0], candidate=Candidate(rows, base_cells), **about)
         planted = [leak.outcome for leak in verdict.planted]
         found.append(
             {

@@ -6,7 +6,5 @@ spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/coverage.py --date 202
 from popflow.cli.job import submit
 from popflow.pipeline import COVERAGE
 
-READS, WRITES = COVERAGE.reads, COVERAGE.writes
-
 if __name__ == "__main__":
     submit(COVERAGE)

@@ -6,7 +6,5 @@ spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/flows.py --date 2020-0
 from popflow.cli.job import submit
 from popflow.pipeline import FLOWS
 
-READS, WRITES = FLOWS.reads, FLOWS.writes
-
 if __name__ == "__main__":
     submit(FLOWS)

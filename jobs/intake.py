@@ -6,7 +6,5 @@ spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/intake.py --date 2020-
 from popflow.cli.job import submit
 from popflow.pipeline import INTAKE
 
-READS, WRITES = INTAKE.reads, INTAKE.writes
-
 if __name__ == "__main__":
     submit(INTAKE)

@@ -6,7 +6,5 @@ spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/persons.py --date 2020
 from popflow.cli.job import submit
 from popflow.pipeline import PERSONS
 
-READS, WRITES = PERSONS.reads, PERSONS.writes
-
 if __name__ == "__main__":
     submit(PERSONS)

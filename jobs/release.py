@@ -6,7 +6,5 @@ spark-submit --jars "$(ls .jars/*.jar | paste -sd,)" jobs/release.py --date 2020
 from popflow.cli.job import submit
 from popflow.pipeline import RELEASE
 
-READS, WRITES = RELEASE.reads, RELEASE.writes
-
 if __name__ == "__main__":
     submit(RELEASE)

@@ -20,7 +20,7 @@ from popflow.pipeline import Night, nightly
 from popflow.reference import load_reference
 
 TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact",
-          "atoms", "flows", "releases", "activity")  # fmt: skip
+          "base_cells", "flows", "releases", "activity")  # fmt: skip
 
 
 def main(root: str, landing: str, reference: str, *dates: str) -> None:

@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from popflow import contracts as contracts_module
-from popflow.contracts import Contracts, arrow_type
+from popflow.contracts import Contracts
 from popflow.dictionary import data_dictionary
 from popflow.errors import PopflowError
+from popflow.feeds import TokenField
+from popflow.tables import arrow_type
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_a_tokens_pattern_is_one_that_all_engines_match_in_one_pass(folder, patt
     "pattern", ["^[0-9a-f]{32}$", "[0-9A-F]{15,16}", "^(?:[0-9a-f]{32}|[0-9A-F]{32})$", r"^\d{15}$", "^.+$"]
 )
 def test_a_plain_pattern_of_a_token_holds(pattern):
-    assert contracts_module.TokenField.model_validate({"from": "sim", "pattern": pattern}).pattern == pattern
+    assert TokenField.model_validate({"from": "sim", "pattern": pattern}).pattern == pattern
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,16 @@
 """The rooms stand in the order in which data flows, and imports run one way."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
+from popflow import contracts
+
 HOUSE = Path(__file__).parents[1] / "libs" / "popflow"
-EVERYBODY = {
-    "errors",
-    "environment",
-    "contracts",
-    "dates",
-    "declared",
-    "indicators",
-    "",
-}  # "" is the package itself: its version
+EVERYBODY = {"errors", "environment", "contracts", "tables", "feeds", "dates", "progress", "declared", "indicators"}
+EVERYBODY |= {""}  # the package itself: its version
 ORDER = [
     "paths",
     "modes",
@@ -70,7 +66,7 @@ FILES = sorted(HOUSE.rglob("*.py"))
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOUSE)))
 def test_imports_run_one_way(path: Path):
     room = room_of(path)
-    if room in {"__init__", "dictionary", "errors", "environment", "contracts", "dates", "declared", "indicators"}:
+    if room in EVERYBODY | {"__init__", "dictionary"}:
         assert imported_rooms(path) <= EVERYBODY | {"reading"}
         return
     allowed = EVERYBODY | {"dictionary"} | set(ORDER[: ORDER.index(room)])
@@ -89,3 +85,22 @@ def test_movement_and_disclosure_start_no_session_and_no_action(room: str):
         text = path.read_text(encoding="utf-8")
         for forbidden in ("SparkSession", ".collect(", ".toPandas(", ".count()  # action", "getOrCreate"):
             assert forbidden not in text, f"{path.name}: {forbidden}"
+
+
+DESIGN = (HOUSE.parents[1] / "docs" / "design" / "DESIGN.md").read_text(encoding="utf-8")
+
+
+def section(number: int) -> str:
+    return DESIGN.partition(f"\n## {number} ")[2].partition("\n## ")[0]
+
+
+def test_the_design_names_every_room():
+    rooms = {f"{path.name}{'/' if path.is_dir() else ''}" for path in HOUSE.iterdir() if not path.name.startswith("__")}
+    code = {name for name in rooms if name.endswith((".py", "/"))}
+    assert {name for name in code if not re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", section(2))} == set()
+
+
+def test_the_design_names_every_table():
+    known = contracts.load().tables
+    named = set(re.findall(r"`(\w+)`", section(3)))
+    assert set(known) - named == set()

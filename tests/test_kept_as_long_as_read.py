@@ -13,11 +13,12 @@ import pytest
 import yaml
 
 from popflow import contracts as contracts_module
-from popflow.contracts import Contracts, Table
+from popflow.contracts import Contracts
 from popflow.errors import PopflowError
 from popflow.movement.definition import CARRY_DAYS
 from popflow.operations.upkeep import quality_page
 from popflow.quality.norms import NIGHTS
+from popflow.tables import Table
 
 LIBS = Path(__file__).parents[1] / "libs" / "popflow"
 KNOWN = contracts_module.load()
@@ -34,7 +35,7 @@ PRESENCE = LATE + WAIT + 1
 BY_THE_CODE = {
     ("activity", "popflow.quality.night.after_intake"): NIGHTS + WAIT,
     ("activity", "popflow.quality.night.refuse_unchecked"): WAIT,
-    ("atoms", "popflow.audit.of_lake.audit_lake"): 2 * RULES.correction_days,
+    ("base_cells", "popflow.audit.lake_audit.audit_lake"): 2 * RULES.correction_days,
     ("deliveries", "popflow.operations.status.status"): PAGE,
     ("deliveries", "popflow.quality.night.after_intake"): NIGHTS + WAIT,
     ("deliveries", "popflow.release.correction.correct"): RULES.correction_days + LATE,
@@ -59,7 +60,7 @@ READS = {"read", "read_pandas", "read_arrow", "partitions", "snapshot", "spans",
 # Where a table's rows are made; that a name stands there makes nobody read it.
 MADE_IN = {
     "activity": ["quality/activity.py"],
-    "atoms": ["disclosure/rows.py"],
+    "base_cells": ["disclosure/rows.py"],
     "deliveries": ["intake/night.py", "scenario.py"],
     "flows_exact": ["movement/flows.py", "movement/headcounts.py", "synthetic/scenario.py"],
     "person_day": ["movement/person_days.py", "movement/batches.py"],

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from popflow.contracts import Column, Contracts
+from popflow.contracts import Contracts
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.movement.flows import counted, moves
 from popflow.movement.person_states import person_states
 from popflow.operations.retention import enforce_retention
+from popflow.tables import Column
 from published_lake import flow_rows
 
 EVE, DAY = dt.date(2020, 1, 21), dt.date(2020, 1, 22)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from popflow.dates import ONE_DAY
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.pipeline import Done, Night, nightly
+from popflow.progress import Progress
 from popflow.reading.reader import Reader
 from popflow.reference import load_reference
 from popflow.synthetic.demand import wuhan_destinations
@@ -36,7 +36,7 @@ class Shown:
     frame: pd.DataFrame | None = None
 
 
-def run_demo(out: Path, days: int, persons: int, seed: int, on_progress: Callable[[str], None]) -> list[Shown]:
+def run_demo(out: Path, days: int, persons: int, seed: int, on_progress: Progress) -> list[Shown]:
     """Simulate so many days up to 22 January 2020, run the nights, and say what came of it."""
     _make_room(out)
     first = LAST - dt.timedelta(days=days - 1)
@@ -61,7 +61,7 @@ def _make_room(out: Path) -> None:
     (out / MARK).write_text("made by popflow demo, which may replace it\n", encoding="utf-8")
 
 
-def _night(lake: Lake, out: Path, date: dt.date, on_progress: Callable[[str], None]) -> dict[str, Done]:
+def _night(lake: Lake, out: Path, date: dt.date, on_progress: Progress) -> dict[str, Done]:
     mnos = tuple(lake.contracts.mno_bits())
     landing = str(out / "simulation" / "landing")
     night = Night(date, landing, mnos, sample=True, on_progress=lambda stage: on_progress(f"night of {date}: {stage}"))
@@ -71,7 +71,7 @@ def _night(lake: Lake, out: Path, date: dt.date, on_progress: Callable[[str], No
 def _nights(lake: Lake, nights: dict[dt.date, dict[str, Done]]) -> list[Shown]:
     """What each night read, counted and published."""
     return [
-        Shown("Records read and folded", _records(lake)),
+        Shown("Records read, and repeated ones", _records(lake)),
         Shown("Nights", pd.DataFrame([_night_row(lake, *night) for night in nights.items()])),
         Shown(
             "Share of the outflow that is shown, by step of the chain, last night", _shares(lake, nights[max(nights)])
@@ -88,7 +88,7 @@ def _records(lake: Lake) -> pd.DataFrame:
     table = (
         pd.DataFrame(named).astype("int64").assign(**{"rows of presence": by_reason["reduced_rows"].astype("int64")})
     )
-    table["duplicates folded"] = [f"{share:.2f} %" for share in duplicates]
+    table["duplicates"] = [f"{share:.2f} %" for share in duplicates]
     return table.reset_index().rename(columns={"mno": "MNO"})
 
 

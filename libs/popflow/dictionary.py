@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from popflow import environment
-from popflow.contracts import Column, Contracts, Feed, Table
+from popflow.contracts import Contracts
+from popflow.feeds import Feed
 from popflow.indicators import Indicator, Step
+from popflow.tables import Column, Table
 
 ZONES = ("reference", "restricted", "published")
 

@@ -16,7 +16,7 @@ class NoTable(PopflowError):  # noqa: N818 a state of a lake, not a fault
 
 
 class AtWork(PopflowError):  # noqa: N818 a state of a lake, not a fault
-    """Another run holds the lake's lock, and does whatever is to be done."""
+    """A lock of the lake is held by another run, which does whatever is to be done."""
 
 
 def printable(text: object) -> str:

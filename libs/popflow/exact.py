@@ -40,7 +40,7 @@ def keep_exact(lake: Lake, indicator: Indicator, date: dt.date, states: DataFram
 
 
 def keep_population(lake: Lake, date: dt.date, days: DataFrame, mnos: MNOs) -> None:
-    """Put population_exact in the place of a date's, for the gates of its night.
+    """Put population_exact in the place of a date's, for the data-quality checks of its night.
 
     In: person_day of the date; the MNOs of the night with their bits.
     """

@@ -28,7 +28,7 @@ from pyarrow.dataset import dataset, partitioning
 from pyarrow.fs import FileType, SubTreeFileSystem
 
 from popflow import environment
-from popflow.contracts import Contracts, Table, refuse_unlisted, stated
+from popflow.contracts import Contracts, refuse_unlisted, stated
 from popflow.encryption import settings_of
 from popflow.errors import NoTable, PopflowError
 from popflow.modes import OPEN, OPEN_ZONES, OWNER_ALONE, close_process, make_folder, open_to_readers
@@ -44,6 +44,7 @@ from popflow.paths import (
     table_reader,
 )
 from popflow.session import jars_folder, session
+from popflow.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ class Snapshot:
     files: list[DataFile]
 
     def with_files(self, files: list[DataFile]) -> Snapshot:
-        """The same with some of its files."""
+        """A snapshot that holds some of the files alone."""
         return replace(self, files=files)
 
 
@@ -152,7 +153,7 @@ class Lake:
     def path(self, name: str) -> str:
         """Where the table of a contract lies; for one that is stored in another, that one's place."""
         contract = self.contracts.table(name)
-        return below(self.zone(contract.zone), contract.stored_in or name)
+        return below(self.zone(contract.zone), contract.stored_in or contract.folder or name)
 
     @_in_our_words
     def exists(self, name: str) -> bool:
@@ -176,7 +177,7 @@ class Lake:
 
     @_in_our_words
     def read_pandas(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pd.DataFrame:
-        """The same as a pandas frame, without Java; for published and reference tables.
+        """Rows of a table as a pandas frame, without Java; for published and reference tables.
 
         columns: those that are wanted, all of the contract's where None.
         """
@@ -184,7 +185,7 @@ class Lake:
 
     @_in_our_words
     def read_arrow(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
-        """The same as an Arrow table, for what is too large for pandas, such as millions of cells."""
+        """Rows of a table as Arrow, for what is too large for pandas, such as millions of cells."""
         contract, stored = self._contracts_of(name)
         if self._encrypted(contract):
             return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
@@ -233,7 +234,7 @@ class Lake:
     def replace_partitions(
         self, name: str, rows: DataFrame | pa.Table, partitions: Sequence[Mapping[str, Any]]
     ) -> None:
-        """The same in place of the rows of several partitions; of the whole table where none is given."""
+        """Put rows in the place of several partitions, or of the whole table where none is given; one commit."""
         contract = self._refuse_append_only(name)
         self.on_access(name, "write")
         self._create(name)

@@ -17,7 +17,7 @@ from popflow.errors import PopflowError
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-    from popflow.contracts import Table
+    from popflow.tables import Table
 
 VERSION = "popflow.contractVersion"
 CONSTRAINT = "delta.constraints."

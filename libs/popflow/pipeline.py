@@ -19,16 +19,19 @@ from popflow.intake.summary import IntakeSummary
 from popflow.lake import Lake
 from popflow.movement.person_states import person_states
 from popflow.operations.at_rest import kept_from_others
-from popflow.operations.attended import Turn, attended
 from popflow.operations.events import RunLog
+from popflow.operations.recorded_run import WhenBusy, recorded_run
+from popflow.progress import Progress, silent
+from popflow.quality.checks import CheckVerdict
 from popflow.quality.coverage import refuse_empty_word, without_text
-from popflow.quality.gates import GateVerdict
 from popflow.quality.night import after_flows, after_intake, refuse_unchecked
 from popflow.reference import register_on
 from popflow.release.candidates import bits_of
 from popflow.release.commit import FIRST_RELEASE, rounded
 from popflow.release.ledger import record_releases, released_through
 from popflow.release.night import release_date
+
+EXACT = "the indicators' exact tables"
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,10 @@ class Night:
     engine: Literal["kernel", "duckdb", "spark"] = "kernel"
     sample: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    on_progress: Callable[[str], None] = lambda _: None
+    on_progress: Progress = silent
 
     @property
-    def eve(self) -> dt.date:
+    def yesterday(self) -> dt.date:
         """The date before."""
         return self.date - ONE_DAY
 
@@ -79,13 +82,30 @@ class Night:
 
 @dataclass(frozen=True)
 class Stage:
-    """A named step from tables to tables; it returns what it did."""
+    """A named part of the night, from tables to tables; it returns what it did.
+
+    reads, writes: tables, EXACT for those of all indicators. each_mno: it may run for one MNO beside the others, each
+    into partitions of its own.
+    """
 
     name: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     run: Callable[[Lake, Night], Done]
-    each_mno: bool = False  # it may run for one MNO beside the others, each into partitions of its own
+    each_mno: bool = False
+
+    def reads_of(self, known: Contracts) -> tuple[str, ...]:
+        """Tables that it reads under these contracts."""
+        return _tables(self.reads, known)
+
+    def writes_of(self, known: Contracts) -> tuple[str, ...]:
+        """Tables that it writes under these contracts."""
+        return _tables(self.writes, known)
+
+
+def _tables(names: Sequence[str], known: Contracts) -> tuple[str, ...]:
+    exact = sorted({indicator.exact for indicator in known.indicators.values()})
+    return tuple(table for name in names for table in (exact if name == EXACT else [name]))
 
 
 def nightly(lake: Lake, night: Night) -> dict[str, Done]:
@@ -96,7 +116,7 @@ def nightly(lake: Lake, night: Night) -> dict[str, Done]:
     from it, stands. Raises Held where the date has to wait, PopflowError where yesterday's night is missing.
     """
     refuse_empty_word((*night.mnos, *night.missing), night.missing, night.reason)
-    with attended(lake, night.date, night.run_id, "night") as log:
+    with recorded_run(lake, night.date, night.run_id, "night") as log:
         record_releases(lake)  # what a night that died between its two commits has left undone
         done = {INTAKE.name: _attend(lake, night, INTAKE, log)}
         taken_in = done[INTAKE.name].summary
@@ -113,14 +133,17 @@ def nightly(lake: Lake, night: Night) -> dict[str, Done]:
 
 def plan(known: Contracts) -> dict[str, Any]:
     """The night for a scheduler: its MNOs, and its stages in order with the tables that each reads and writes."""
-    stages = [{"name": one.name, "reads": one.reads, "writes": one.writes, "each_mno": one.each_mno} for one in NIGHT]
+    stages = [
+        {"name": one.name, "reads": one.reads_of(known), "writes": one.writes_of(known), "each_mno": one.each_mno}
+        for one in NIGHT
+    ]
     return {"mnos": sorted(known.feeds), "stages": stages}
 
 
 def run_stage(lake: Lake, night: Night, stage: Stage) -> Done:
     """One stage by itself, as a scheduler runs it."""
-    turn: Turn = "share" if stage.each_mno else "wait"
-    with attended(lake, night.date, night.run_id, stage.name, turn) as log:
+    when_busy: WhenBusy = "share" if stage.each_mno else "wait"
+    with recorded_run(lake, night.date, night.run_id, stage.name, when_busy) as log:
         done = _attend(lake, night, stage, log)
         log.finish(_outcome(lake, done))
     return done
@@ -141,7 +164,13 @@ def to_compute(lake: Lake, date: dt.date, touched: Sequence[dt.date]) -> list[dt
 def take_in(lake: Lake, night: Night) -> Done:
     """Landing -> presence, tallies, quarantine, deliveries."""
     summary = take_deliveries_in(
-        lake, night.landing, night.date, night.mnos, engine=night.engine, may_miss=night.missing
+        lake,
+        night.landing,
+        night.date,
+        night.mnos,
+        engine=night.engine,
+        may_miss=night.missing,
+        on_progress=lambda tasks: night.on_progress(f"intake, {tasks}"),
     )
     records = {mno: _national(lake, one.rows) for mno, one in summary.mnos.items()}
     said = "; ".join(
@@ -159,13 +188,13 @@ def check_coverage(lake: Lake, night: Night) -> Done:
     found, verdict = after_intake(
         lake, night.date, expected, night.run_id, night.missing, night.reason, register=register, sample=night.sample
     )
-    return Done(f"{', '.join(found.mnos)}: gate passed", {"mnos": list(found.mnos)}, _warnings([verdict]))
+    return Done(f"{', '.join(found.mnos)}: data-quality check passed", {"mnos": list(found.mnos)}, _warnings([verdict]))
 
 
 def find_persons(lake: Lake, night: Night) -> Done:
     """Presence -> person_day and person_state of the date."""
     refuse_unchecked(lake, night.date, night.mnos)
-    yesterday = None if is_first(lake, night) else lake.read("person_state", as_of=night.eve)
+    yesterday = None if is_first(lake, night) else lake.read("person_state", as_of=night.yesterday)
     lake.replace("person_day", days_of(lake, night.date, night.mnos, yesterday), event_date=night.date)
     today = lake.read("person_day", event_date=night.date)
     states = person_states(yesterday, today, night.date)
@@ -176,19 +205,19 @@ def find_persons(lake: Lake, night: Night) -> Done:
 
 
 def find_flows(lake: Lake, night: Night) -> Done:
-    """person_day and person_state -> the indicators' exact tables and population_exact of the date, and their gates."""
+    """person_day and person_state -> the indicators' exact tables, population_exact, and their data-quality checks."""
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
     bits = bits_of(lake, night.mnos)
     for indicator in lake.contracts.indicators.values():
         keep_exact(lake, indicator, night.date, states, bits)
     keep_population(lake, night.date, days, bits)
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
-    return Done(f"{len(verdicts)} gates passed", warnings=_warnings(verdicts))
+    return Done(f"{len(verdicts)} data-quality checks passed", warnings=_warnings(verdicts))
 
 
 def release(lake: Lake, night: Night) -> Done:
     """Exact tables -> gate -> auditor -> flows, releases; nothing for the first date, which has no origins."""
-    if night.eve not in _computed(lake):
+    if night.yesterday not in _computed(lake):
         return Done("nothing: the first date of a lake has no origins")
     released = release_date(lake, night.date, night.mnos, night.run_id, night.reason_of_release)
     shown = {"audit_seconds": round(released.audit_seconds)}
@@ -198,9 +227,9 @@ def release(lake: Lake, night: Night) -> Done:
 def is_first(lake: Lake, night: Night) -> bool:
     """Whether no night has run before this one. Raises PopflowError where one has, but not yesterday's."""
     before = {date for date in _computed(lake) if date < night.date}
-    if before and night.eve not in before:
+    if before and night.yesterday not in before:
         raise PopflowError(
-            f"the night of {night.eve} has not run, the last was {max(before)}: nights run in order, start with "
+            f"the night of {night.yesterday} has not run, the last was {max(before)}: nights run in order, start with "
             f"popflow nightly --date {max(before) + ONE_DAY}"
         )
     return not before
@@ -212,8 +241,9 @@ def _computed(lake: Lake) -> set[dt.date]:
 
 def _attend(lake: Lake, night: Night, stage: Stage, log: RunLog) -> Done:
     night.on_progress(stage.name)
+    reads, writes = stage.reads_of(lake.contracts), stage.writes_of(lake.contracts)
     name = stage.name if night.date == log.date else f"{stage.name} of {night.date}"
-    with log.stage(name, stage.reads, stage.writes) as shown, kept_from_others(lake, sample=night.sample):
+    with log.stage(name, reads, writes) as shown, kept_from_others(lake, sample=night.sample):
         done = stage.run(lake, night)
         shown |= done.shown
     return done
@@ -225,7 +255,7 @@ def _outcome(lake: Lake, done: Done) -> str:
     return table.status if table is not None else "done"
 
 
-def _warnings(verdicts: Sequence[GateVerdict]) -> list[str]:
+def _warnings(verdicts: Sequence[CheckVerdict]) -> list[str]:
     return [str(warning) for verdict in verdicts for warning in verdict.warnings]
 
 
@@ -251,14 +281,14 @@ PERSONS = Stage(
 )
 FLOWS = Stage(
     "flows",
-    ("person_day", "person_state", "flows_exact", "population_exact", "counties"),
-    ("flows_exact", "population_exact"),
+    ("person_day", "person_state", EXACT, "population_exact", "counties"),
+    (EXACT, "population_exact"),
     find_flows,
 )
 RELEASE = Stage(
     "release",
-    ("person_state", "flows_exact", "cell_to_county", "atoms", "flows", "releases", "deliveries"),
-    ("released_persons", "atoms", "flows", "releases"),
+    ("person_state", EXACT, "cell_to_county", "base_cells", "flows", "releases", "deliveries"),
+    ("released_persons", "base_cells", "flows", "releases"),
     release,
 )
 NIGHT = (INTAKE, COVERAGE, PERSONS, FLOWS, RELEASE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -16,8 +15,7 @@ from popflow.geography.county_files import read_counties
 from popflow.geography.tiling import tiling
 from popflow.intake.register import edition_on, load_subscribers
 from popflow.lake import Lake
-
-Say = Callable[[str], None]
+from popflow.progress import Progress, silent
 
 
 def load_reference(
@@ -25,29 +23,29 @@ def load_reference(
     kind: str,
     file: Path,
     as_of: dt.date | None,
-    say: Say = lambda _: None,
+    on_progress: Progress = silent,
     encoding: str | None = None,
 ) -> str:
     """Load one file of counties, cells or subscribers; lines on what was loaded. encoding: of a Shapefile's names."""
     if encoding is not None and kind != "counties":
         raise PopflowError(f"--encoding is for counties; {kind} are read as UTF-8")
     if kind == "counties":
-        return load_counties(lake, file, say, encoding)
+        return load_counties(lake, file, on_progress, encoding)
     if kind == "cells":
-        return load_cells(lake, file, say)
+        return load_cells(lake, file, on_progress)
     sims = load_subscribers(lake, str(file), as_of or dt.date(1970, 1, 1))
     return f"{sims:,} SIMs loaded, as of {as_of or 'ever'}"
 
 
-def load_counties(lake: Lake, file: Path | None, say: Say = lambda _: None, encoding: str | None = None) -> str:
+def load_counties(lake: Lake, file: Path | None, on_progress: Progress = silent, encoding: str | None = None) -> str:
     """Counties of the user's own, or those that popflow ships where file is None; lines on what was loaded.
 
     Raises PopflowError, with nothing written, where two of the user's overlap by more than the contract allows.
     """
-    counties = read_counties(file, encoding=encoding) if file else shipped_counties()
+    counties = read_counties(file, encoding=encoding) if file else shipped_counties(on_progress)
     said = [f"{len(counties):,} counties loaded, edition {', '.join(sorted(set(counties['edition'])))}"]
     if file:
-        say("whether they tile")
+        on_progress("whether they tile")
         found = tiling(counties)
         found.refuse_overlaps(str(file), lake.contracts.table("counties").bounds["most_overlap_percent"])
         said += found.sentences()
@@ -57,7 +55,7 @@ def load_counties(lake: Lake, file: Path | None, say: Say = lambda _: None, enco
     return "\n".join(said)
 
 
-def load_cells(lake: Lake, file: Path, say: Say = lambda _: None) -> str:
+def load_cells(lake: Lake, file: Path, on_progress: Progress = silent) -> str:
     """Cells of the user's own, and the counties that each serves; loads popflow's counties where the lake has none.
 
     Out: a line on what was loaded, and one for each MNO and reason on what was left out. Raises PopflowError, with
@@ -68,9 +66,8 @@ def load_cells(lake: Lake, file: Path, say: Say = lambda _: None) -> str:
     given = given_cells(file, lake.contracts.feeds.values())
     given.refuse_too_many(most_percent)
     if not lake.exists("counties"):
-        load_counties(lake, None)
-    say(f"{len(given.cells):,} cells, their counties")
-    shares, found = locate_cells(given.cells, from_contract(lake.read_pandas("counties")))
+        load_counties(lake, None, on_progress)
+    shares, found = locate_cells(given.cells, from_contract(lake.read_pandas("counties")), on_progress)
     given = given.without_county(found)
     given.refuse_too_many(most_percent)
     tables = {"cells": lake.frame("cells", given.cells), "cell_to_county": lake.frame("cell_to_county", shares)}

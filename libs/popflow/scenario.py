@@ -10,7 +10,6 @@ import datetime as dt
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from popflow.dates import ONE_DAY
 from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.pipeline import Night, nightly
+from popflow.progress import Progress
 from popflow.reference import load_counties, load_reference
 from popflow.release.candidates import input_fingerprint, protected
 from popflow.release.commit import Run
@@ -34,7 +34,6 @@ from popflow.synthetic.troubles import Troubles
 from popflow.synthetic.truth import write_cells
 
 PARAMETERS, SIMULATED = "scenario.json", "simulated"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class ScenarioRun:
         return wuhan_2020(self.scale, self.seed, self.first, self.days, self.stayers)
 
 
-def run_scenario(asked: ScenarioRun, say: Say) -> Lake:
+def run_scenario(asked: ScenarioRun, say: Progress) -> Lake:
     """Run all dates in order and publish each; the lake. Raises PopflowError where `out` holds another run."""
     _refuse_another(asked)
     lake = Lake(asked.out / "lake", contracts.load())
@@ -89,7 +88,7 @@ def _parameters(asked: ScenarioRun) -> dict[str, str]:
     return {name: str(value) for name, value in dataclasses.asdict(asked).items() if name != "out"}
 
 
-def _by_records(asked: ScenarioRun, lake: Lake, say: Say) -> None:
+def _by_records(asked: ScenarioRun, lake: Lake, say: Progress) -> None:
     """Simulate, then the nights, each from landing files to its release."""
     simulation = asked.out / "simulation"
     _simulate(asked, simulation, say)
@@ -101,18 +100,18 @@ def _by_records(asked: ScenarioRun, lake: Lake, say: Say) -> None:
         _night(asked, lake, date, say)
 
 
-def _night(asked: ScenarioRun, lake: Lake, date: dt.date, say: Say) -> None:
+def _night(asked: ScenarioRun, lake: Lake, date: dt.date, say: Progress) -> None:
     place = f"night {(date - asked.first).days + 1} of {asked.days}, {date}"
     landing, mnos = str(asked.out / "simulation" / "landing"), tuple(lake.contracts.mno_bits())
     nightly(lake, Night(date, landing, mnos, sample=True, on_progress=lambda stage: say(f"{place}: {stage}")))
 
 
-def _simulate(asked: ScenarioRun, simulation: Path, say: Say) -> None:
+def _simulate(asked: ScenarioRun, simulation: Path, say: Progress) -> None:
     """The simulation, unless it is there whole; one that broke off is made anew."""
     if (asked.out / SIMULATED).exists():
         return
     shutil.rmtree(simulation, ignore_errors=True)
-    said = asked.scenario.simulate(simulation, lambda done, of: say(f"simulating, {done} of {of} parts"))
+    said = asked.scenario.simulate(simulation, lambda parts: say(f"simulating, {parts}"))
     (asked.out / SIMULATED).write_text(f"{said}\n", encoding="utf-8")
 
 
@@ -122,7 +121,7 @@ def _left(asked: ScenarioRun, lake: Lake) -> list[dt.date]:
     return [date for date in asked.dates if date > through]
 
 
-def _by_counts(asked: ScenarioRun, lake: Lake, say: Say) -> None:
+def _by_counts(asked: ScenarioRun, lake: Lake, say: Progress) -> None:
     """Draw each date's flows and publish them; the first date too, since it is drawn with its origins."""
     if not lake.exists("cell_to_county"):
         say("placing cells")

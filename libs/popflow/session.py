@@ -123,7 +123,7 @@ def _settings() -> dict[str, str]:
 
 
 def _java_options() -> str:
-    """Those asked for; and nothing of the JVM's in the folder that all users share."""
+    """Java options that were asked for; the JVM writes nothing to the folder that all users share."""
     asked = environment.JAVA_OPTIONS.text() or THROUGHPUT
     return f'{asked} -XX:-UsePerfData "-Djava.io.tmpdir={scratch.of_process()}"'
 

@@ -40,14 +40,14 @@ plan = loaded(DAGS / "night_plan.py")
 
 
 def test_the_dag_has_the_stages_of_the_night_in_their_order():
-    assert [step.name for step in plan.STEPS] == [stage.name for stage in pipeline.NIGHT]
+    assert [stage.name for stage in plan.STAGES] == [stage.name for stage in pipeline.NIGHT]
 
 
-@pytest.mark.parametrize("step", plan.STEPS, ids=lambda step: step.name)
-def test_a_step_reads_and_writes_what_its_job_declares(step):
-    job = loaded(HOUSE / "jobs" / f"{step.name}.py")
-    assert set(step.reads) == set(job.READS)
-    assert set(step.writes) == set(job.WRITES)
+@pytest.mark.parametrize("stage", plan.STAGES, ids=lambda stage: stage.name)
+def test_a_stage_has_a_job_of_its_name(stage):
+    job = loaded(HOUSE / "jobs" / f"{stage.name}.py")
+    assert getattr(job, stage.name.upper()) is {stage.name: stage for stage in pipeline.NIGHT}[stage.name]
+    assert f"submit({stage.name.upper()})" in (HOUSE / "jobs" / f"{stage.name}.py").read_text(encoding="utf-8")
 
 
 def test_the_plan_is_what_the_stages_and_the_contracts_say():
@@ -61,9 +61,9 @@ def test_a_fourth_feed_needs_no_code(tmp_path: Path):
     (feeds / "regional.yaml").write_text(FOURTH, encoding="utf-8")
     done = CliRunner().invoke(app, ["plan", "--contracts", str(feeds), "--out", str(tmp_path / "night.json")])
     assert done.exit_code == 0, done.output
-    mnos, steps = plan.read_plan(tmp_path / "night.json")
+    mnos, stages = plan.read_plan(tmp_path / "night.json")
     assert set(mnos) == {*plan.MNOS, "regional"}
-    assert steps == plan.STEPS
+    assert stages == plan.STAGES
 
 
 def test_the_edges_are_those_of_the_tables():
@@ -80,8 +80,8 @@ def test_the_edges_are_those_of_the_tables():
 
 
 def test_the_edges_follow_the_tables():
-    step = plan.Step("later", ("person_day",), (), plan.DEADLINE)
-    assert plan.edges((*plan.STEPS, step)) - plan.edges() == {("persons", "later")}
+    stage = plan.Stage("later", ("person_day",), (), plan.DEADLINE)
+    assert plan.edges((*plan.STAGES, stage)) - plan.edges() == {("persons", "later")}
 
 
 def test_the_mnos_are_those_of_the_feeds():
@@ -90,7 +90,7 @@ def test_the_mnos_are_those_of_the_feeds():
 
 def test_every_table_has_a_contract():
     tables = set(contracts.load().tables)
-    assert {table for step in plan.STEPS for table in (*step.reads, *step.writes)} <= tables
+    assert {table for stage in plan.STAGES for table in (*stage.reads, *stage.writes)} <= tables
 
 
 def test_a_backfill_takes_its_dates_in_order():

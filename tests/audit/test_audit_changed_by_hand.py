@@ -22,14 +22,14 @@ COVERED = (*HUBEI, *HUNAN, "440103", "441900")
 K, FLOOR = 20, 10
 
 
-def verdict_on(rows: list[tuple], atoms: dict) -> Verdict:
-    frame, of_atoms = toy.flows_frame(rows, DATE), toy.atoms_frame(atoms, DATE)
-    return audit(frame, of_atoms, covered=COVERED, mnos=toy.MNOS, plant=False)
+def verdict_on(rows: list[tuple], base_cells: dict) -> Verdict:
+    frame, of_base_cells = toy.flows_frame(rows, DATE), toy.base_cells_frame(base_cells, DATE)
+    return audit(frame, of_base_cells, covered=COVERED, mnos=toy.MNOS, plant=False)
 
 
 def passed(seed: int, scale: float) -> tuple[list[tuple], dict]:
-    atoms = toy.random_atoms(np.random.default_rng(seed), scale, COVERED)
-    return toy.publish(atoms, COVERED), atoms
+    base_cells = toy.random_base_cells(np.random.default_rng(seed), scale, COVERED)
+    return toy.publish(base_cells, COVERED), base_cells
 
 
 def cells_named(row: tuple, rows: list[tuple]) -> frozenset:
@@ -61,7 +61,7 @@ def cells_named(row: tuple, rows: list[tuple]) -> frozenset:
     )
 
 
-def small_groups(rows: list[tuple], atoms: dict) -> list[frozenset]:
+def small_groups(rows: list[tuple], base_cells: dict) -> list[frozenset]:
     """Every difference of a row and the rows right below it that holds 1 to k-1 persons, or too few without an MNO."""
     sets = {cells_named(row, rows) for row in rows} - {frozenset()}
     found = []
@@ -69,7 +69,7 @@ def small_groups(rows: list[tuple], atoms: dict) -> list[frozenset]:
         inner = [one for one in sets if one < whole]
         left = whole - frozenset().union(*inner)
         for group in (whole, left):
-            values = sum((np.array(atoms.get(cell, (0,) * 5)) for cell in group), np.zeros(5, dtype=int))
+            values = sum((np.array(base_cells.get(cell, (0,) * 5)) for cell in group), np.zeros(5, dtype=int))
             if values[0] and (values[1] < K or (values[2:] < FLOOR).any()):
                 found.append(group)
     return found
@@ -78,32 +78,32 @@ def small_groups(rows: list[tuple], atoms: dict) -> list[frozenset]:
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000), st.sampled_from([2.0, 8.0, 30.0]), st.data())
 def test_a_row_dropped(seed: int, scale: float, data: st.DataObject) -> None:
-    rows, atoms = passed(seed, scale)
+    rows, base_cells = passed(seed, scale)
     if not rows:
         return
     gone = data.draw(st.integers(0, len(rows) - 1))
     changed = rows[:gone] + rows[gone + 1 :]
-    verdict = verdict_on(changed, atoms)
+    verdict = verdict_on(changed, base_cells)
     if verdict.ok:
-        assert not small_groups(changed, atoms)
+        assert not small_groups(changed, base_cells)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000), st.sampled_from([2.0, 8.0, 30.0]), st.integers(-3, 3).filter(bool), st.data())
 def test_a_value_off_by_a_little(seed: int, scale: float, by: int, data: st.DataObject) -> None:
-    rows, atoms = passed(seed, scale)
+    rows, base_cells = passed(seed, scale)
     if not rows:
         return
     at = data.draw(st.integers(0, len(rows) - 1))
     changed = [(*row[:4], row[4] + by) if i == at else row for i, row in enumerate(rows)]
-    assert not verdict_on(changed, atoms).ok
+    assert not verdict_on(changed, base_cells).ok
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000), st.sampled_from([2.0, 8.0, 30.0]), st.data())
 def test_a_rest_split(seed: int, scale: float, data: st.DataObject) -> None:
     """A withheld child is shown and taken off its rest: never fine, or the gate would have shown it, save by chance."""
-    rows, atoms = passed(seed, scale)
+    rows, base_cells = passed(seed, scale)
     rests = [i for i, row in enumerate(rows) if row[3].startswith("rest_of_") and row[2] == "county"]
     if not rests:
         return
@@ -111,12 +111,12 @@ def test_a_rest_split(seed: int, scale: float, data: st.DataObject) -> None:
     hidden = sorted({cell[1] for cell in cells_named(rows[at], rows)})
     out = data.draw(st.sampled_from(hidden))
     origin = rows[at][1]
-    count = sum(v[0] for (o, d), v in atoms.items() if o[:4] + "00" == origin and d == out)
+    count = sum(v[0] for (o, d), v in base_cells.items() if o[:4] + "00" == origin and d == out)
     changed = [(*row[:4], row[4] - count) if i == at else row for i, row in enumerate(rows)]
     changed.append((*rows[at][:3], out, count))
-    verdict = verdict_on(changed, atoms)
+    verdict = verdict_on(changed, base_cells)
     if verdict.ok:
-        assert not small_groups(changed, atoms)
+        assert not small_groups(changed, base_cells)
     if count < K:
         assert not verdict.ok
 
@@ -124,7 +124,7 @@ def test_a_rest_split(seed: int, scale: float, data: st.DataObject) -> None:
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000), st.sampled_from([2.0, 8.0, 30.0]))
 def test_what_follows_the_rules_passes(seed: int, scale: float) -> None:
-    rows, atoms = passed(seed, scale)
-    verdict = verdict_on(rows, atoms)
+    rows, base_cells = passed(seed, scale)
+    verdict = verdict_on(rows, base_cells)
     assert verdict.ok, verdict.text()
-    assert not small_groups(rows, atoms)
+    assert not small_groups(rows, base_cells)

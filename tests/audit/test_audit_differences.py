@@ -48,10 +48,12 @@ HUNAN_COUNTIES = [
 ]
 
 
-def verdict_on(rows: list[tuple], atoms: dict | None = None, covered: tuple[str, ...] = COVERED, **options) -> Verdict:
-    atoms = ATOMS if atoms is None else atoms
+def verdict_on(
+    rows: list[tuple], base_cells: dict | None = None, covered: tuple[str, ...] = COVERED, **options
+) -> Verdict:
+    base_cells = ATOMS if base_cells is None else base_cells
     options = {"plant": False, "mnos": toy.MNOS, "covered": covered} | options
-    return audit(toy.flows_frame(rows, DATE), toy.atoms_frame(atoms, DATE), **options)
+    return audit(toy.flows_frame(rows, DATE), toy.base_cells_frame(base_cells, DATE), **options)
 
 
 def found(verdict: Verdict) -> dict[str, str]:
@@ -73,9 +75,9 @@ def test_no_row_is_no_leak() -> None:
 
 def test_a_parent_less_its_shown_children_is_a_small_group() -> None:
     """130 - 100 = 30 hides a rest; 130 - 100 with 15 of the others gone is 15."""
-    atoms = {cell: values for cell, values in ATOMS.items() if cell != ("420102", "430104")}
+    base_cells = {cell: values for cell, values in ATOMS.items() if cell != ("420102", "430104")}
     rows = [(*row[:4], row[4] - 15) if row[4] in (440, 340, 250, 130) else row for row in ROWS]
-    verdict = verdict_on([*rows, ("prefecture", "420100", "county", "430102", 100)], atoms)
+    verdict = verdict_on([*rows, ("prefecture", "420100", "county", "430102", 100)], base_cells)
     assert found(verdict)["A1"] == (
         "115 [prefecture 420100 -> prefecture 430100] - 100 [prefecture 420100 -> county 430102] = 15 persons; "
         "a group of 1 to 19"
@@ -98,8 +100,8 @@ def test_an_mno_takes_off_its_own(without: int, ok: bool) -> None:
 
 
 def test_with_one_mno_there_is_nobody_to_subtract() -> None:
-    atoms = {cell: (*values[:2], 0) for cell, values in ATOMS.items()}
-    frame = toy.atoms_frame(atoms, DATE, mnos=("mobile",))
+    base_cells = {cell: (*values[:2], 0) for cell, values in ATOMS.items()}
+    frame = toy.base_cells_frame(base_cells, DATE, mnos=("mobile",))
     rows = toy.flows_frame(ROWS + HUNAN_COUNTIES, DATE)
     assert audit(rows, frame, covered=COVERED, mnos=("mobile",), plant=False).ok
 
@@ -107,12 +109,12 @@ def test_with_one_mno_there_is_nobody_to_subtract() -> None:
 @pytest.mark.parametrize("count", [1, 9, 10, 19])
 def test_a_cell_below_k_is_found_at_every_boundary(count: int) -> None:
     """Persons of a row at 0 are no contract, at 20 and over they pass."""
-    atoms = with_cell(("420102", "430204"), persons(count))
+    base_cells = with_cell(("420102", "430204"), persons(count))
     change = count - 40
     touched = (440, 340, 250, 120)
     rows = [(*row[:4], row[4] + change) if row[4] in touched else row for row in ROWS]
     rows += [*HUNAN_COUNTIES[:2], (*HUNAN_COUNTIES[2][:4], count)]
-    assert "A1" in found(verdict_on(rows, atoms))
+    assert "A1" in found(verdict_on(rows, base_cells))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_a_cell_below_k_is_found_at_every_boundary(count: int) -> None:
             [*ROWS[:-1], *HUNAN_COUNTIES],
             "rows stand below [prefecture 420100 -> prefecture 430200], which is not shown",
         ),
-        ([*ROWS[:-1], (*ROWS[-1][:4], 121)], "is published as 121, atoms 120"),
+        ([*ROWS[:-1], (*ROWS[-1][:4], 121)], "is published as 121, base_cells 120"),
         ([*ROWS, ROWS[-1]], "stands more than once"),
         ([*ROWS, ("prefecture", "420100", "county", "430199", 40)], "is no cell of the chain that night"),
         ([*ROWS, ("prefecture", "420100", "prefecture", "420100", 40)], "is no cell of the chain that night"),
@@ -146,23 +148,23 @@ def test_a_sensitive_county_is_never_shown_alone(contracts) -> None:
 
 def test_a_county_without_a_cell_is_no_child() -> None:
     """Two of three counties shown, no rest: right where the third has no cell that night."""
-    atoms = {cell: values for cell, values in ATOMS.items() if cell != ("420102", "430204")}
+    base_cells = {cell: values for cell, values in ATOMS.items() if cell != ("420102", "430204")}
     rows = [(*row[:4], row[4] - 40) if row[4] in (440, 340, 250, 120) else row for row in ROWS] + HUNAN_COUNTIES[:2]
-    assert verdict_on(rows, atoms, tuple(c for c in COVERED if c != "430204")).ok
-    assert not verdict_on(rows, atoms).ok
+    assert verdict_on(rows, base_cells, tuple(c for c in COVERED if c != "430204")).ok
+    assert not verdict_on(rows, base_cells).ok
 
 
 def test_three_nights_of_the_toy_publisher_pass(three_nights) -> None:
-    verdict = audit(three_nights.rows, three_nights.atoms, covered=toy.COVERED, mnos=toy.MNOS, plant=False)
+    verdict = audit(three_nights.rows, three_nights.base_cells, covered=toy.COVERED, mnos=toy.MNOS, plant=False)
     assert verdict.ok, verdict.text()
     assert verdict.counts["withheld_cells"] > 100
 
 
 def test_an_empty_release_passes() -> None:
     """A root of fewer than k: nothing is published."""
-    atoms = {("420102", "430102"): persons(12)}
-    assert toy.publish(atoms, COVERED) == []
-    assert verdict_on([], atoms).ok
+    base_cells = {("420102", "430102"): persons(12)}
+    assert toy.publish(base_cells, COVERED) == []
+    assert verdict_on([], base_cells).ok
 
 
 def test_equations_add_up(three_nights) -> None:
@@ -170,12 +172,12 @@ def test_equations_add_up(three_nights) -> None:
     import re
 
     rng = np.random.default_rng(3)
-    atoms = toy.random_atoms(rng, 6.0)
-    shown = toy.publish(atoms, toy.COVERED)
+    base_cells = toy.random_base_cells(rng, 6.0)
+    shown = toy.publish(base_cells, toy.COVERED)
     rests = [row for row in shown if row[3].startswith("rest_of_") or row[1].startswith("rest_of_")]
     without_rests = [row for row in shown if row not in rests]
     small = [(*row[:4], row[4]) for row in without_rests]
-    verdict = verdict_on(small, atoms, toy.COVERED)
+    verdict = verdict_on(small, base_cells, toy.COVERED)
     for finding in verdict.findings:
         if finding.code == "A1" and " - " in finding.equation:
             left, right = finding.equation.split(" = ")[:2]

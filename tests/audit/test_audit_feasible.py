@@ -14,8 +14,8 @@ import pytest
 
 from popflow.audit.feasible import BEYOND, Rests, exposed, feasible, stopped_early
 from popflow.disclosure.feasibility import Determined
-from popflow.disclosure.fold import Objection, fold
 from popflow.disclosure.rules import Rules
+from popflow.disclosure.suppression import Objection, fold
 
 K, FLOOR = 4, 2
 READER_SIZES = [(4, 12), (5, 8), (6, 6), pytest.param(7, 6, marks=pytest.mark.slow)]

@@ -28,7 +28,7 @@ def verdict_on(*strays: tuple):
     rows = toy.publish(ATOMS, COVERED)
     assert ("prefecture", "420100", "county", "430102", 60) in rows
     frame = toy.flows_frame([*rows, *(row for row in strays if row not in rows)], DATE)
-    return audit(frame, toy.atoms_frame(ATOMS, DATE), covered=COVERED, mnos=toy.MNOS, plant=False)
+    return audit(frame, toy.base_cells_frame(ATOMS, DATE), covered=COVERED, mnos=toy.MNOS, plant=False)
 
 
 def test_the_chain_alone_passes() -> None:

@@ -30,13 +30,13 @@ def corrected(came: int, went: int = 0, *, without: tuple[int, ...] | None = Non
     history = pd.concat(
         [toy.flows_frame(ROWS + HUNAN_COUNTIES, DATE), toy.flows_frame(rows, DATE, release=2)], ignore_index=True
     )
-    atoms = [
-        toy.atoms_frame(ATOMS, DATE),
-        toy.atoms_frame(ATOMS | {CELL: changed}, DATE, release=2),
-        toy.atoms_frame(joined, DATE, release=2, change="joined", against=against),
-        toy.atoms_frame(left, DATE, release=2, change="left", against=against),
+    base_cells = [
+        toy.base_cells_frame(ATOMS, DATE),
+        toy.base_cells_frame(ATOMS | {CELL: changed}, DATE, release=2),
+        toy.base_cells_frame(joined, DATE, release=2, change="joined", against=against),
+        toy.base_cells_frame(left, DATE, release=2, change="left", against=against),
     ]
-    frame = pd.concat([one for one in atoms if len(one)], ignore_index=True)
+    frame = pd.concat([one for one in base_cells if len(one)], ignore_index=True)
     return audit(history, frame, covered=COVERED, mnos=toy.MNOS, plant=False)
 
 
@@ -69,7 +69,7 @@ def test_who_joined_must_be_told() -> None:
 
 def test_two_foldings_of_the_same_persons() -> None:
     """Nobody joined or left, but another rest is shown: 105 - 60 leaves 45, 45 - 40 leaves 5."""
-    atoms = {
+    base_cells = {
         ("420102", "430102"): persons(60),
         ("420102", "430103"): persons(40),
         ("420102", "430104"): persons(5),
@@ -94,9 +94,9 @@ def test_two_foldings_of_the_same_persons() -> None:
     )
     frame = pd.concat(
         [
-            toy.atoms_frame(atoms, DATE),
-            toy.atoms_frame(atoms, DATE, release=2),
-            toy.atoms_frame({("420102", "430102"): persons(0)}, DATE, release=2, change="joined", against=1),
+            toy.base_cells_frame(base_cells, DATE),
+            toy.base_cells_frame(base_cells, DATE, release=2),
+            toy.base_cells_frame({("420102", "430102"): persons(0)}, DATE, release=2, change="joined", against=1),
         ],
         ignore_index=True,
     )
@@ -109,20 +109,20 @@ def test_what_was_withheld_once_is_not_shown_later() -> None:
     added = {("420102", "430102"): persons(25)}
     rows = [(*row[:4], row[4] + 25) if row[4] in (440, 340, 250, 130) else row for row in ROWS]
     history = [toy.flows_frame(ROWS, DATE), toy.flows_frame(rows + HUNAN_COUNTIES, DATE, release=2)]
-    atoms = [
-        toy.atoms_frame(ATOMS, DATE),
-        toy.atoms_frame(ATOMS | {("420102", "430102"): persons(85)}, DATE, release=2),
-        toy.atoms_frame(added, DATE, release=2, change="joined", against=1),
+    base_cells = [
+        toy.base_cells_frame(ATOMS, DATE),
+        toy.base_cells_frame(ATOMS | {("420102", "430102"): persons(85)}, DATE, release=2),
+        toy.base_cells_frame(added, DATE, release=2, change="joined", against=1),
     ]
-    verdict = audit(pd.concat(history), pd.concat(atoms), covered=COVERED, mnos=toy.MNOS, plant=False)
+    verdict = audit(pd.concat(history), pd.concat(base_cells), covered=COVERED, mnos=toy.MNOS, plant=False)
     assert {finding.code for finding in verdict.findings} == {"A5"}
     assert "[prefecture 420100 -> county 430202] is shown, and the earlier release withheld it" in verdict.text()
 
 
 def test_first_write_wins() -> None:
-    rows, atoms = toy.flows_frame(ROWS, DATE), toy.atoms_frame(ATOMS, DATE)
-    again = Candidate(rows, atoms)
-    verdict = audit(rows, atoms, candidate=again, covered=COVERED, mnos=toy.MNOS, plant=False)
+    rows, base_cells = toy.flows_frame(ROWS, DATE), toy.base_cells_frame(ATOMS, DATE)
+    again = Candidate(rows, base_cells)
+    verdict = audit(rows, base_cells, candidate=again, covered=COVERED, mnos=toy.MNOS, plant=False)
     assert "first write wins" in verdict.text()
 
 
@@ -144,13 +144,13 @@ def test_two_chains_in_one_release(contracts) -> None:
     history = toy.flows_frame(ROWS + HUNAN_COUNTIES + rows, DATE)
     later = history.assign(release=2, persons=history["persons"] + 30 * history["persons"].isin((80, 150, 200)))
     added = {("430103", "420202"): persons(30)}
-    joined = toy.atoms_frame(added, DATE, release=2, change="joined", against=1)
-    atoms = toy.atoms_frame(ATOMS | second, DATE)
-    new = toy.atoms_frame(ATOMS | second | {("430103", "420202"): persons(110)}, DATE, release=2)
+    joined = toy.base_cells_frame(added, DATE, release=2, change="joined", against=1)
+    base_cells = toy.base_cells_frame(ATOMS | second, DATE)
+    new = toy.base_cells_frame(ATOMS | second | {("430103", "420202"): persons(110)}, DATE, release=2)
     options = {"covered": COVERED, "mnos": toy.MNOS, "areas": areas, "plant": False}
-    assert audit(history, atoms, **options).ok, audit(history, atoms, **options).text()
-    both, all_atoms = pd.concat([history, later]), pd.concat([atoms, new, joined])
-    assert audit(both, all_atoms, **options).ok, audit(both, all_atoms, **options).text()
+    assert audit(history, base_cells, **options).ok, audit(history, base_cells, **options).text()
+    both, all_base_cells = pd.concat([history, later]), pd.concat([base_cells, new, joined])
+    assert audit(both, all_base_cells, **options).ok, audit(both, all_base_cells, **options).text()
     off = history.assign(persons=history["persons"] + (history["destination_code"] == "420200"))
-    assert not audit(off, atoms, **options).ok
-    assert not audit(history, atoms, **(options | {"areas": contracts.areas})).ok
+    assert not audit(off, base_cells, **options).ok
+    assert not audit(history, base_cells, **(options | {"areas": contracts.areas})).ok

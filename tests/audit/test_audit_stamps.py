@@ -15,7 +15,7 @@ import toy_publisher as toy
 from test_audit_differences import ATOMS
 from toy_lake import Reading, candidate, date_of, publish, references, rows_of, written
 
-from popflow.audit import Verdict, audit_lake, of_lake, stamp_published
+from popflow.audit import Verdict, audit_lake, lake_audit, stamp_published
 from popflow.contracts import Contracts
 from popflow.lake import Lake
 
@@ -48,10 +48,10 @@ def dates_looked_at(lake: Lake, night: int = 6) -> int:
 
 
 def stamp_as(lake: Lake, pattern: int, nights: range) -> None:
-    """Stamp nights whose rows and atoms are those of one that was audited: their digests are the same."""
-    files = of_lake.Files(lake)
-    seen = of_lake._Stamped(lake, files).stamps[date_of(pattern)].seen
-    of_lake._Stamped(lake, files).write({date_of(night): seen for night in nights})
+    """Stamp nights whose rows and base cells are those of one that was audited: their digests are the same."""
+    files = lake_audit.Files(lake)
+    seen = lake_audit._Stamped(lake, files).stamps[date_of(pattern)].seen
+    lake_audit._Stamped(lake, files).write({date_of(night): seen for night in nights})
 
 
 def test_night_400_reads_and_attacks_what_night_5_did(dry: Lake, monkeypatch) -> None:
@@ -61,7 +61,7 @@ def test_night_400_reads_and_attacks_what_night_5_did(dry: Lake, monkeypatch) ->
     assert audit_lake(dry, plant=False).ok
     reading.taken()
     night[5] = audit_lake(dry, seed=1, **candidate(5)), reading.taken()
-    publish(dry, range(5, 400), atoms_from=369)
+    publish(dry, range(5, 400), base_cells_from=369)
     stamp_as(dry, 1, range(5, 400))
     night[400] = audit_lake(dry, seed=1, **candidate(400)), reading.taken()
     for verdict, _ in night.values():
@@ -76,18 +76,20 @@ def test_night_400_reads_and_attacks_what_night_5_did(dry: Lake, monkeypatch) ->
 
 def test_of_a_candidates_date_the_earlier_releases_are_read_and_nothing_else(stamped: Lake, monkeypatch) -> None:
     reading = Reading(stamped, monkeypatch)
-    joined = toy.atoms_frame({("420102", "430102"): toy.persons(25)}, date_of(3), release=2, change="joined", against=1)
+    joined = toy.base_cells_frame(
+        {("420102", "430102"): toy.persons(25)}, date_of(3), release=2, change="joined", against=1
+    )
     more = ATOMS | {("420102", "430102"): toy.persons(85)}
     touched = (440, 340, 250, 130)
     rows = rows_of(date_of(3)).assign(release=2)
     rows["persons"] += 25 * rows["persons"].isin(touched)
-    atoms = pd.concat([toy.atoms_frame(more, date_of(3), release=2), joined])
-    again = {"candidate": of_lake.Candidate(rows, atoms), "candidate_mnos": toy.MNOS}
+    base_cells = pd.concat([toy.base_cells_frame(more, date_of(3), release=2), joined])
+    again = {"candidate": lake_audit.Candidate(rows, base_cells), "candidate_mnos": toy.MNOS}
     verdict = audit_lake(stamped, plant=False, **again)
     assert verdict.ok, verdict.text()
     assert (verdict.counts["dates"], verdict.counts["releases"], verdict.counts["corrections"]) == (1, 2, 1)
     read, _ = reading.taken()
-    assert (read["flows"], read["atoms"]) == (len(rows), len(ATOMS))
+    assert (read["flows"], read["base_cells"]) == (len(rows), len(ATOMS))
 
 
 def test_a_night_stamps_what_it_published_and_the_next_does_not_read_it(dry: Lake, monkeypatch) -> None:
@@ -127,11 +129,11 @@ def test_rows_of_an_old_date_that_were_rewritten_are_noticed_by_the_next_night(s
     assert verdict.counts["dates"] == 2
 
 
-def test_rewritten_rows_of_which_the_atoms_are_gone_are_noticed_too(dry: Lake) -> None:
+def test_rewritten_rows_of_which_the_base_cells_are_gone_are_noticed_too(dry: Lake) -> None:
     publish(dry, [1, 2])
     assert audit_lake(dry, plant=False).ok
-    shutil.rmtree(dry.path("atoms"))
-    publish(dry, range(3, 40), atoms_from=9)
+    shutil.rmtree(dry.path("base_cells"))
+    publish(dry, range(3, 40), base_cells_from=9)
     stamp_as(dry, 1, range(1, 40))
     assert dates_looked_at(dry, 40) == 0
     rewrite(dry, 2, by=0)  # the same figures in another file: read again, and the same as before
@@ -179,7 +181,7 @@ STAMPS_OF_ANOTHER_HAND: dict[str, Callable[[Lake, pytest.MonkeyPatch], object]] 
     "no record": lambda lake, _: [path.write_text("[]\n1\n{}\nx") for path in stamp_files(lake)],
     "no file": lambda lake, _: [path.unlink() for path in stamp_files(lake)],
     "a key that was lost": lambda lake, _: Path(lake.zone("restricted"), "_keys", "audit.key").unlink(),
-    "another auditor": lambda lake, patch: patch.setattr(of_lake, "auditors_version", lambda: "mended"),
+    "another auditor": lambda lake, patch: patch.setattr(lake_audit, "auditors_version", lambda: "mended"),
 }
 
 
@@ -206,23 +208,23 @@ def test_all_attacks_everything_whatever_was_stamped(stamped: Lake) -> None:
     assert "skipped" not in verdict.counts
 
 
-def test_atoms_are_kept_until_their_date_cannot_be_corrected_any_more(contracts: Contracts) -> None:
+def test_base_cells_are_kept_until_their_date_cannot_be_corrected_any_more(contracts: Contracts) -> None:
     """The number that the auditor goes by is the one that retention deletes by."""
-    assert contracts.table("atoms").retention_days == 30 > contracts.disclosure.correction_days
+    assert contracts.table("base_cells").retention_days == 30 > contracts.disclosure.correction_days
 
 
 def test_all_says_of_which_dates_it_saw_the_rows_alone(dry: Lake) -> None:
-    publish(dry, range(1, 34), atoms_from=3)
+    publish(dry, range(1, 34), base_cells_from=3)
     verdict = audit_lake(dry, every=True, plant=False)
     assert verdict.ok, verdict.text()
     assert f"2 dates, {date_of(1)} to {date_of(2)}, were looked at by their rows alone" in verdict.text()
 
 
-def test_atoms_of_a_date_that_could_still_be_corrected_may_not_be_missing(dry: Lake) -> None:
-    publish(dry, range(1, 6), atoms_from=3)
+def test_base_cells_of_a_date_that_could_still_be_corrected_may_not_be_missing(dry: Lake) -> None:
+    publish(dry, range(1, 6), base_cells_from=3)
     verdict = audit_lake(dry, plant=False)
     assert {finding.code for finding in verdict.findings} == {"A6"}
-    assert "atoms 0" in verdict.text()
+    assert "base_cells 0" in verdict.text()
 
 
 def test_rows_of_earlier_rules_are_counted_from_their_files(dry: Lake) -> None:

@@ -69,20 +69,20 @@ def rows_of(date: dt.date) -> pd.DataFrame:
     return toy.flows_frame(ROWS + HUNAN_COUNTIES, date)
 
 
-def publish(lake: Lake, nights: Sequence[int], atoms_from: int = 1) -> None:
-    """Some nights, published in one commit; those before atoms_from without atoms, as after their retention."""
+def publish(lake: Lake, nights: Sequence[int], base_cells_from: int = 1) -> None:
+    """Some nights, published in one commit; without base cells before base_cells_from."""
     dates = [date_of(night) for night in nights]
     written(lake, "flows", pd.concat([rows_of(date) for date in dates]))
-    kept = [date for night, date in zip(nights, dates, strict=True) if night >= atoms_from]
+    kept = [date for night, date in zip(nights, dates, strict=True) if night >= base_cells_from]
     if kept:
-        written(lake, "atoms", pd.concat([toy.atoms_frame(ATOMS, date) for date in kept]))
+        written(lake, "base_cells", pd.concat([toy.base_cells_frame(ATOMS, date) for date in kept]))
     written(lake, "releases", pd.DataFrame([released(date) for date in dates]))
 
 
 def candidate(night: int) -> dict:
     """What a night's audit is given."""
     date = date_of(night)
-    return {"candidate": Candidate(rows_of(date), toy.atoms_frame(ATOMS, date)), "candidate_mnos": toy.MNOS}
+    return {"candidate": Candidate(rows_of(date), toy.base_cells_frame(ATOMS, date)), "candidate_mnos": toy.MNOS}
 
 
 class Reading:

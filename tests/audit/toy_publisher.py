@@ -123,7 +123,7 @@ def code_at(kind: str, code: str, chain: str = "hubei", province: str = "420000"
 
 
 def publish(
-    atoms: dict,
+    base_cells: dict,
     covered: tuple[str, ...],
     publisher: Publisher | None = None,
     chain: str = "hubei",
@@ -134,7 +134,10 @@ def publish(
     zero = np.zeros(2 + len(publisher.mnos), dtype=np.int64)
     origins = [code for code in covered if code[:2] == province[:2]]
     cells = {
-        (o, d): np.array(atoms.get((o, d), zero), dtype=np.int64) for o in origins for d in covered if o[:4] != d[:4]
+        (o, d): np.array(base_cells.get((o, d), zero), dtype=np.int64)
+        for o in origins
+        for d in covered
+        if o[:4] != d[:4]
     }
     root = sum(cells.values())
     rows: list[tuple] = []
@@ -183,8 +186,8 @@ def flows_frame(rows: list[tuple], date: dt.date, indicator: str = "outflow", re
     return frame.assign(indicator=indicator, date=date, release=release, definition="day-end-1")
 
 
-def atoms_frame(
-    atoms: dict,
+def base_cells_frame(
+    base_cells: dict,
     date: dt.date,
     indicator: str = "outflow",
     release: int = 1,
@@ -192,28 +195,28 @@ def atoms_frame(
     against: int = 0,
     mnos: tuple[str, ...] = MNOS,
 ) -> pd.DataFrame:
-    """Atoms as the contract `atoms` has them."""
+    """Atoms as the contract `base_cells` has them."""
     return pd.DataFrame(
         [
             (o, d, int(v[0]), int(v[1]), {m: int(n) for m, n in zip(mnos, v[2:], strict=True)})
-            for (o, d), v in atoms.items()
+            for (o, d), v in base_cells.items()
         ],
         columns=["origin_code", "destination_code", "persons", "persons_registered", "persons_without"],
     ).assign(indicator=indicator, date=date, release=release, change=change, against_release=against)
 
 
 def persons(count: int, without: tuple[int, ...] | None = None, unregistered: int = 0) -> tuple[int, ...]:
-    """An atom of so many persons; by default half of them without each MNO, rounded up."""
+    """A base cell of so many persons; by default half of them without each MNO, rounded up."""
     registered = count - unregistered
     return (count, registered, *(without if without is not None else [(registered + 1) // 2] * len(MNOS)))
 
 
-def random_atoms(
+def random_base_cells(
     rng: np.random.Generator, scale: float = 8.0, covered: tuple[str, ...] = COVERED, province: str = "42"
 ) -> dict:
     """Journeys from a province to all counties of a small nation, with dual SIMs and a few SIMs without an entry."""
     size = {code: rng.lognormal(0, 1.2) for code in covered}
-    atoms = {}
+    base_cells = {}
     for o in (c for c in covered if c[:2] == province):
         for d in covered:
             if o[:4] == d[:4]:
@@ -223,5 +226,5 @@ def random_atoms(
                 unregistered = int(rng.binomial(count, 0.005))
                 registered = count - unregistered
                 without = [int(rng.binomial(registered, p)) for p in (0.35, 0.75, 0.7)]
-                atoms[o, d] = (count, registered, *without)
-    return atoms
+                base_cells[o, d] = (count, registered, *without)
+    return base_cells

@@ -20,8 +20,8 @@ from popflow.contracts import load
 from popflow.disclosure.chain import Nodes, Tree, steps_of
 from popflow.disclosure.correction import Changes, refuse_second
 from popflow.disclosure.feasibility import Determined
-from popflow.disclosure.fold import fold
 from popflow.disclosure.rules import Ints, Rules, nobody_or_publishable, publishable
+from popflow.disclosure.suppression import fold
 from popflow.errors import PopflowError
 
 STEPS = steps_of(load().headline)

@@ -48,7 +48,7 @@ def first(protect) -> ProtectedTable:
 def test_a_large_group_may_join(protect, first):
     second = corrected(protect, first, after(FIRST, to_430102=120), joined="420102 430102 20")
     assert counties(second) == counties(first) | {"430102": 120}
-    changed = second.atoms[second.atoms["change"] == "joined"]
+    changed = second.base_cells[second.base_cells["change"] == "joined"]
     assert changed["persons"].tolist() == [20]
     assert changed["against_release"].tolist() == [1]
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from popflow.disclosure.feasibility import Determined
-from popflow.disclosure.fold import fold
 from popflow.disclosure.rules import PERSONS, Rules
+from popflow.disclosure.suppression import fold
 
 
 def tables_up_to(total: int, children: int) -> np.ndarray:

@@ -77,7 +77,7 @@ def test_the_whole_chain(protect):
 def test_moves_within_a_prefecture_and_stayers_are_left_out(protect):
     table = protect(moves(EXACT))
     assert table.root_persons == 610
-    assert not (table.atoms["origin_code"].str[:4] == table.atoms["destination_code"].str[:4]).any()
+    assert not (table.base_cells["origin_code"].str[:4] == table.base_cells["destination_code"].str[:4]).any()
 
 
 def test_a_county_that_is_a_prefecture_too_is_shown_at_every_level_with_one_figure(protect):
@@ -133,7 +133,7 @@ def test_a_date_whose_root_is_not_publishable_has_no_rows(protect):
     assert table.rows.empty
     assert table.root_persons == 0
     assert set(table.shares.values()) == {0.0}
-    assert len(table.atoms) == 2  # kept for the auditor
+    assert len(table.base_cells) == 2  # kept for the auditor
 
 
 def test_a_date_without_a_single_move_has_no_rows(protect):
@@ -228,7 +228,7 @@ def test_every_table_adds_up_at_every_parent(cells: list[tuple[str, str, int, fl
     for parent, children in families(rows).items():
         assert sum(rows[child] for child in children) == rows[parent], parent
     assert (
-        table.atoms["persons"].sum()
+        table.base_cells["persons"].sum()
         == exact.loc[exact["origin_county"].str[:4] != exact["destination_county"].str[:4], "persons"].sum()
     )
 

@@ -28,7 +28,7 @@ def test_it_cannot_be_made_without_the_seal(table: ProtectedTable):
             object(),  # type: ignore[arg-type]
             **given,
             rows=pa.table({}),
-            atoms=pa.table({}),
+            base_cells=pa.table({}),
             root_persons=0,
             shares={},
             cells={},
@@ -68,7 +68,7 @@ def test_rows_that_were_exchanged_underneath_are_noticed(table: ProtectedTable):
         table.refuse_if_changed()
 
 
-def test_the_digest_is_of_rows_and_atoms(protect, table: ProtectedTable):
+def test_the_digest_is_of_rows_and_base_cells(protect, table: ProtectedTable):
     assert table.digest == protect(moves(EXACT)).digest
     other = moves(EXACT)
     other.at[0, "persons_without"]["mobile"] -= 1
@@ -76,10 +76,10 @@ def test_the_digest_is_of_rows_and_atoms(protect, table: ProtectedTable):
     assert protect(other).digest != table.digest
 
 
-def test_rows_and_atoms_have_the_columns_and_types_of_their_contracts(table: ProtectedTable, contracts):
+def test_rows_and_base_cells_have_the_columns_and_types_of_their_contracts(table: ProtectedTable, contracts):
     assert table._rows.schema.equals(contracts.table("flows").arrow_schema())
-    assert table._atoms.schema.equals(contracts.table("atoms").arrow_schema())
-    assert table.atoms["persons_without"][0] == {"mobile": 500, "unicom": 500, "telecom": 500}
+    assert table._base_cells.schema.equals(contracts.table("base_cells").arrow_schema())
+    assert table.base_cells["persons_without"][0] == {"mobile": 500, "unicom": 500, "telecom": 500}
 
 
 def test_its_text_holds_no_figure_of_persons(table: ProtectedTable):

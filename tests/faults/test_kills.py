@@ -31,7 +31,7 @@ from key_files import key_file  # noqa: E402
 
 FIRST = dt.date(2020, 1, 20)
 TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact",
-          "atoms", "flows", "releases")  # fmt: skip
+          "base_cells", "flows", "releases")  # fmt: skip
 STAGES = ("intake", "persons", "flows", "release")
 KILLS = int(os.environ.get("POPFLOW_KILLS", "75"))
 SEED = int(os.environ.get("POPFLOW_KILLS_SEED", "1"))

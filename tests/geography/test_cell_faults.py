@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from popflow.contracts import CellField, load
+from popflow.contracts import load
 from popflow.errors import PopflowError
+from popflow.feeds import CellField
 from popflow.geography.cell_files import GivenCells, given_cells, read_cells
 
 GIVEN = Path(__file__).parents[1] / "given"

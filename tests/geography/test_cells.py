@@ -159,10 +159,10 @@ def test_chunks_and_threads_change_nothing(counties, monkeypatch):
     cells = table(*(cell(113.75 + step * 0.013, 30.58 + step * 0.011, 900, str(step)) for step in range(40)))
     whole = cell_to_county(cells, counties)
     monkeypatch.setattr("popflow.geography.cells.SITES_AT_ONCE", 3)
-    seen = []
-    assert cell_to_county(cells, counties, lambda done, total: seen.append((done, total))).equals(whole)
-    assert seen[0] == (3, 40)
-    assert seen[-1] == (40, 40)
+    seen: list[str] = []
+    assert cell_to_county(cells, counties, seen.append).equals(whole)
+    assert seen[0] == "3 of 40 service areas"
+    assert seen[-1] == "40 of 40 service areas"
 
 
 @pytest.mark.parametrize("first_to", [None, dt.date(2020, 1, 15), dt.date(9999, 12, 31)])

@@ -1,4 +1,4 @@
-"""Files sealed with age, and the identities that open them."""
+"""Files encrypted with age, and the identities that open them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def identity_file(folder: Path, *identities: pyrage.x25519.Identity) -> Path:
     return path
 
 
-def sealed(plain: bytes, identity: pyrage.x25519.Identity) -> bytes:
+def encrypted(plain: bytes, identity: pyrage.x25519.Identity) -> bytes:
     """The file for an identity's recipient; no two are alike."""
     out = io.BytesIO()
     pyrage.encrypt_io(io.BytesIO(plain), out, [identity.to_public()])

@@ -16,7 +16,8 @@ import pytest
 from landing_files import D, cell_rows, entry
 from pyspark.sql import SparkSession
 
-from popflow.contracts import Feed, load
+from popflow.contracts import load
+from popflow.feeds import Feed
 from popflow.intake import reduction
 from popflow.intake.packing import Pack
 from popflow.intake.spark_sql import reduced_by_spark

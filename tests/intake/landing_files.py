@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from popflow.contracts import Feed, load
+from popflow.contracts import load
+from popflow.feeds import Feed
 from popflow.intake import cell_table, feed_sql, reduction
 from popflow.intake.file_checks import FILE_REASONS
 from popflow.intake.packing import Pack, PackFile

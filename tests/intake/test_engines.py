@@ -14,7 +14,8 @@ from odd_spellings import EPOCHS, NO_HEX, NO_NUMBER, ONE, TEXT_TIMES, ZONED_TIME
 from pyspark.sql import SparkSession
 from test_number_text import DECIMAL, IN_PARQUET, feed, json_lines, lines_of, parquet, text
 
-from popflow.contracts import Contracts, Feed
+from popflow.contracts import Contracts
+from popflow.feeds import Feed
 from popflow.intake.night import take_in
 from popflow.intake.packing import Pack, PackFile
 from popflow.intake.reduction import Limits, reduce_pack

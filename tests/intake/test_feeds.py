@@ -12,8 +12,9 @@ import pytest
 from landing_files import PREFIXES, A, B, counts, reduce_files
 
 from fourth_feed import FOURTH, regional_line
-from popflow.contracts import Feed, load
+from popflow.contracts import load
 from popflow.errors import PopflowError
+from popflow.feeds import Feed
 from popflow.intake import feed_sql
 
 SEEN = [("2020-01-22", A, "420102", 1 << 40, 0), ("2020-01-22", B, "430102", 0, 1 << 7)]

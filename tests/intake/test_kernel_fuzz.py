@@ -17,7 +17,7 @@ from landing_files import PREFIXES, reduce_files
 from odd_spellings import BROKEN_JSON, JSON_ONE, NO_HEX, NO_NUMBER, ONE, TEXT_TIMES
 from test_number_text import DECIMAL, TEN, feed, parquet
 
-from popflow.contracts import Feed
+from popflow.feeds import Feed
 from popflow.intake import kernel_use, reduction
 
 QUICK, LONG = 1_500, 100_000  # lines a feed

@@ -15,7 +15,8 @@ import pytest
 from landing_files import PREFIXES, A, D, counts, mobile_bytes, reduce_files
 from test_number_text import DECIMAL, feed
 
-from popflow.contracts import Feed, load
+from popflow.contracts import load
+from popflow.feeds import Feed
 from popflow.intake import kernel_cache, kernel_plan, kernel_use, night, reduction
 from popflow.intake.column_arrays import encoded
 from popflow.intake.file_checks import WholeFile

@@ -48,7 +48,7 @@ def test_a_file_put_in_anothers_place_after_it_was_hashed_is_not_read(
     tmp_path: Path, mno: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound, other = (TEXT, mobile_bytes((B, "2020-01-22 10:00:00", 1, 2))) if mno == "mobile" else (ONE, OTHER)
-    real = file_checks.regular_files.opened
+    real = file_checks.regular_files.open_regular
 
     def swapping(address: str):
         found = real(address)
@@ -56,7 +56,7 @@ def test_a_file_put_in_anothers_place_after_it_was_hashed_is_not_read(
         Path(f"{address}.new").replace(address)
         return found
 
-    monkeypatch.setattr(file_checks.regular_files, "opened", swapping)
+    monkeypatch.setattr(file_checks.regular_files, "open_regular", swapping)
     assert tokens(reduce_files(tmp_path, mno, {"a": (sound, 1)})) == [A]
 
 
@@ -122,7 +122,7 @@ def test_a_file_that_nobody_may_read_is_named(tmp_path: Path, monkeypatch: pytes
     def refused(_: str):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(file_checks.regular_files, "opened", refused)
+    monkeypatch.setattr(file_checks.regular_files, "open_regular", refused)
     assert counts(reduce_files(tmp_path, "mobile", {"a": (TEXT, 1)}), "a") == {"rows": 1, "file_unreadable": 1}
 
 
@@ -136,7 +136,7 @@ def test_a_file_of_another_size_is_not_read_at_all(tmp_path: Path, more: int, mo
 def test_a_file_that_grows_while_it_is_read_is_what_its_manifest_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = file_checks.regular_files.opened
+    real = file_checks.regular_files.open_regular
 
     def growing(address: str):
         found = real(address)
@@ -144,7 +144,7 @@ def test_a_file_that_grows_while_it_is_read_is_what_its_manifest_says(
             file.write(TEXT * 100)
         return found
 
-    monkeypatch.setattr(file_checks.regular_files, "opened", growing)
+    monkeypatch.setattr(file_checks.regular_files, "open_regular", growing)
     assert counts(reduce_files(tmp_path, "mobile", {"a": (TEXT, 1)}), "a") == {"rows": 1, "accepted": 1}
 
 

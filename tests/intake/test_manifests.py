@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from popflow.contracts import Contracts, LandingLimits
+from popflow.contracts import Contracts
 from popflow.errors import PopflowError
+from popflow.feeds import LandingLimits
 from popflow.intake.manifests import FIELDS, Manifest, read_manifest
 
 CASES = Path(__file__).parent / "cases"

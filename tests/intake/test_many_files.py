@@ -10,7 +10,7 @@ import pytest
 from landing_files import D
 
 from popflow.contracts import Contracts, load
-from popflow.intake import law
+from popflow.intake import conservation
 from popflow.intake.deliveries import Delivery
 from popflow.intake.manifests import Manifest, ManifestFile, read_manifest
 from popflow.intake.night import delivery_rows, next_wave
@@ -60,8 +60,8 @@ def test_the_law_of_a_nation() -> None:
     told = {("mobile", "m1", file.name): file.rows for file in manifest().files}
     counted = pd.DataFrame([(*key, reason, rows) for key, rows in told.items() for reason in ("rows", "accepted")],
                            columns=["mno", "delivery_id", "file", "reason", "records"])  # fmt: skip
-    law.refuse_difference(told, counted)
-    assert law.whole_files(counted) == {}
+    conservation.refuse_difference(told, counted)
+    assert conservation.whole_files(counted) == {}
 
 
 def test_what_a_resent_delivery_repeats_is_found_in_the_lake(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from odd_spellings import (
     ZONED_TIMES,
 )
 
-from popflow.contracts import Feed
+from popflow.feeds import Feed
 
 CASES = Path(__file__).parent / "cases"
 TEN = 1579658400

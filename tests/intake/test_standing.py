@@ -63,7 +63,7 @@ def test_a_file_that_has_not_come_in_is_one(dry_lake: Lake) -> None:
     assert summary.warnings() == ["mobile: 2 whole file(s) in quarantine"]
 
 
-def test_the_gate_sees_what_stands(dry_lake: Lake) -> None:
+def test_the_check_sees_what_stands(dry_lake: Lake) -> None:
     from popflow.intake.standing import standing_files, standing_tallies
 
     taken_in(dry_lake, ("m1", D, "a", SAME, "file_hash", 500), ("m2", D, "a", SAME, "accepted", 500))
@@ -73,8 +73,8 @@ def test_the_gate_sees_what_stands(dry_lake: Lake) -> None:
     assert set(standing_tallies(tallies, files, stand).delivery_id) == {"m2"}
 
 
-def test_the_nights_gate_reads_what_tells_files_apart(dry_lake: Lake) -> None:
-    """The gate's columns lacked the file's name and fingerprint, and every night ended in a KeyError."""
+def test_the_nights_check_reads_what_tells_files_apart(dry_lake: Lake) -> None:
+    """The check's columns lacked the file's name and fingerprint, and every night ended in a KeyError."""
     taken_in(dry_lake, ("m1", D, "a", SAME, "file_hash", 5), ("m2", D, "again", SAME, "accepted", 5))
     lately = dry_lake.read_pandas("deliveries", LOOKED_AT)
     stand = standing_files(dry_lake, lately)

@@ -1,4 +1,4 @@
-"""A task's memory is bounded, whatever a file holds: batches, presence that goes to scratch sealed, limits by name."""
+"""A task's memory is bounded, whatever a file holds: batches, presence that spills encrypted, limits by name."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from popflow.errors import PopflowError
 from popflow.exact import keep_exact
 from popflow.lake import Lake
 from popflow.operations.status import status
-from popflow.pipeline import Night, nightly
+from popflow.pipeline import Night, nightly, plan
 from popflow.release.candidates import bits_of, day_end_counties
 from popflow.release.ledger import all_releases, withdraw
 from popflow.release.night import release_date
@@ -64,6 +64,12 @@ def test_the_exact_table_is_what_the_function_says(lake: Lake):
     assert {(o, d): n for o, d, n in rows[["origin_county", "destination_county", "persons"]].values} == LATE
 
 
+def test_the_nights_plan_has_its_exact_table(known: Contracts):
+    stages = {stage["name"]: stage for stage in plan(known)["stages"]}
+    assert "late_departures_exact" in stages["flows"]["writes"]
+    assert "late_departures_exact" in stages["release"]["reads"]
+
+
 def test_the_gate_folds_it_by_its_own_thresholds_and_steps(lake: Lake):
     rows = lake.read_pandas("flows", indicator="late_departures", date=DAY)
     assert set(rows["destination_level"]) <= {"all", "border", "province", "prefecture"}
@@ -98,7 +104,7 @@ def test_a_row_below_its_own_threshold_is_a_finding(lake: Lake):
     from popflow.audit import Candidate, audit
 
     rows = lake.read_pandas("flows", indicator="late_departures", date=DAY)
-    atoms = lake.read_pandas("atoms", indicator="late_departures", date=DAY)
+    base_cells = lake.read_pandas("base_cells", indicator="late_departures", date=DAY)
     between = rows["persons"] == rows.loc[rows["persons"] > 30, "persons"].min()
     options = {
         "covered": day_end_counties(lake)(DAY),
@@ -106,9 +112,9 @@ def test_a_row_below_its_own_threshold_is_a_finding(lake: Lake):
         "plant": False,
         "indicators": lake.contracts.indicators,
     }
-    assert audit(rows.iloc[:0], atoms.iloc[:0], candidate=Candidate(rows, atoms), **options).ok
+    assert audit(rows.iloc[:0], base_cells.iloc[:0], candidate=Candidate(rows, base_cells), **options).ok
     off = rows.assign(persons=rows["persons"].mask(between, 29))
-    text = audit(rows.iloc[:0], atoms.iloc[:0], candidate=Candidate(off, atoms), **options).text()
+    text = audit(rows.iloc[:0], base_cells.iloc[:0], candidate=Candidate(off, base_cells), **options).text()
     assert "= 29 persons, below 30" in text
 
 

@@ -60,7 +60,7 @@ def lake_of(nation, spark, contracts, key_path, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def without_gates(monkeypatch):
-    """So few persons pass no gate of quality; it is not what is tried here."""
+    """So few persons pass no data-quality check; it is not what is tried here."""
     monkeypatch.setattr("popflow.pipeline.refuse_unchecked", lambda *_: None)
     monkeypatch.setattr("popflow.pipeline.after_flows", lambda *_, **__: [])
 

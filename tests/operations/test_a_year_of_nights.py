@@ -77,7 +77,7 @@ def year(tmp_path_factory: pytest.TempPathFactory, contracts: Contracts) -> Path
 def test_the_coverage_check_reads_the_nights_that_it_compares(year: Path, contracts: Contracts, spark):
     lake = Lake(year, contracts, spark)
     opened = Opened(lake)
-    with pytest.raises(PopflowError, match="gate intake"):
+    with pytest.raises(PopflowError, match="data-quality check intake"):
         after_intake(lake, LAST, MNOS, "run", register=register_on(lake, LAST))
     assert opened.files["deliveries"] == len(MNOS) * (1 + 15)  # which landed; then the norm's nights and the date
     assert opened.files["tallies"] == len(MNOS)

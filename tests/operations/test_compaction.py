@@ -89,12 +89,12 @@ def test_a_partition_is_compacted_by_itself(bare_lake: Lake, monkeypatch: pytest
     eve = DAY - dt.timedelta(days=1)
     for date, origin in [(DAY, "420102"), (DAY, "420103"), (DAY, "420104"), (eve, "420102"), (eve, "420103")]:
         row = ("outflow", date, 1, origin, "430102", "all", 0, 5, 5, {"mobile": 1})
-        append(bare_lake, "atoms", bare_lake.frame("atoms", [row]), f"{date}/{origin}")
-    before = sorted(map(repr, bare_lake.read_arrow("atoms").to_pylist()))
-    assert compact(bare_lake) == {"atoms": 2}
-    of_date = Counter(Path(path).parts[-3] for path in files(bare_lake, "atoms"))
+        append(bare_lake, "base_cells", bare_lake.frame("base_cells", [row]), f"{date}/{origin}")
+    before = sorted(map(repr, bare_lake.read_arrow("base_cells").to_pylist()))
+    assert compact(bare_lake) == {"base_cells": 2}
+    of_date = Counter(Path(path).parts[-3] for path in files(bare_lake, "base_cells"))
     assert of_date == {f"date={DAY}": 1, f"date={eve}": 2}
-    assert sorted(map(repr, bare_lake.read_arrow("atoms").to_pylist())) == before
+    assert sorted(map(repr, bare_lake.read_arrow("base_cells").to_pylist())) == before
 
 
 @pytest.fixture

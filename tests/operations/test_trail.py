@@ -15,13 +15,13 @@ from popflow.errors import PopflowError
 from popflow.lake import Lake
 from popflow.operations.purposes import refuse_unlisted, stated, watch
 from popflow.operations.trail import Trail, verify
-from popflow.operations.trail_entries import GENESIS, sealed, written
+from popflow.operations.trail_entries import GENESIS, with_hash, written
 
 
 @pytest.fixture
 def trail(tmp_path: Path) -> Trail:
     trail = Trail(tmp_path / "trail.jsonl", tmp_path / "elsewhere.anchor")
-    for table in ("presence", "person_day", "flows_exact", "atoms"):
+    for table in ("presence", "person_day", "flows_exact", "base_cells"):
         trail.append("read", table, "run1", "epidemic_prevention")
     return trail
 
@@ -43,7 +43,7 @@ def test_an_untouched_trail_holds(trail: Trail):
     assert verdict.ok
     assert verdict.anchored
     assert verdict.entries == 4
-    assert [entry["table"] for entry in trail.entries()] == ["presence", "person_day", "flows_exact", "atoms"]
+    assert [entry["table"] for entry in trail.entries()] == ["presence", "person_day", "flows_exact", "base_cells"]
 
 
 def test_an_edited_entry_shows(trail: Trail):
@@ -99,7 +99,7 @@ def forged_without(trail: Trail, gone: int) -> list[str]:
     kept = [entry for entry in trail.entries() if entry["number"] != gone]
     for number, entry in enumerate([*kept, kept[-1]]):
         body = {name: value for name, value in entry.items() if name != "hash"}
-        made.append(sealed(body | {"number": number, "previous": previous}))
+        made.append(with_hash(body | {"number": number, "previous": previous}))
         previous = made[-1]["hash"]
     return [written(entry).rstrip() for entry in made]
 
@@ -179,7 +179,7 @@ def test_a_trail_without_an_anchor_gets_one_after_a_check_of_all_of_it(tmp_path:
 def test_a_process_that_died_in_mid_write_costs_its_own_line_only(trail: Trail):
     with trail.path.open("a") as file:
         file.write('{"number": 4, "at_u')
-    trail.append("write", "atoms", "run2", "epidemic_prevention")
+    trail.append("write", "base_cells", "run2", "epidemic_prevention")
     assert verify(trail.path, trail.anchor).ok
     assert trail.entries()[-1]["number"] == 4
 

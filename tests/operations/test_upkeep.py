@@ -113,7 +113,7 @@ class UnforeseenError(Exception):
     ("failure", "code", "line"),
     [
         (Held("waiting for telecom"), 3, "popflow: waiting for telecom"),
-        (PopflowError("gate intake"), 1, "popflow: gate intake"),
+        (PopflowError("data-quality check intake"), 1, "popflow: data-quality check intake"),
         (UnforeseenError("secret"), 1, "popflow: unforeseen UnforeseenError; POPFLOW_DEBUG=1"),
     ],
 )

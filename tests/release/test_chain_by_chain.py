@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from popflow.audit import Candidate, audit, wide_atoms
+from popflow.audit import Candidate, audit, wide_base_cells
 from popflow.contracts import Contracts
 from popflow.disclosure import ProtectedTable, protect_flows
 from popflow.release import candidates
@@ -37,9 +37,9 @@ def gate(exact: pd.DataFrame, contracts: Contracts, **changes) -> ProtectedTable
 
 
 def verdict(table: ProtectedTable, contracts: Contracts, rows: pd.DataFrame | None = None, **given):
-    rows, atoms = table.rows if rows is None else rows, wide_atoms(table.atoms_table)
+    rows, base_cells = table.rows if rows is None else rows, wide_base_cells(table.base_cells_table)
     about = {"covered": COUNTIES, "mnos": MNOS, "areas": contracts.areas, "seed": 3} | given
-    return audit(rows.iloc[:0], atoms.iloc[:0], candidate=Candidate(rows, atoms), **about)
+    return audit(rows.iloc[:0], base_cells.iloc[:0], candidate=Candidate(rows, base_cells), **about)
 
 
 def test_a_provinces_rows_are_the_same_whether_others_are_published_or_not(exact: pd.DataFrame, contracts: Contracts):

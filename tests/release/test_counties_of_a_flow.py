@@ -13,8 +13,8 @@ from popflow.contracts import Contracts
 from popflow.disclosure import protect_flows
 from popflow.errors import PopflowError
 from popflow.lake import Lake
+from popflow.movement.day_end import day_ends
 from popflow.movement.definition import CARRY_DAYS
-from popflow.movement.runs import day_ends
 from popflow.movement.slots import Before, Sightings, absorb_ping_pong, fill, resolve
 from popflow.release.candidates import day_end_counties, protected
 from published_lake import write_table

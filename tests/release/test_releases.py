@@ -32,7 +32,7 @@ def protected(contracts: Contracts, date: dt.date = DAY, more: int = 0) -> Prote
 
 def verdict(lake: Lake, table: ProtectedTable, *findings: Finding, version: int | None = None) -> Verdict:
     seen = published_version(lake) if version is None else version
-    return Verdict(not findings, findings, {}, 0.1, audited_digest(table.rows, table.atoms, seen))
+    return Verdict(not findings, findings, {}, 0.1, audited_digest(table.rows, table.base_cells, seen))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_a_table_that_was_changed_underneath_is_not_published(lake: Lake, contra
     object.__setattr__(table, "_rows", table._rows.slice(1))
     with pytest.raises(PopflowError, match="not what the gate made"):
         publish(lake, table, said, RUN)
-    object.__setattr__(table, "digest", disclosure.content_digest(table._rows, table._atoms))
+    object.__setattr__(table, "digest", disclosure.content_digest(table._rows, table._base_cells))
     with pytest.raises(PopflowError, match="on another table or history than this"):
         publish(lake, table, said, RUN)  # with the digest changed too, the verdict is stale
     assert commits(lake) == before

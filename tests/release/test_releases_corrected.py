@@ -72,8 +72,8 @@ def test_a_date_is_corrected_once_many_have_joined_and_never_for_few(lake: Lake)
     table = correct(lake, DAY, "late files", "Li Na", "again")
     assert (table.release, table.status) == (2, "released")
     assert served(lake) == {1: total, 2: total + 45}
-    atoms = lake.read_pandas("atoms", date=DAY, release=2)
-    joined = atoms[atoms["change"] == "joined"]
+    base_cells = lake.read_pandas("base_cells", date=DAY, release=2)
+    joined = base_cells[base_cells["change"] == "joined"]
     assert joined[["origin_code", "destination_code", "persons"]].values.tolist() == [["420102", "430102", 45]]
     told = [row for row in all_releases(lake) if (row["indicator"], row["date"]) == ("outflow", DAY)][-1]
     assert (told["release"], told["reason"], told["signed_by"]) == (2, "late files", "Li Na")
@@ -106,9 +106,9 @@ def test_a_reload_of_the_register_makes_nobody_leave_and_join(lake: Lake):
 
     now(lake, persons(TO_CHANGSHA, begin=1000), date=RELOADED, first=stayed)
     correct(lake, RELOADED, "late files", "Li Na", "again")
-    atoms = lake.read_pandas("atoms", date=RELOADED, release=2)
-    assert atoms.loc[atoms["change"] == "joined", "persons"].tolist() == [45]
-    assert atoms.loc[atoms["change"] == "left", "persons"].tolist() == []
+    base_cells = lake.read_pandas("base_cells", date=RELOADED, release=2)
+    assert base_cells.loc[base_cells["change"] == "joined", "persons"].tolist() == [45]
+    assert base_cells.loc[base_cells["change"] == "left", "persons"].tolist() == []
 
 
 def test_who_joined_and_left_counts_with_the_less_favourable_of_both_registers(spark):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -18,21 +18,21 @@ from popflow.intake.keys import KEY_BYTES
 from popflow.lake import Lake
 from popflow.movement.flows import counted, moves
 from popflow.pipeline import INTAKE, PERSONS, Night, run_stage
+from popflow.progress import Progress
 from popflow.quality.activity import activity
 from popflow.reference import load_reference
 
 Way = Literal["short", "night"]
-Say = Callable[[str], None]
 FLOW = ["date", "origin_county", "destination_county", "persons"]
 POPULATION = ["date", "county_code", "persons"]
 NO_SECRET = bytes(range(KEY_BYTES))  # simulated persons need none, and the same key breaks every tie in the same way
 
 
-def measured(nation: Path, dates: list[dt.date], work: Path, way: Way, known: Contracts, say: Say) -> Figures:
+def measured(nation: Path, dates: list[dt.date], work: Path, way: Way, known: Contracts, say: Progress) -> Figures:
     """Flows and day ends of a simulated nation, night after night, each with the deliveries that it has.
 
     nation: the folder of a simulation; work: an empty folder for what the nights write. way: night (the pipeline's
-    intake and persons, by Spark, on a lake below work, and its flows; no gates, no release) or short (without Spark).
+    intake and persons, by Spark, on a lake below work, and its flows; no checks, no release) or short (without Spark).
     """
     nights = _whole_way if way == "night" else _short_way
     flows, population = zip(*nights(nation, dates, work, known, say), strict=True)
@@ -46,7 +46,7 @@ def truth(nation: Path) -> Figures:
 
 
 def _whole_way(
-    nation: Path, dates: list[dt.date], work: Path, known: Contracts, say: Say
+    nation: Path, dates: list[dt.date], work: Path, known: Contracts, say: Progress
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     lake = Lake(work / "lake", known)
     _key_file(Path(lake.zone("restricted")) / "_keys" / "person.key")
@@ -65,13 +65,13 @@ def _whole_way(
 
 
 def _let_pass(lake: Lake, date: dt.date) -> None:
-    """What the gate of quality writes for a night that may go on: a hard nation is to be measured, not held back."""
+    """What the data-quality check writes for a night that may go on: a hard nation is to be measured, not held back."""
     seen = activity(lake.read("presence", event_date=date), date)
     lake.replace("activity", seen.toArrow(), date=date)
 
 
 def _short_way(
-    nation: Path, dates: list[dt.date], work: Path, known: Contracts, say: Say
+    nation: Path, dates: list[dt.date], work: Path, known: Contracts, say: Progress
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     nights = ShortWay(nation, work, known, _key_file(work / "person.key"))
     for date in dates:

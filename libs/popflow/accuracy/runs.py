@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from popflow.accuracy.nights import Say, Way, measured, truth
+from popflow.accuracy.nights import Way, measured, truth
 from popflow.accuracy.scores import SCORES, scores
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
+from popflow.progress import Progress
 from popflow.synthetic.demand import WUHAN
 from popflow.synthetic.nation import simulate
 from popflow.synthetic.troubles import Troubles
@@ -55,7 +56,7 @@ def troubles_named(name: str) -> Troubles:
     return {ALL: Troubles.all(), NONE: Troubles.none()}.get(name) or Troubles.only(name)
 
 
-def accuracy(asked: Asked, known: Contracts, say: Say) -> pd.DataFrame:
+def accuracy(asked: Asked, known: Contracts, say: Progress) -> pd.DataFrame:
     """Scores of every nation asked for: trouble, seed, the columns of `scores`. What was done before is read back."""
     if asked.days < 2:
         raise PopflowError(f"days = {asked.days}: at least 2, since the first date has no flows")
@@ -79,7 +80,7 @@ def _nations(asked: Asked) -> Iterator[tuple[str, int, str]]:
     return ((*pair, f"nation {at} of {len(pairs)}") for at, pair in enumerate(pairs, start=1))
 
 
-def _nation(asked: Asked, known: Contracts, trouble: str, seed: int, place: str, say: Say) -> pd.DataFrame:
+def _nation(asked: Asked, known: Contracts, trouble: str, seed: int, place: str, say: Progress) -> pd.DataFrame:
     file = asked.file(trouble, seed)
     if not file.exists():
         found = _measured(asked, known, trouble, seed, lambda text: say(f"{place} ({trouble}, seed {seed}): {text}"))
@@ -89,7 +90,7 @@ def _nation(asked: Asked, known: Contracts, trouble: str, seed: int, place: str,
     return pd.read_csv(file)
 
 
-def _measured(asked: Asked, known: Contracts, trouble: str, seed: int, say: Say) -> pd.DataFrame:
+def _measured(asked: Asked, known: Contracts, trouble: str, seed: int, say: Progress) -> pd.DataFrame:
     work = asked.out / "work"
     shutil.rmtree(work, ignore_errors=True)  # what a run that was stopped has left
     nation = work / "simulation"

@@ -37,7 +37,7 @@ class Figures:
     population: pd.DataFrame
 
     def on(self, dates: list[dt.date]) -> Figures:
-        """Those of some dates."""
+        """Figures of some dates."""
         return Figures(*(frame[frame["date"].isin(dates)] for frame in (self.flows, self.population)))
 
 

@@ -16,7 +16,8 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from popflow.contracts import Contracts, Feed
+from popflow.contracts import Contracts
+from popflow.feeds import Feed
 from popflow.geography.cell_files import read_cells
 from popflow.geography.cells import cell_to_county
 from popflow.geography.counties import shipped_counties

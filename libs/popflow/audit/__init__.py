@@ -2,11 +2,11 @@
 
 from popflow.audit.attack import Each
 from popflow.audit.auditor import audit
-from popflow.audit.counts import wide_atoms
+from popflow.audit.counts import wide_base_cells
 from popflow.audit.digests import audited_digest
 from popflow.audit.files import published_version
 from popflow.audit.history import Candidate
-from popflow.audit.of_lake import audit_lake, stamp_published
+from popflow.audit.lake_audit import audit_lake, stamp_published
 from popflow.audit.verdict import CODES, Finding, Planted, Verdict
 
 __all__ = [
@@ -21,5 +21,5 @@ __all__ = [
     "audited_digest",
     "published_version",
     "stamp_published",
-    "wide_atoms",
+    "wide_base_cells",
 ]

@@ -61,7 +61,7 @@ class Attack:
     def night(self, night: Night, good: Good, each: Each = map) -> tuple[list[Outcome], list[Finding]]:
         """What was found out about each chain of a date, and everything wrong with it.
 
-        What was found good before is not attacked again, except the candidate: its rows may be the same, its atoms
+        What was found good before is not attacked again, except the candidate: its rows may be the same, its base cells
         others. each: how a function is called for every chain.
         """
         findings = list(candidate_findings(night))
@@ -155,7 +155,7 @@ class Attack:
             return
         self.count("corrections")
         if old.key[2] not in new.changes:
-            raise Malformed(f"atoms: who joined and who left since release {old.key[2]} is not there")
+            raise Malformed(f"base_cells: who joined and who left since release {old.key[2]} is not there")
         yield from correction_findings(new.tree, old.tree, *new.changes[old.key[2]], self._limits(new), name)
 
 

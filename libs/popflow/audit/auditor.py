@@ -18,12 +18,13 @@ from popflow.audit.attack import Attack, Each, Good, vanished
 from popflow.audit.counts import Malformed
 from popflow.audit.differences import Limits
 from popflow.audit.digests import audited_digest
-from popflow.audit.history import KEY, Atoms, Candidate, Known, Night, PerNight, Seen, Strand, nights
+from popflow.audit.history import KEY, BaseCells, Candidate, Known, Night, PerNight, Seen, Strand, nights
 from popflow.audit.planted import plant_all
 from popflow.audit.shape import frame_findings, retired_text
 from popflow.audit.verdict import Finding, Overtime, Planted, Verdict
-from popflow.contracts import Area, Disclosure, Table
+from popflow.contracts import Area, Disclosure
 from popflow.indicators import Indicator
+from popflow.tables import Table
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Looked:
 
 def audit(
     history: pd.DataFrame,
-    atoms: Atoms,
+    base_cells: BaseCells,
     *,
     covered: PerNight,
     mnos: PerNight,
@@ -60,18 +61,19 @@ def audit(
 ) -> Verdict:
     """Attack some dates that were published, with the candidate, and the auditor itself with planted leaks.
 
-    history: rows of the contract `flows`, of any dates and releases; of a date all releases. atoms: rows of `atoms`,
-    or a function from indicator, date and release to them. persons_without may stand as columns without_<mno>.
+    history: rows of the contract `flows`, of any dates and releases; of a date all releases. base_cells: rows of that
+    contract, or a function from indicator, date and release to them. persons_without may stand as columns
+    without_<mno>.
     covered, covered_before: the counties in which the date, and the day before, can have ended for somebody (the same
     where not given), and mnos, the MNOs of the night: by (indicator, date, release), by date, or the same for all.
-    Counties without persons count as children of the chain; codes in the atoms are added.
+    Counties without persons count as children of the chain; codes in the base cells are added.
     candidate: the release about to be published. areas, rules, contract, indicators: as the contracts say where not
     given.
     known: by date what was found good before by this auditor and these rules; what is the same is not attacked again.
-    gone: dates whose atoms are not kept any more, of which the rows alone are looked at.
+    gone: dates whose base cells are not kept any more, of which the rows alone are looked at.
     history_version: goes into the digest. plant: also plant leaks, at places drawn with seed, in the candidate's date
-    or the last one with atoms. each: how a function is called for every chain of a date; chains share no person, so any
-    order and any machine will do.
+    or the last one with base cells. each: how a function is called for every chain of a date; chains share no person,
+    so any order and any machine will do.
 
     Never raises for what it audits: what cannot be read, is not known or takes too long is a verdict that is not ok.
     """
@@ -84,13 +86,13 @@ def audit(
         old = history["indicator"].isin(retired) if "indicator" in history else pd.Series(False, index=history.index)
         notes = (retired_text(f"{int(old.sum()):,}", retired),) if old.any() else ()
         rules, contract = rules or contracts.disclosure, contract or contracts.table("flows")
-        of_candidate = candidate or Candidate(history.iloc[:0], _no_atoms())
-        digest = audited_digest(of_candidate.rows, of_candidate.atoms, history_version)
+        of_candidate = candidate or Candidate(history.iloc[:0], _no_base_cells())
+        digest = audited_digest(of_candidate.rows, of_candidate.base_cells, history_version)
         attack = Attack(areas or contracts.areas, indicators, Limits.of(rules), started + time_limit_s)
         looked.findings += _frames(history[~old], candidate, contract, indicators)
         if not looked.findings:
             about = Known(mnos, covered, covered if covered_before is None else covered_before)
-            dates = nights(history[~old], atoms, about, candidate, gone)
+            dates = nights(history[~old], base_cells, about, candidate, gone)
             _look(attack, dates, known or {}, looked, plant, each)
             if plant:
                 _plant(attack, looked, np.random.default_rng(seed))
@@ -157,7 +159,7 @@ def _place(fault: BaseException) -> str:
     return f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
 
 
-def _no_atoms() -> pd.DataFrame:
+def _no_base_cells() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="int64") for name in [*KEY, "origin_code", "destination_code"]})
 
 

@@ -1,4 +1,4 @@
-"""The finest cells of a release as exact integers, read from `atoms`, and what is wrong with them."""
+"""The finest cells of a release as exact integers, read from `base_cells`, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Counts:
     """Persons in every finest cell of a release.
 
     values[0] are persons, values[1] registered ones, values[2 + i] registered ones without any SIM at mnos[i]; each is
-    a matrix of origins x destinations. Cells that the atoms leave out hold 0.
+    a matrix of origins x destinations. Cells that the base cells leave out hold 0.
     """
 
     origins: tuple[str, ...]
@@ -32,7 +32,7 @@ class Counts:
     values: np.ndarray
 
     def digest(self) -> str:
-        """SHA-256 of codes and numbers, whichever order the atoms came in."""
+        """SHA-256 of codes and numbers, whichever order the base cells came in."""
         seen = hashlib.sha256(repr((self.origins, self.destinations, self.mnos)).encode())
         seen.update(np.ascontiguousarray(self.values).tobytes())
         return seen.hexdigest()
@@ -60,52 +60,54 @@ def _positions(codes: Sequence[str], axis: Sequence[str]) -> tuple[np.ndarray, n
     return found, found >= 0
 
 
-def counts_of(atoms: pd.DataFrame, mnos: Sequence[str], destinations: Collection[str] = ()) -> Counts:
-    """Counts of atoms of one release and one kind of change; destinations: more codes for the axis, with 0 persons.
+def counts_of(base_cells: pd.DataFrame, mnos: Sequence[str], destinations: Collection[str] = ()) -> Counts:
+    """Counts of base cells of one release and kind of change; destinations: more codes for the axis, with 0 persons.
 
     Raises Malformed for a null, a negative, a double, an MNO too many or too few, and for parts over their whole.
     """
     mnos = tuple(sorted(mnos))
-    measures = measure_columns(atoms, mnos)
-    origins, rows = _axis(atoms["origin_code"], ())
-    columns_axis, columns = _axis(atoms["destination_code"], destinations)
+    measures = measure_columns(base_cells, mnos)
+    origins, rows = _axis(base_cells["origin_code"], ())
+    columns_axis, columns = _axis(base_cells["destination_code"], destinations)
     shape = (len(origins), len(columns_axis))
     cell = rows * max(shape[1], 1) + columns
     if _any_double(cell):
-        raise Malformed("the same finest cell stands twice in the atoms")
+        raise Malformed("the same finest cell stands twice in the base cells")
     values = np.zeros((len(measures), shape[0] * shape[1]), dtype=np.int64)
     for i, measure in enumerate(measures):
         values[i, cell] = measure
     return Counts(tuple(origins), tuple(columns_axis), mnos, values.reshape(len(measures), *shape))
 
 
-def measure_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> list[np.ndarray]:
+def measure_columns(base_cells: pd.DataFrame, mnos: Sequence[str]) -> list[np.ndarray]:
     """Persons, registered persons and those without each MNO, as integer columns."""
     for column in NATURAL_COLUMNS:
-        if column not in atoms or atoms[column].isna().any():
-            raise Malformed(f"atoms: column {column} is missing or has nulls")
-    persons = _whole(atoms["persons"], "persons")
-    registered = _whole(atoms["persons_registered"], "persons_registered")
-    without = [_whole(column, f"persons_without {mno}") for mno, column in without_columns(atoms, mnos).items()]
+        if column not in base_cells or base_cells[column].isna().any():
+            raise Malformed(f"base_cells: column {column} is missing or has nulls")
+    persons = _whole(base_cells["persons"], "persons")
+    registered = _whole(base_cells["persons_registered"], "persons_registered")
+    without = [_whole(column, f"persons_without {mno}") for mno, column in without_columns(base_cells, mnos).items()]
     if (registered > persons).any() or any((part > registered).any() for part in without):
-        raise Malformed("atoms: more registered persons than persons, or more without an MNO than registered ones")
+        raise Malformed("base_cells: more registered persons than persons, or more without an MNO than registered ones")
     return [persons, registered, *without]
 
 
-def without_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> dict[str, pd.Series]:
+def without_columns(base_cells: pd.DataFrame, mnos: Sequence[str]) -> dict[str, pd.Series]:
     """persons_without as one column an MNO; a frame may bring columns without_<mno> in its place."""
-    if "persons_without" not in atoms:
-        if strange := {name for name in map(str, atoms.columns) if name.startswith(WIDE)} - {WIDE + m for m in mnos}:
+    if "persons_without" not in base_cells:
+        if strange := {name for name in map(str, base_cells.columns) if name.startswith(WIDE)} - {
+            WIDE + m for m in mnos
+        }:
             raise Malformed(
-                f"atoms: {', '.join(sorted(strange))} of no MNO of the release, which has {', '.join(mnos)}"
+                f"base_cells: {', '.join(sorted(strange))} of no MNO of the release, which has {', '.join(mnos)}"
             )
-        if missing := [mno for mno in mnos if f"without_{mno}" not in atoms]:
-            raise Malformed(f"atoms: no persons_without for {', '.join(missing)}")
-        return {mno: atoms[f"without_{mno}"] for mno in mnos}
-    pairs = [list(one.items()) if isinstance(one, dict) else one for one in atoms["persons_without"]]
+        if missing := [mno for mno in mnos if f"without_{mno}" not in base_cells]:
+            raise Malformed(f"base_cells: no persons_without for {', '.join(missing)}")
+        return {mno: base_cells[f"without_{mno}"] for mno in mnos}
+    pairs = [list(one.items()) if isinstance(one, dict) else one for one in base_cells["persons_without"]]
     maps = pa.array(pairs, type=pa.map_(pa.string(), pa.int64()))
     names, figures = maps.keys.dictionary_encode(), maps.items
-    wrong = Malformed(f"atoms: persons_without has other MNOs than the release, which has {', '.join(mnos)}")
+    wrong = Malformed(f"base_cells: persons_without has other MNOs than the release, which has {', '.join(mnos)}")
     if len(names) != len(pairs) * len(mnos) or figures.null_count or set(names.dictionary.to_pylist()) - set(mnos):
         raise wrong
     row = np.repeat(np.arange(len(pairs)), np.diff(maps.offsets.to_numpy()))
@@ -118,8 +120,8 @@ def without_columns(atoms: pd.DataFrame, mnos: Sequence[str]) -> dict[str, pd.Se
     return {mno: pd.Series(table[:, i]) for i, mno in enumerate(mnos)}
 
 
-def wide_atoms(table: pa.Table) -> pd.DataFrame:
-    """Atoms as a frame with persons_without as columns without_<mno>; as they are where rows name different MNOs."""
+def wide_base_cells(table: pa.Table) -> pd.DataFrame:
+    """Base cells with persons_without as columns without_<mno>; as they are where rows name different MNOs."""
     maps = table["persons_without"].combine_chunks()
     maps = maps.chunk(0) if isinstance(maps, pa.ChunkedArray) else maps
     names = maps.keys.dictionary_encode()
@@ -139,9 +141,9 @@ def _any_double(places: np.ndarray) -> bool:
 
 def _whole(column: pd.Series, name: str) -> np.ndarray:
     if len(column) and not pd.api.types.is_integer_dtype(column):
-        raise Malformed(f"atoms: {name} is not of whole numbers")
+        raise Malformed(f"base_cells: {name} is not of whole numbers")
     if (column < 0).any():
-        raise Malformed(f"atoms: {name} has negative numbers")
+        raise Malformed(f"base_cells: {name} has negative numbers")
     return column.to_numpy(dtype=np.int64)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
 from popflow.audit.sensitive import shows_alone
+from popflow.audit.tree import NOT_SHOWN, Grid, Tree
 from popflow.audit.verdict import Finding
 from popflow.contracts import Disclosure
 from popflow.indicators import Thresholds
@@ -37,7 +37,7 @@ class Limits:
         return cls(rules.k, rules.floor, rules.rest_children, frozenset(rules.sensitive_counties))
 
     def raised(self, own: Thresholds) -> Limits:
-        """These limits, with an indicator's own thresholds where they are higher."""
+        """Limits with an indicator's own thresholds where they are higher."""
         return replace(self, k=max(self.k, own.k), floor=max(self.floor, own.floor))
 
 
@@ -89,7 +89,7 @@ def _row_findings(tree: Tree, grid: Grid, limits: Limits, where: str) -> Iterato
     for i, j in _some(wrong):
         label = grid.label(i, j)
         yield Finding(
-            "A6", where, (label,), f"{label} is published as {grid.shown[i, j]}, atoms {grid.values[0, i, j]}"
+            "A6", where, (label,), f"{label} is published as {grid.shown[i, j]}, base_cells {grid.values[0, i, j]}"
         )
     for i, j in _some(shown & (grid.values[0] == 0)):
         label = grid.label(i, j)

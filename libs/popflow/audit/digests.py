@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 NO_ROWS = hashlib.sha256().hexdigest()
 ABSENT = -1  # in a digest: no figure for this MNO
 _ROW_KEY = ["indicator", "date", "release", "origin_level", "origin_code", "destination_level", "destination_code"]
-_ATOM_KEY = ["indicator", "date", "release", "change", "against_release", "origin_code", "destination_code"]
+_BASE_CELL_KEY = ["indicator", "date", "release", "change", "against_release", "origin_code", "destination_code"]
 
 
 @functools.cache
@@ -43,19 +43,19 @@ def rows_digest(rows: pd.DataFrame) -> str:
     return hashlib.sha256("\x1e".join(lines).encode()).hexdigest()
 
 
-def audited_digest(rows: pd.DataFrame, atoms: pd.DataFrame, history_version: str | int | None = None) -> str:
+def audited_digest(rows: pd.DataFrame, base_cells: pd.DataFrame, history_version: str | int | None = None) -> str:
     """SHA-256 of a candidate and of the history it was audited with, whatever the order of rows and columns.
 
     Publishing compares it with the verdict's just before the commit.
     """
     seen = hashlib.sha256(repr(("history", history_version)).encode())
     hash_frame(rows, _ROW_KEY, seen)
-    if len(atoms) and "persons_without" in atoms:
-        maps = [one if isinstance(one, dict) else dict(one) for one in atoms["persons_without"]]
+    if len(base_cells) and "persons_without" in base_cells:
+        maps = [one if isinstance(one, dict) else dict(one) for one in base_cells["persons_without"]]
         names = sorted({name for one in maps for name in one})
         wide = {f"without_{name}": [one.get(name, ABSENT) for one in maps] for name in names}
-        atoms = atoms.drop(columns="persons_without").assign(**wide)
-    hash_frame(atoms, _ATOM_KEY, seen)
+        base_cells = base_cells.drop(columns="persons_without").assign(**wide)
+    hash_frame(base_cells, _BASE_CELL_KEY, seen)
     return seen.hexdigest()
 
 

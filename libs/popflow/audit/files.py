@@ -21,12 +21,12 @@ def published_version(lake: Lake) -> int:
 
 
 class Files:
-    """The data files of `flows` and `atoms` by date, told by the tables' logs and by the storage; none is opened."""
+    """The data files of `flows` and `base_cells` by date, by the tables' logs and the storage; none is opened."""
 
     def __init__(self, lake: Lake) -> None:
         self.version = published_version(lake)
         self._lake = lake
-        self._flows, self._atoms = _data_files(lake, "flows"), _data_files(lake, "atoms")
+        self._flows, self._base_cells = _data_files(lake, "flows"), _data_files(lake, "base_cells")
 
     @cached_property
     def rows(self) -> dict[dt.date, str]:
@@ -34,9 +34,9 @@ class Files:
         return self._by_date("flows", self._flows)
 
     @cached_property
-    def atoms(self) -> dict[dt.date, str]:
-        """By date, the same for its atoms."""
-        return self._by_date("atoms", self._atoms)
+    def base_cells(self) -> dict[dt.date, str]:
+        """By date, the same for its base_cells."""
+        return self._by_date("base_cells", self._base_cells)
 
     @property
     def dates(self) -> set[dt.date]:
@@ -56,11 +56,11 @@ class Files:
         return (retired_text(self._row_count(old), retired),) if old else ()
 
     def gone(self, dates: Collection[dt.date]) -> list[dt.date]:
-        """Of some dates those whose atoms are there no more, and need not be: they are older than is kept."""
-        days = self._lake.contracts.table("atoms").retention_days
+        """Of some dates those whose base cells are there no more, and need not be: they are older than is kept."""
+        days = self._lake.contracts.table("base_cells").retention_days
         newest = max([*self.dates, *dates], default=dt.date.min)
         old = [date for date in dates if days is not None and (newest - date).days > days]
-        return [date for date in old if date not in self.atoms]
+        return [date for date in old if date not in self.base_cells]
 
     def _by_date(self, table: str, files: list[DataFile]) -> dict[dt.date, str]:
         root = open_address(self._lake.path(table))[1] if files else ""

@@ -19,13 +19,13 @@ import pandas as pd
 from popflow.audit.chains import NO_CHAIN, Chain, chains_of, owners
 from popflow.audit.counts import Counts, Malformed, counts_of
 from popflow.audit.digests import digest_of, rows_digest
-from popflow.audit.lattice import Tree, build_tree, place_rows, take_figures_from_rows
+from popflow.audit.tree import Tree, build_tree, place_rows, take_figures_from_rows
 from popflow.contracts import Area
 from popflow.indicators import Indicator
 
 ReleaseKey = tuple[str, dt.date, int]  # indicator, date, release
 Load = Callable[[str, dt.date, int], pd.DataFrame]
-Atoms = pd.DataFrame | Load
+BaseCells = pd.DataFrame | Load
 PerNight = Mapping[ReleaseKey, Collection[str]] | Mapping[dt.date, Collection[str]] | Collection[str]
 Changes = dict[int, tuple[Counts, Counts]]  # by earlier release, those who joined and those who left since
 KEY = ["indicator", "date", "release"]
@@ -35,28 +35,28 @@ PLACE = ["origin_level", "origin_code", "destination_level", "destination_code"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """The release about to be published: rows of the contract `flows`, and its `atoms`."""
+    """The release about to be published: rows of the contract `flows`, and its `base_cells`."""
 
     rows: pd.DataFrame
-    atoms: pd.DataFrame
+    base_cells: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Digests of what was looked at of one chain of one release: its rows, what is known of its night, its atoms.
+    """Digests of what was looked at of one chain of one release: its rows, what is known of its night, its base cells.
 
-    atoms is empty where they were gone.
+    base cells is empty where they were gone.
     """
 
     rows: str
     night: str
-    atoms: str
+    base_cells: str
 
     def is_held_by(self, earlier: Seen | None) -> bool:
-        """Whether an earlier look saw the same. Atoms that are gone since cannot have changed the rows."""
+        """Whether an earlier look saw the same. Base cells that are gone since cannot have changed the rows."""
         if earlier is None or (self.rows, self.night) != (earlier.rows, earlier.night):
             return False
-        return self.atoms in ("", earlier.atoms)
+        return self.base_cells in ("", earlier.base_cells)
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Part:
     """One chain of one release, beside the same chain in the earlier releases of its date.
 
     covered, covered_before: counties in which the date, and the day before it, can have ended for somebody.
-    counts: its persons in their finest cells; None where the atoms are gone.
+    counts: its persons in their finest cells; None where the base cells are gone.
     """
 
     chain: Chain
@@ -89,7 +89,7 @@ class Part:
 
     @cached_property
     def tree(self) -> Tree:
-        """The chain's grids with the rows in place; with the figures of the rows where there are no atoms."""
+        """The chain's grids with the rows in place; with the figures of the rows where there are no base cells."""
         tree = build_tree(self.chain, self.counts, self.covered, self.covered_before)
         place_rows(tree, self.rows)
         if self.counts is None:
@@ -111,8 +111,8 @@ class Part:
             [one.rows_digest for one in self.earlier],
         )
         moved = [(number, joined.digest(), left.digest()) for number, (joined, left) in sorted(self.changes.items())]
-        atoms = digest_of((self.counts.digest(), moved)) if self.counts else ""
-        return Seen(self.rows_digest, digest_of(night), atoms)
+        base_cells = digest_of((self.counts.digest(), moved)) if self.counts else ""
+        return Seen(self.rows_digest, digest_of(night), base_cells)
 
     def planted(
         self,
@@ -131,32 +131,32 @@ class Part:
 
 @dataclass
 class Slice:
-    """One chain's share of a release: its rows, and its atoms as they were read, None where they are gone."""
+    """One chain's share of a release: its rows, and its base cells as they were read, None where they are gone."""
 
     key: ReleaseKey
     rows: pd.DataFrame
     mnos: tuple[str, ...]
     covered: frozenset[str]
     covered_before: frozenset[str]
-    atoms: pd.DataFrame | None
+    base_cells: pd.DataFrame | None
     against: tuple[int, ...] = ()  # earlier releases since which the release tells who joined and left
 
     def part(self, chain: Chain, earlier: tuple[Part, ...]) -> Part:
-        """The share as the part that is attacked. Raises Malformed where its atoms are not what a contract says."""
+        """The share as the part that is attacked. Raises Malformed where its base cells do not fit their contract."""
         night = (self.mnos, self.covered, self.covered_before)
-        if self.atoms is None:
+        if self.base_cells is None:
             return Part(chain, self.key, self.rows, *night, None, {}, earlier)
-        kinds = set(self.atoms["change"].unique()) - {"all", "joined", "left"}
+        kinds = set(self.base_cells["change"].unique()) - {"all", "joined", "left"}
         if kinds:
-            raise Malformed(f"atoms: unknown change {', '.join(sorted(map(str, kinds)))}")
-        counts = counts_of(self.atoms[self.atoms["change"] == "all"], self.mnos)
+            raise Malformed(f"base_cells: unknown change {', '.join(sorted(map(str, kinds)))}")
+        counts = counts_of(self.base_cells[self.base_cells["change"] == "all"], self.mnos)
         changes = {number: (self._changed("joined", number), self._changed("left", number)) for number in self.against}
         return Part(chain, self.key, self.rows, *night, counts, changes, earlier)
 
     def _changed(self, change: str, number: int) -> Counts:
-        assert self.atoms is not None
-        mine = (self.atoms["change"] == change) & (self.atoms["against_release"] == number)
-        return counts_of(self.atoms[mine], self.mnos)
+        assert self.base_cells is not None
+        mine = (self.base_cells["change"] == change) & (self.base_cells["against_release"] == number)
+        return counts_of(self.base_cells[mine], self.mnos)
 
 
 @dataclass
@@ -169,7 +169,7 @@ class Strand:
     @property
     def is_empty(self) -> bool:
         """Whether it has neither rows nor persons."""
-        return not any(len(one.rows) or (one.atoms is not None and len(one.atoms)) for one in self.slices)
+        return not any(len(one.rows) or (one.base_cells is not None and len(one.base_cells)) for one in self.slices)
 
     def parts(self) -> list[Part]:
         """The strand, each part beside the earlier ones."""
@@ -181,7 +181,7 @@ class Strand:
 
 @dataclass
 class Release:
-    """One release with all its chains, its night as of a part. load: its atoms, None where they are gone."""
+    """One release with all its chains, its night as of a part. load: its base cells, None where they are gone."""
 
     key: ReleaseKey
     rows: pd.DataFrame
@@ -198,17 +198,17 @@ class Release:
     def by_chain(self, chains: Sequence[Chain], areas: Mapping[str, Area]) -> list[Slice]:
         """The release chain by chain. Raises Malformed for persons of an origin in no chain."""
         rows = _split(self.rows, owners(chains, areas, self.rows), len(chains))
-        atoms: Sequence[pd.DataFrame | None] = [None] * len(chains)
+        base_cells: Sequence[pd.DataFrame | None] = [None] * len(chains)
         against: tuple[int, ...] = ()
         if self.load is not None:
             loaded = self.load(*self.key)
             owner = owners(chains, {}, loaded)
             if (owner == NO_CHAIN).any():
-                raise Malformed("atoms: persons whose origin belongs to no chain")
-            atoms = _split(loaded, owner, len(chains))
+                raise Malformed("base_cells: persons whose origin belongs to no chain")
+            base_cells = _split(loaded, owner, len(chains))
             against = tuple(sorted(set(map(int, loaded.loc[loaded["change"] != "all", "against_release"]))))
         night = (self.mnos, self.covered, self.covered_before)
-        return [Slice(self.key, mine, *night, of, against) for mine, of in zip(rows, atoms, strict=True)]
+        return [Slice(self.key, mine, *night, of, against) for mine, of in zip(rows, base_cells, strict=True)]
 
     def without_chain(self, areas: Mapping[str, Area], of: Indicator) -> pd.DataFrame:
         """Rows whose origin belongs to no chain."""
@@ -261,13 +261,13 @@ class Known:
 
 def nights(
     rows: pd.DataFrame,
-    atoms: Atoms,
+    base_cells: BaseCells,
     known: Known,
     candidate: Candidate | None = None,
     gone: Collection[dt.date] = (),
 ) -> Iterator[Night]:
-    """The dates of some rows and of a candidate, one after another; gone: dates whose atoms are no longer kept."""
-    load = atoms if callable(atoms) else _loader(atoms)
+    """The dates of some rows and of a candidate, one after another; gone: dates whose base cells are no longer kept."""
+    load = base_cells if callable(base_cells) else _loader(base_cells)
     found: dict[dt.date, list[Release]] = {}
     for key, frame in keyed(rows).items():
         of_date = None if key[1] in gone else load
@@ -281,12 +281,12 @@ def nights(
 
 
 def _candidate_release(candidate: Candidate, known: Known) -> Release | None:
-    keys = set(keyed(candidate.rows)) | set(keyed(candidate.atoms))
+    keys = set(keyed(candidate.rows)) | set(keyed(candidate.base_cells))
     if not keys:
         return None
     if len(keys) > 1:
         raise Malformed(f"the candidate holds {len(keys)} releases, and one is published at a time")
-    return known.release(keys.pop(), candidate.rows, lambda *_: candidate.atoms)
+    return known.release(keys.pop(), candidate.rows, lambda *_: candidate.base_cells)
 
 
 def keyed(frame: pd.DataFrame) -> dict[ReleaseKey, pd.DataFrame]:
@@ -305,10 +305,10 @@ def _known(per_night: PerNight, key: ReleaseKey, what: str) -> Sequence[str]:
     return list(found)
 
 
-def _loader(atoms: pd.DataFrame) -> Load:
-    parts = keyed(atoms)
+def _loader(base_cells: pd.DataFrame) -> Load:
+    parts = keyed(base_cells)
 
     def load(indicator: str, date: dt.date, release: int) -> pd.DataFrame:
-        return parts.get((indicator, date, release), atoms.iloc[:0])
+        return parts.get((indicator, date, release), base_cells.iloc[:0])
 
     return load

@@ -16,8 +16,8 @@ from scipy.optimize import linprog
 
 from popflow.audit.chains import REST
 from popflow.audit.differences import Limits, too_small
-from popflow.audit.lattice import Tree, labelled
-from popflow.audit.leaves import NOWHERE, finest, leaf_label, leaves
+from popflow.audit.finest_rows import NOWHERE, finest, finest_rows, row_label
+from popflow.audit.tree import Tree, labelled
 from popflow.audit.verdict import Finding
 from popflow.contracts import Area
 
@@ -88,10 +88,10 @@ def _in_area(wanted: str, code: str, tree: Tree, areas: Mapping[str, Area]) -> b
 def _program(
     tree: Tree, readable: list[tuple[str, int, np.ndarray]], limits: Limits, where: str, seconds: float
 ) -> Iterator[Finding]:
-    leaf = leaves(tree, finest(tree).step).ravel()
+    row = finest_rows(tree, finest(tree).step).ravel()
     bits = np.vstack([cells.ravel() for _, _, cells in readable])
-    near = np.isin(leaf, np.unique(leaf[bits.any(axis=0)])) & finest(tree).is_cell.ravel()
-    classes, of_cell, merged = _classes(leaf[near], bits[:, near])
+    near = np.isin(row, np.unique(row[bits.any(axis=0)])) & finest(tree).is_cell.ravel()
+    classes, of_cell, merged = _classes(row[near], bits[:, near])
     if len(classes) > MOST_CLASSES:
         text = f"{len(classes)} linked classes of cells, more than the {MOST_CLASSES} that are worked out"
         yield Finding("A5", where, tuple(label for label, _, _ in readable[:3]), text)
@@ -101,7 +101,7 @@ def _program(
         np.add.at(into, of_cell, measure)
     equations = [
         Equation(
-            _rows_text(tree, leaf[near][merged == one]),
+            _rows_text(tree, row[near][merged == one]),
             int(values[0, classes[:, 0] == one].sum()),
             classes[:, 0] == one,
         )
@@ -112,22 +112,22 @@ def _program(
     yield from _known_classes(equations, values, classes, limits, where, seconds)
 
 
-def _classes(leaf: np.ndarray, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _classes(row: np.ndarray, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cells by the rows that hold them. Rows that no stray row cuts are known each, and stand together as one."""
     _, pattern = np.unique(bits, axis=1, return_inverse=True)
     pattern = pattern.ravel()
-    seen, place = np.unique(leaf, return_inverse=True)
+    seen, place = np.unique(row, return_inverse=True)
     low, high = np.full(len(seen), np.iinfo(np.int64).max), np.full(len(seen), -1)
     np.minimum.at(low, place, pattern)
     np.maximum.at(high, place, pattern)
-    uncut = (low == high)[place] & (leaf != NOWHERE)
-    merged = np.where(uncut, UNCUT - pattern, leaf)
+    uncut = (low == high)[place] & (row != NOWHERE)
+    merged = np.where(uncut, UNCUT - pattern, row)
     classes, of_cell = np.unique(np.column_stack([merged, *bits.astype(np.int64)]), axis=0, return_inverse=True)
     return classes, of_cell.ravel(), merged
 
 
-def _rows_text(tree: Tree, leaf: np.ndarray) -> str:
-    rows = [leaf_label(tree, int(one)) for one in np.unique(leaf)]
+def _rows_text(tree: Tree, row: np.ndarray) -> str:
+    rows = [row_label(tree, int(one)) for one in np.unique(row)]
     return " + ".join(rows) if len(rows) <= NAMED else f"({len(rows)} rows of the chain within it)"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from popflow.audit.history import Part
-from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
 from popflow.audit.plants_rows import Result
-from popflow.audit.surgery import Stray, copied, counts_on_tree, lower, rebuilt, rows_of
+from popflow.audit.tree import NOT_SHOWN, Grid, Tree
+from popflow.audit.tree_edits import Stray, copied, counts_on_tree, lower, rebuilt, rows_of
 
 
 def linear_program_only(part: Part, rng: np.random.Generator, k: int, floor: int) -> Result:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from popflow.audit.counts import Counts
+from popflow.audit.finest_rows import NOWHERE, finest, finest_rows
 from popflow.audit.history import Part
-from popflow.audit.lattice import NOT_SHOWN, Tree
-from popflow.audit.leaves import NOWHERE, finest, leaves
 from popflow.audit.plants_rows import Result
-from popflow.audit.surgery import counts_on_tree, rebuilt, rows_of
+from popflow.audit.tree import NOT_SHOWN, Tree
+from popflow.audit.tree_edits import counts_on_tree, rebuilt, rows_of
 
 _LEVELS = ("province", "prefecture", "county")
 
@@ -19,7 +19,7 @@ _LEVELS = ("province", "prefecture", "county")
 def one_late_record(part: Part, rng: np.random.Generator, k: int, floor: int) -> Result:
     """The date once more, with one person that a late record brought."""
     tree = part.tree
-    cells = np.argwhere((leaves(tree, finest(tree).step) != NOWHERE) & finest(tree).is_cell)
+    cells = np.argwhere((finest_rows(tree, finest(tree).step) != NOWHERE) & finest(tree).is_cell)
     if not len(cells):
         return "the chain drawn shows nothing"
     i, j = cells[int(rng.integers(len(cells)))]

@@ -9,8 +9,18 @@ import numpy as np
 
 from popflow.audit.differences import family_of
 from popflow.audit.history import Part
-from popflow.audit.lattice import NOT_SHOWN, Tree
-from popflow.audit.surgery import any_leaf, children, copied, counts_on_tree, families, lower, prune, rebuilt, rows_of
+from popflow.audit.tree import NOT_SHOWN, Tree
+from popflow.audit.tree_edits import (
+    any_finest_row,
+    children,
+    copied,
+    counts_on_tree,
+    families,
+    lower,
+    prune,
+    rebuilt,
+    rows_of,
+)
 
 Result = tuple[Part, str] | str  # a copy with the leak and where it is, or why there is no place for it
 Wanted = Callable[[Tree, int, np.ndarray], np.ndarray]
@@ -111,7 +121,7 @@ def unregistered_counted(part: Part, rng: np.random.Generator, k: int, floor: in
 
 
 def _lowered(part: Part, rng: np.random.Generator, measure: int, target: int) -> Result:
-    cells = any_leaf(part.tree, rng)
+    cells = any_finest_row(part.tree, rng)
     if cells is None:
         return "no row is shown"
     counts = counts_on_tree(part.tree)

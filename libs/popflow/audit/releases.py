@@ -12,8 +12,8 @@ import numpy as np
 
 from popflow.audit.counts import Counts, Malformed
 from popflow.audit.differences import MOST_EACH, Limits, small_group, too_small
-from popflow.audit.lattice import NOT_SHOWN, Tree, not_shown_by
-from popflow.audit.leaves import NOWHERE, finest, leaf_label, leaves, sums_by
+from popflow.audit.finest_rows import NOWHERE, finest, finest_rows, row_label, sums_by
+from popflow.audit.tree import NOT_SHOWN, Tree, not_shown_by
 from popflow.audit.verdict import Finding
 
 
@@ -26,13 +26,13 @@ def correction_findings(
     # In persons alone: the register may say of those who stayed that they have other SIMs now.
     change = _on(new, axes)[:1] - _on(old, axes)[:1] - came[:1] + went[:1]
     if change.any():
-        raise Malformed(f"{where}: joined and left do not make one release's atoms into the other's")
-    rows = _spread(leaves(new, finest(new).step), new, axes)
+        raise Malformed(f"{where}: joined and left do not make one release's base cells into the other's")
+    rows = _spread(finest_rows(new, finest(new).step), new, axes)
     for verb, moved in (("joined", came), ("left", went)):
         names, totals = sums_by(rows, moved)
         reader, mno = too_small(totals, limits)
         for at in np.flatnonzero(reader | mno.any(axis=0))[:MOST_EACH]:
-            label = leaf_label(new, int(names[at]))
+            label = row_label(new, int(names[at]))
             for code, text in small_group(f"those who {verb} {label}", totals[:, at], new.mnos, limits):
                 yield Finding("A5", where, (label,), f"{text} ({code} over releases)")
     yield from _known_changes(new, old, axes, (came, went), limits, where)
@@ -94,8 +94,8 @@ def _known_changes(
 
 def _remainders(first: Tree, second: Tree, axes: tuple[list[str], list[str]]) -> Iterator[tuple[np.ndarray, str]]:
     """What is left of each row of one tree without the rows of the other that lie within it."""
-    mine = _spread(leaves(first, finest(first).step), first, axes).ravel()
-    theirs = _spread(leaves(second, finest(second).step), second, axes).ravel()
+    mine = _spread(finest_rows(first, finest(first).step), first, axes).ravel()
+    theirs = _spread(finest_rows(second, finest(second).step), second, axes).ravel()
     names, group = np.unique(theirs, return_inverse=True)
     low, high = np.full(len(names), np.iinfo(np.int64).max), np.full(len(names), np.iinfo(np.int64).min)
     np.minimum.at(low, group, mine)
@@ -104,9 +104,9 @@ def _remainders(first: Tree, second: Tree, axes: tuple[list[str], list[str]]) ->
     remains = np.where(within[group], NOWHERE, mine)
     touched = set(mine[within[group]].tolist())
     values = _on(first, axes)
-    for leaf, measures in zip(*_columns(sums_by(remains, values)), strict=True):
-        if leaf in touched:
-            yield measures, f"{leaf_label(first, int(leaf))} less the rows of the other release within it"
+    for number, measures in zip(*_columns(sums_by(remains, values)), strict=True):
+        if number in touched:
+            yield measures, f"{row_label(first, int(number))} less the rows of the other release within it"
 
 
 def _columns(sums: tuple[np.ndarray, np.ndarray]) -> tuple[list[int], list[np.ndarray]]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from popflow.audit.differences import Limits, too_small
 from popflow.audit.feasible import BEYOND, Figures, Rests, exposed, feasible, stopped_early
-from popflow.audit.lattice import NOT_SHOWN, Grid, Tree, not_shown_by
 from popflow.audit.sensitive import shows_alone
+from popflow.audit.tree import NOT_SHOWN, Grid, Tree, not_shown_by
 from popflow.audit.verdict import Finding
 
 READER = -1
@@ -22,7 +22,7 @@ def feasibility_findings(
     """A3 and A4 on every rest of one chain of one release; adds what it counted to counts.
 
     earlier: the chain in the earlier releases of the date; what these did not show is never shown later. Of a tree
-    without MNOs, which its atoms are gone from, a reader's part alone can be said.
+    without MNOs, which its base cells are gone from, a reader's part alone can be said.
     """
     knowers = [READER, *(range(len(tree.mnos)) if len(tree.mnos) > 1 else ())]
     sensitive = shows_alone(tree, limits.sensitive)
@@ -81,7 +81,7 @@ def _large(values: np.ndarray, limits: Limits) -> np.ndarray:
     return ~reader & ~mno.any(axis=0)
 
 
-def _as_seen(grid: Grid, hidden: Hidden, mno: int, with_atoms: bool, limits: Limits) -> Rests:
+def _as_seen(grid: Grid, hidden: Hidden, mno: int, with_base_cells: bool, limits: Limits) -> Rests:
     flat = grid.values.reshape(len(grid.values), -1)[:, hidden.cell]
     nothing = np.zeros(len(hidden.cell), dtype=np.int64)
     known = nothing if mno == READER else flat[0] - flat[2 + mno]
@@ -102,7 +102,7 @@ def _as_seen(grid: Grid, hidden: Hidden, mno: int, with_atoms: bool, limits: Lim
         own=own,
         total=total,
         children=np.bincount(hidden.rest, minlength=len(hidden.parent)),
-        grown=hidden.grown if with_atoms else np.zeros(len(hidden.parent), dtype=bool),
+        grown=hidden.grown if with_base_cells else np.zeros(len(hidden.parent), dtype=bool),
         k=limits.k,
         floor=0 if mno == READER else limits.floor,
     )

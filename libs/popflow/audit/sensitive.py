@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from popflow.audit.lattice import Tree, gather
+from popflow.audit.tree import Tree, gather
 
 
 def shows_alone(tree: Tree, sensitive: Collection[str]) -> list[np.ndarray]:

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import pandas as pd
 
 from popflow.audit.history import KEY, PLACE, Night, Part, Release
-from popflow.audit.lattice import labelled
+from popflow.audit.tree import labelled
 from popflow.audit.verdict import Finding
-from popflow.contracts import Area, Table
+from popflow.contracts import Area
 from popflow.indicators import Indicator
+from popflow.tables import Table
 
 SOME = 5
 LAST_RELEASE = 2  # of a date: from three releases single persons can be worked out

@@ -31,11 +31,11 @@ FORM = 2  # of a stamp: parts bear the indicator's name; an older one is no stam
 
 @dataclass(frozen=True)
 class Stamp:
-    """One date that was found good. files, atom_files: digests of the data files that held its rows and its atoms."""
+    """One date that was found good. files, base_cell_files: digests of the data files of rows and base cells."""
 
     date: dt.date
     files: str
-    atom_files: str
+    base_cell_files: str
     rules: str
     auditor: str
     seen: dict[str, Seen]
@@ -96,7 +96,7 @@ def _keyed(stamp: Stamp, key: bytes) -> dict[str, Any]:
         "form": FORM,
         "date": str(stamp.date),
         "files": stamp.files,
-        "atom_files": stamp.atom_files,
+        "base_cell_files": stamp.base_cell_files,
         "rules": stamp.rules,
         "auditor": stamp.auditor,
         "seen": {name: list(astuple(seen)) for name, seen in stamp.seen.items()},

@@ -19,7 +19,7 @@ CODES = {
     "A3": "a withheld cell has a single feasible value",
     "A4": "the same for an MNO that knows its own part",
     "A5": "a small group over releases of one date, or over rows of another grouping",
-    "A6": "something outside the contract, or rows that do not agree with the atoms",
+    "A6": "something outside the contract, or rows that do not agree with the base cells",
     "A7": "a planted leak was not caught",
     "A8": "the audit did not come to its end in its time",
 }
@@ -59,7 +59,7 @@ class Verdict:
     digest: SHA-256 of exactly what was audited (`audited_digest`); publishing refuses a verdict with another.
     good: by date, digests of what was found good of each chain and release; `stamps` keeps them.
     limit_s: seconds that the audit had.
-    rows_alone: dates that were looked at by their rows alone, since their atoms are gone.
+    rows_alone: dates that were looked at by their rows alone, since their base cells are gone.
     notes: what was not attacked, in a sentence each, without a figure of any cell.
     """
 
@@ -111,7 +111,7 @@ class Verdict:
         lines += [f"  {note}" for note in self.notes]
         if alone := self.rows_alone:
             lines.append(f"  {len(alone)} dates, {min(alone)} to {max(alone)}, were looked at by their rows alone: "
-                         "their base cells (atoms) are not kept any more")  # fmt: skip
+                         "their base cells are not kept any more")  # fmt: skip
         lines += [f"  {finding.text()}" for finding in self.findings[:SHOWN_FINDINGS]]
         if len(self.findings) > SHOWN_FINDINGS:
             lines.append(f"  ... and {len(self.findings) - SHOWN_FINDINGS} more findings")

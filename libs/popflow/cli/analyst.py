@@ -144,12 +144,12 @@ def _tell(lake: str, ask: Callable[[Reader, bool], pd.DataFrame], out: Path | No
 
     ask: is given the lake's reader, and whether polygons are wanted. The words of a call are looked at before.
     """
-    from popflow.cli.opened import opened
+    from popflow.cli.lakes import open_recorded
     from popflow.reading.reader import Reader
     from popflow.reading.tables_out import as_text, format_of, save, screen_table
 
     kind = format_of(out, form)
-    frame = ask(Reader(opened(lake)), kind == "geojson")
+    frame = ask(Reader(open_recorded(lake)), kind == "geojson")
     if out:
         save(frame, out, form)
         say(f"{len(frame):,} rows written to {out}")

@@ -38,14 +38,14 @@ def report(
 
     Example: popflow report --area wuhan --before 2020-01-23 --days 14 --out wuhan.html --lake lake
     """
-    from popflow.cli.opened import opened
+    from popflow.cli.lakes import open_recorded
     from popflow.report import briefing, chromium
 
     _refuse_language(lang)
     if pdf or png:
         chromium.chromium()
     with progress("drawing the briefing") as on_progress:
-        written = [briefing(opened(lake), area, before, days, destination, out, as_of)]
+        written = [briefing(open_recorded(lake), area, before, days, destination, out, as_of)]
         on_progress("by Chromium")
         written += chromium.pictures(written[0], out.parent, lang) if png else []
         written += [chromium.pdf(written[0], out.with_suffix(".pdf"), lang)] if pdf else []
@@ -67,7 +67,7 @@ def packages(
     Example: popflow packages --date 2020-01-22 --out packages --only hunan --lake lake
     """
     from popflow import contracts
-    from popflow.cli.opened import opened
+    from popflow.cli.lakes import open_recorded
     from popflow.operations.trail import Trail
     from popflow.report import chromium
     from popflow.report import packages as run
@@ -78,7 +78,7 @@ def packages(
             chromium.chromium()
         except PopflowError as error:
             raise PopflowError(f"{error}; or give --no-pictures") from None
-    at = opened(lake)
+    at = open_recorded(lake)
     about = f"packages for {', '.join(only or ['every province'])}: {days} days up to {date}"
     Trail.of(at).append("package", "flows", uuid.uuid4().hex[:12], contracts.stated(), about)
     with progress("packages") as on_progress:
@@ -88,7 +88,7 @@ def packages(
             out,
             days,
             only,
-            lambda n, of, name: on_progress(f"{n} of {of}, {name}"),
+            on_progress,
             lang if drawn else None,
         )
     say(f"{len(folders)} packages written to {out}")

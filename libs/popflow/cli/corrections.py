@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from popflow.cli.opened import unwatched
+from popflow.cli.lakes import open_unrecorded
 from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, progress, say
 
 
@@ -27,12 +27,12 @@ def correct(
     Example: popflow correct --date 2020-01-22 --reason "late files" --signed-by "Li Na" --lake lake
     """
     from popflow.operations.at_rest import at_rest, kept_from_others
-    from popflow.operations.attended import attended
+    from popflow.operations.recorded_run import recorded_run
     from popflow.release.correction import correct as run
 
-    at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
+    at, run_id = open_unrecorded(lake), uuid.uuid4().hex[:12]
     kept = kept_from_others(at, sample=at_rest(at).state == "sample")
-    with attended(at, day(date), run_id, "correction") as log, progress(f"correcting {date}"):
+    with recorded_run(at, day(date), run_id, "correction") as log, progress(f"correcting {date}"):
         with kept:
             table = run(at, day(date), reason, signed_by, run_id)
         log.finish(table.status)

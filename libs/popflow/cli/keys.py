@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from popflow import environment
-from popflow.cli.opened import unwatched
+from popflow.cli.lakes import open_unrecorded
 from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, say
 from popflow.encryption import folder_of
 from popflow.encryption.files import keys_in_use
@@ -50,11 +50,11 @@ def drop(
     """
     from popflow.operations.turns import one_at_a_time
 
-    opened, path = unwatched(lake), local_path(file)
-    zone = folder_of(opened.zone("restricted"))
+    found, path = open_unrecorded(lake), local_path(file)
+    zone = folder_of(found.zone("restricted"))
     if not zone.is_dir():
         raise PopflowError(f"{zone}: there is no restricted zone whose files could need the key; mend --lake")
-    with one_at_a_time(opened, f"dropping of the key {name}"):
+    with one_at_a_time(found, f"dropping of the key {name}"):
         drop_master_key(path, name, sorted(keys_in_use(zone)))
     say(f"{path}: {name} is forgotten")
 
@@ -67,7 +67,7 @@ def encrypt(lake: Annotated[str, LAKE]) -> None:
     """
     from popflow.operations.rotation import encrypt_tables
 
-    written = encrypt_tables(unwatched(lake))
+    written = encrypt_tables(open_unrecorded(lake))
     say(f"encrypted: {', '.join(written) or 'no restricted tables there'}")
 
 
@@ -84,7 +84,7 @@ def waive(
     """
     from popflow.operations.at_rest import waive as run
 
-    waiver = run(unwatched(lake, new=True), signed_by, day(until), reason)
+    waiver = run(open_unrecorded(lake, new=True), signed_by, day(until), reason)
     say(f"nights run without master keys until {waiver.until}, signed for by {waiver.signed_by}; it is on the trail")
 
 
@@ -101,11 +101,11 @@ def rotate(
     import datetime as dt
     import uuid
 
-    from popflow.operations.attended import attended
+    from popflow.operations.recorded_run import recorded_run
     from popflow.operations.rotation import rotate_person_key
 
-    at = unwatched(lake)
-    with attended(at, dt.date.today(), uuid.uuid4().hex[:12], "rotation of keys") as log:
+    at = open_unrecorded(lake)
+    with recorded_run(at, dt.date.today(), uuid.uuid4().hex[:12], "rotation of keys") as log:
         left = rotate_person_key(at, old, new)
         log.finish("done")
     for table, persons in left.items():

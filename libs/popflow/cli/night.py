@@ -14,7 +14,7 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from popflow import contracts, environment
-from popflow.cli.opened import opened, unwatched
+from popflow.cli.lakes import open_recorded, open_unrecorded
 from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, progress, say, show
 from popflow.dates import MOST_DATES
 from popflow.errors import AtWork, PopflowError
@@ -60,7 +60,7 @@ def nightly(
     mnos = tuple(name for name in _mnos(known, mno) if name not in missing)
     if missing and not yes:
         _ask(missing, day(date))
-    at = unwatched(lake, known, new=True)
+    at = open_unrecorded(lake, known, new=True)
     night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample)
     with kept_up(at, night.date, landing) if keep_up else nullcontext():
         with progress(f"night of {date}") as on_progress:
@@ -135,7 +135,7 @@ def status(
     """
     from popflow.operations.status import status as run
 
-    frame = run(opened(lake), nights)
+    frame = run(open_recorded(lake), nights)
     if frame.empty:
         raise PopflowError(f"{lake}: no night has been run there yet")
     show(frame, "The last nights")
@@ -193,7 +193,7 @@ def _trail(lake: str | None, anchor: Path | None, state: Path | None) -> Trail:
         return trail_of(Lake(state.parent, known, zones={"share": str(state)}), anchor)
     if not lake:
         raise PopflowError("name a lake by --lake, or a share's folder by --state")
-    return Trail.of(opened(lake), anchor)
+    return Trail.of(open_recorded(lake), anchor)
 
 
 def deliveries(
@@ -208,7 +208,7 @@ def deliveries(
     from popflow.intake.report import delivery_report, set_aside
     from popflow.quality.night import usual_sims
 
-    at = opened(lake)
+    at = open_recorded(lake)
     if rows:
         show(set_aside(at, day(date)), f"Set aside in the deliveries of {date}")
     else:
@@ -226,7 +226,7 @@ def audit(
     from popflow.release.candidates import audited_history
 
     with progress("auditing"):
-        verdict = audited_history(opened(lake), every)
+        verdict = audited_history(open_recorded(lake), every)
     for line in verdict.text().splitlines():
         say(line)
     if not verdict.ok:
@@ -242,7 +242,7 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
     from popflow.release.ledger import all_releases
 
-    rows = all_releases(opened(lake))
+    rows = all_releases(open_recorded(lake))
     if not rows:
         raise PopflowError(f"{lake}: nothing has been released yet")
     frame = pd.DataFrame(rows).assign(mnos=lambda f: f["mnos"].map(", ".join))
@@ -262,17 +262,17 @@ def withdraw(
 
     Example: popflow withdraw --date 2020-01-22 --reason "wrong cell table" --signed-by "Li Na" --lake lake
     """
-    from popflow.operations.attended import attended
+    from popflow.operations.recorded_run import recorded_run
     from popflow.release.ledger import refuse_unsigned, served_release
     from popflow.release.ledger import withdraw as run
 
-    at, run_id = unwatched(lake), uuid.uuid4().hex[:12]
+    at, run_id = open_unrecorded(lake), uuid.uuid4().hex[:12]
     refuse_unsigned(reason, signed_by)
     name = at.contracts.indicator(indicator).indicator if indicator else at.contracts.headline.indicator
     newest = served_release(at, name, day(date))
     if not yes and not typer.confirm(f"Withdraw release {newest['release']} of {name} for {date}, for good?"):
         raise PopflowError(f"{date}: nothing was withdrawn")
-    with attended(at, day(date), run_id, "withdrawal", turn="share") as log:
+    with recorded_run(at, day(date), run_id, "withdrawal", when_busy="share") as log:
         about = f"{name} of {date}, release {newest['release']}, signed by {signed_by}: {reason}"
         Trail.of(at).append("withdraw", "flows", run_id, contracts.stated(), about)
         number = run(at, name, day(date), reason, signed_by)

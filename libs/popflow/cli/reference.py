@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from popflow import contracts
-from popflow.cli.opened import opened
+from popflow.cli.lakes import open_recorded
 from popflow.cli.screen import LAKE, day, progress, say
 
 reference = typer.Typer(help="Load reference data: counties, cells, subscribers.", no_args_is_help=True)
@@ -50,7 +50,7 @@ def load(
 
     known = contracts.load()
     known = known.with_feeds(contracts_folder) if contracts_folder else known
-    at, since = opened(lake, known, new=True), day(as_of) if as_of else None
+    at, since = open_recorded(lake, known, new=True), day(as_of) if as_of else None
     kept = kept_from_others(at, sample=sample) if kind is Kind.subscribers else nullcontext()
     with progress(f"loading {kind}") as on_progress, one_at_a_time(at, f"loading of {kind}"), kept:
         said = load_reference(at, kind, file, since, on_progress, encoding or None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import typer
 from popflow import environment
 from popflow.dates import day as day
 from popflow.errors import PopflowError, printable
+from popflow.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +24,14 @@ WIDEST = 250  # letters of a line in a pipe or file: no cell of any table is cut
 
 
 @contextmanager
-def progress(doing: str) -> Iterator[Callable[[str], None]]:
+def progress(doing: str) -> Iterator[Progress]:
     """A line that says what is being done and for how long; silent where standard error is no terminal."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(doing)
         yield lambda text: bar.update(task, description=printable(f"{doing}: {text}"))
 

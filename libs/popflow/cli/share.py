@@ -134,12 +134,12 @@ def _grants(lake: str | None, state: str | None) -> Grants:
 def _at(lake: str | None, state: str | None, published: str | None = None) -> Lake:
     """A lake, or as much of one as the share needs: its own folder and, to serve, the published zone."""
     from popflow import contracts
-    from popflow.cli.opened import unwatched
+    from popflow.cli.lakes import open_unrecorded
     from popflow.lake import Lake
 
     zones = {name: folder for name, folder in (("share", state), ("published", published)) if folder}
     if lake and len(zones) < 2:
-        found = unwatched(lake)
+        found = open_unrecorded(lake)
         return Lake(lake, found.contracts, zones=zones)
     if not state:
         raise PopflowError("name a lake by --lake, or the share's folder by --state")

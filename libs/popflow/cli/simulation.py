@@ -30,9 +30,7 @@ def simulate(
     from popflow.synthetic import simulate as run
 
     with progress("simulating") as on_progress:
-        summary = run(
-            out, day(first), days, persons, seed, on_progress=lambda done, of: on_progress(f"{done} of {of} parts")
-        )
+        summary = run(out, day(first), days, persons, seed, on_progress=on_progress)
     for line in str(summary).splitlines():
         say(line)
 

@@ -1,6 +1,6 @@
 """The gate between exact counts and what may be published. docs/explanation/disclosure.md says what it promises.
 
-Read in this order: rules, chain, fold, feasibility, protect; then correction, which protect calls.
+Read in this order: rules, chain, suppression, feasibility, protect; then correction, which protect calls.
 """
 
 from popflow.disclosure.correction import EarlierRelease, refuse_second

@@ -35,7 +35,6 @@ import pandas as pd
 
 from popflow.disclosure.chain import Nodes, Tree
 from popflow.disclosure.exact import finest_cells
-from popflow.disclosure.fold import Folded
 from popflow.disclosure.rules import (
     PERSONS,
     REGISTERED,
@@ -46,6 +45,7 @@ from popflow.disclosure.rules import (
     nobody_or_publishable,
     summed,
 )
+from popflow.disclosure.suppression import Folded
 from popflow.errors import PopflowError
 
 CHANGES = ("joined", "left")
@@ -55,9 +55,9 @@ CHANGES = ("joined", "left")
 class EarlierRelease:
     """A release of the date that somebody may have read, withdrawn or not, and what changed since.
 
-    rows: contract `flows`, that release's. changes: contract `atoms` without its first three columns, the persons who
-    joined and who left each finest cell since, person by person; cells without a change may be left out. mnos: those
-    of that release's night, None where they are this one's.
+    rows: contract `flows`, that release's. changes: contract `base_cells` without its first three columns, the persons
+    who joined and who left each finest cell since, person by person; cells without a change may be left out. mnos:
+    those of that release's night, None where they are this one's.
     """
 
     release: int

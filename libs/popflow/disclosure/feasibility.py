@@ -22,8 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from popflow.disclosure.fold import Siblings
 from popflow.disclosure.rules import PERSONS, REGISTERED, WITHOUT, Bools, Ints, Rules
+from popflow.disclosure.suppression import Siblings
 
 UNBOUNDED = np.int64(1) << 40  # more persons than there are
 

@@ -37,9 +37,9 @@ from popflow.disclosure.exact import (
     refuse_uncovered,
 )
 from popflow.disclosure.feasibility import Determined
-from popflow.disclosure.fold import Folded, fold
-from popflow.disclosure.rows import Walked, atoms_table, rows_table, shown_of
+from popflow.disclosure.rows import Walked, base_cells_table, rows_table, shown_of
 from popflow.disclosure.rules import Bools, Ints, Rules, publishable
+from popflow.disclosure.suppression import Folded, fold
 from popflow.disclosure.table import _SEAL, ProtectedTable
 from popflow.errors import PopflowError
 from popflow.geography.codes import prefecture_of
@@ -101,7 +101,7 @@ def protect_flows(
         definition=indicator.definition,
         mnos=about.mnos,
         rows=pa.concat_tables([part.rows for part in parts]),
-        atoms=pa.concat_tables([part.atoms for part in parts]),
+        base_cells=pa.concat_tables([part.base_cells for part in parts]),
         root_persons=persons,
         shares={name: sum(one) / persons if persons else 0.0 for name, one in zip(names, shown, strict=True)},
         cells={
@@ -112,13 +112,13 @@ def protect_flows(
 
 @dataclass(frozen=True)
 class Protected:
-    """One chain of a release: its rows, its atoms, and for each step what of it is shown.
+    """One chain of a release: its rows, its base cells, and for each step what of it is shown.
 
     persons: of the cells shown; cells: how many are shown, and how many have persons.
     """
 
     rows: pa.Table
-    atoms: pa.Table
+    base_cells: pa.Table
     persons: tuple[int, ...]
     cells: tuple[tuple[int, int], ...]
 
@@ -144,8 +144,8 @@ def _of_chain(about: Release, ends: Sequence[str], starts: Sequence[str], of: Of
         walked = _walk(tree, [nodes.counts(finest) for nodes in steps], rules, _limits(about, tree, rules))
         _refuse_unsafe(tree, walked, rules)
     rows = rows_table(name, about.date, about.release, about.indicator.definition, steps, walked)
-    atoms = atoms_table(name, about.date, about.release, about.mnos, cells, about.earlier)
-    return Protected(rows, atoms, *shown_of(walked, len(about.indicator.steps)))
+    base_cells = base_cells_table(name, about.date, about.release, about.mnos, cells, about.earlier)
+    return Protected(rows, base_cells, *shown_of(walked, len(about.indicator.steps)))
 
 
 def _by_chain(exact: pd.DataFrame, date: dt.date, of: Mapping[str, Area]) -> Iterator[OfChain]:

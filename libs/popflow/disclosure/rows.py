@@ -1,4 +1,4 @@
-"""What a walked tree becomes: rows of the contract `flows`, rows of `atoms`, and the shares that are shown."""
+"""What a walked tree becomes: rows of the contract `flows`, rows of `base_cells`, and the shares that are shown."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from popflow import contracts
 from popflow.disclosure.chain import Nodes
 from popflow.disclosure.correction import EarlierRelease
 from popflow.disclosure.exact import finest_cells
-from popflow.disclosure.fold import Folded
 from popflow.disclosure.rules import PERSONS, Ints
+from popflow.disclosure.suppression import Folded
 
 ALL = "all"
 CODES = ["origin_level", "origin_code", "destination_level", "destination_code"]
@@ -47,7 +47,7 @@ def _rows(nodes: Nodes, own: Walked) -> pd.DataFrame:
     return pd.concat([shown, rests], ignore_index=True)
 
 
-def atoms_table(
+def base_cells_table(
     indicator: str,
     date: dt.date,
     release: int,
@@ -55,13 +55,13 @@ def atoms_table(
     cells: pd.DataFrame,
     earlier: Sequence[EarlierRelease],
 ) -> pa.Table:
-    """Rows of the contract `atoms`: all persons of the release, and who joined and left since each earlier one."""
+    """Rows of the contract `base_cells`: all persons of the release, and who joined and left since each earlier one."""
     parts = [cells.assign(change=ALL, against_release=0)]
     for one in earlier:
         for change, rows in one.changes.groupby("change"):
             parts.append(finest_cells(rows, mnos).assign(change=change, against_release=one.release))
     frame = pd.concat(parts, ignore_index=True).assign(indicator=indicator, date=date, release=release)
-    return _as_contract("atoms", frame, _maps(frame, mnos))
+    return _as_contract("base_cells", frame, _maps(frame, mnos))
 
 
 def _maps(frame: pd.DataFrame, mnos: Sequence[str]) -> pa.MapArray:

@@ -38,13 +38,13 @@ ROW_COLUMNS = [
 class ProtectedTable:
     """One release of one indicator and date, protected. It cannot be changed, copied into another, or made elsewhere.
 
-    rows: contract `flows`; atoms: contract `atoms`, secret. shares: for each step of the chain the share of the roots'
-    persons that its cells show; figures of shown rows alone. cells: for each step cells shown and cells with persons;
-    secret, since the second is not published.
+    rows: contract `flows`; base_cells: a contract of that name, secret. shares: for each step of the chain the share of
+    the roots' persons that its cells show; figures of shown rows alone. cells: for each step cells shown and cells with
+    persons; secret, since the second is not published.
     """
 
     __slots__ = (
-        "_atoms",
+        "_base_cells",
         "_rows",
         "_seal",
         "cells",
@@ -68,7 +68,7 @@ class ProtectedTable:
         definition: str,
         mnos: tuple[str, ...],
         rows: pa.Table,
-        atoms: pa.Table,
+        base_cells: pa.Table,
         root_persons: int,
         shares: Mapping[str, float],
         cells: Mapping[str, tuple[int, int]],
@@ -84,9 +84,9 @@ class ProtectedTable:
             "root_persons": root_persons,
             "shares": MappingProxyType(dict(shares)),
             "cells": MappingProxyType(dict(cells)),
-            "digest": content_digest(rows, atoms),
+            "digest": content_digest(rows, base_cells),
             "_rows": rows,
-            "_atoms": atoms,
+            "_base_cells": base_cells,
             "_seal": seal,
         }
         for name, value in content.items():
@@ -102,7 +102,7 @@ class ProtectedTable:
     cells: Mapping[str, tuple[int, int]]
     digest: str
     _rows: pa.Table
-    _atoms: pa.Table
+    _base_cells: pa.Table
     _seal: _Seal
 
     @property
@@ -111,14 +111,14 @@ class ProtectedTable:
         return self._rows.to_pandas(date_as_object=True)
 
     @property
-    def atoms(self) -> pd.DataFrame:
-        """What the auditor needs, contract `atoms`, persons_without as dicts: a fresh frame at every call."""
-        return self._atoms.to_pandas(date_as_object=True, maps_as_pydicts="strict")
+    def base_cells(self) -> pd.DataFrame:
+        """What the auditor needs, contract `base_cells`, persons_without as dicts: a fresh frame at every call."""
+        return self._base_cells.to_pandas(date_as_object=True, maps_as_pydicts="strict")
 
     @property
-    def atoms_table(self) -> pa.Table:
-        """What the auditor needs, contract `atoms`, as an Arrow table, which nobody can change."""
-        return self._atoms
+    def base_cells_table(self) -> pa.Table:
+        """What the auditor needs, contract `base_cells`, as an Arrow table, which nobody can change."""
+        return self._base_cells
 
     @property
     def status(self) -> str:
@@ -127,7 +127,7 @@ class ProtectedTable:
 
     def refuse_if_changed(self) -> None:
         """Raise PopflowError unless the content is what the gate made."""
-        if getattr(self, "_seal", None) is not _SEAL or self.digest != content_digest(self._rows, self._atoms):
+        if getattr(self, "_seal", None) is not _SEAL or self.digest != content_digest(self._rows, self._base_cells):
             raise PopflowError("the protected table is not what the gate made; protect the exact table again")
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
@@ -142,10 +142,10 @@ class ProtectedTable:
         return f"ProtectedTable({self.indicator} of {self.date}, release {self.release}, {self._rows.num_rows} rows)"
 
 
-def content_digest(rows: pa.Table, atoms: pa.Table) -> str:
-    """SHA-256 over the rows and the atoms, schema and values in their order, as Arrow writes them."""
+def content_digest(rows: pa.Table, base_cells: pa.Table) -> str:
+    """SHA-256 over the rows and the base cells, schema and values in their order, as Arrow writes them."""
     digest = hashlib.sha256()
-    for table in (rows, atoms):
+    for table in (rows, base_cells):
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)

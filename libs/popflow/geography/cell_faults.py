@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from popflow.contracts import CellField, Feed
+from popflow.feeds import CellField, Feed
 from popflow.geography.validity import period
 
 LARGEST_RADIUS_M = 150_000.0  # beyond what any network builds; such a number is a unit mistaken

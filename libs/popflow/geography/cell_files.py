@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from popflow import contracts
-from popflow.contracts import Feed
 from popflow.errors import PopflowError
+from popflow.feeds import Feed
 from popflow.geography.cell_faults import Fault, faults_of
 from popflow.geography.validity import refuse_overlaps
 from popflow.tables_in import GivenTable
@@ -48,7 +48,7 @@ class GivenCells:
     left_out: tuple[LeftOut, ...]
 
     def without_county(self, found: pd.DataFrame) -> GivenCells:
-        """These cells, after `locate_cells` has counted (`found`) how many lie in no county."""
+        """Cells after `locate_cells` has counted (`found`) how many lie in no county."""
         mend = "load the counties that they lie in, or correct their places"
         nowhere = tuple(
             LeftOut(mno, "the place is in no county (at sea, abroad, outside the polygons)", mend, int(dropped))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
@@ -20,6 +19,7 @@ from popflow.errors import PopflowError
 from popflow.geography.counties import WGS84
 from popflow.geography.service_area import NOWHERE, CountyIndex, Shares, codes_in_order, joined
 from popflow.geography.validity import period, refuse_overlaps
+from popflow.progress import Progress, silent
 
 SITES_AT_ONCE = 20_000  # bounds the memory: about 40 MB of circles and pairs a core
 SHARE_DIGITS = 6
@@ -27,17 +27,13 @@ CELL = ["mno", "cell_id", "valid_from"]
 COLUMNS = ["mno", "cell_id", "county_code", "area_share", "is_border", "valid_from", "valid_to"]
 PERIOD = ["county_code", "valid_from", "valid_to"]
 
-Progress = Callable[[int, int], None]
 
-
-def cell_to_county(
-    cells: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress | None = None
-) -> pd.DataFrame:
+def cell_to_county(cells: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress = silent) -> pd.DataFrame:
     """Counties in the service area of each cell: the columns of the contract `cell_to_county`.
 
     `cells` as in their contract, `counties` with county_code and geometry (WGS-84). A cell that touches no county is
     given to the nearest one within 5 km; a cell at sea or abroad has no row (`coverage` counts them). Rows keep the
-    order of the cells, then of the codes. `on_progress(done, total)` counts sites.
+    order of the cells, then of the codes. on_progress counts service areas.
 
     Raises PopflowError where two rows of a cell overlap in time, a cell has no place, or a county has two polygons.
     """
@@ -45,7 +41,7 @@ def cell_to_county(
 
 
 def locate_cells(
-    cells: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress | None = None
+    cells: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress = silent
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`cell_to_county`, and how many cells it found where: one row per MNO.
 
@@ -133,7 +129,7 @@ def _sites(cells: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     return area.iloc[first], number
 
 
-def _located(sites: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress | None) -> Shares:
+def _located(sites: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progress) -> Shares:
     """Counties of all sites; shapely lets go of the interpreter while it computes, so threads share the cores."""
     chunks = [sites.iloc[start : start + SITES_AT_ONCE] for start in range(0, len(sites), SITES_AT_ONCE)]
     workers = min(os.cpu_count() or 1, len(chunks))
@@ -145,8 +141,7 @@ def _located(sites: pd.DataFrame, counties: gpd.GeoDataFrame, on_progress: Progr
         for chunk, found in zip(chunks, threads.map(lambda chunk: _chunk_located(chunk, idle), chunks), strict=True):
             located.append(replace(found, site=found.site + done))
             done += len(chunk)
-            if on_progress:
-                on_progress(done, len(sites))
+            on_progress(f"{done:,} of {len(sites):,} service areas")
     return joined(located)
 
 

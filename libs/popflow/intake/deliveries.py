@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from popflow.contracts import Contracts, Feed
+from popflow.contracts import Contracts
 from popflow.errors import PopflowError, printable
+from popflow.feeds import Feed
 from popflow.intake.manifests import MANIFEST, Manifest, ManifestFile, read_manifest
 from popflow.intake.regular_files import deliveries_under
 from popflow.intake.storage import open_address

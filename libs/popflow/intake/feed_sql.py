@@ -12,9 +12,9 @@ import re
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from popflow.contracts import Feed, TimeField
 from popflow.dates import LOCAL
 from popflow.errors import PopflowError
+from popflow.feeds import Feed, TimeField
 from popflow.intake import spelling
 from popflow.intake.token_form import canonical_sql
 
@@ -190,7 +190,7 @@ def _token_length(pattern: str) -> str:
 
 
 def event_kinds(feed: Feed) -> list[str]:
-    """Event kinds by number; the last is any other."""
+    """Names of event kinds, in the order of their numbers; the last is any other kind."""
     kinds = feed.fields.event.kinds if feed.fields.event else {}
     return [*sorted(set(kinds.values())), "other"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from popflow.intake import regular_files
+from popflow.intake.encrypted import Undecryptable, decrypted, is_encrypted
 from popflow.intake.packing import PackFile
-from popflow.intake.sealed import Unsealable, is_sealed, unsealed
 from popflow.intake.storage import is_local
 from popflow.intake.text_lines import CHUNK, HashedFile
 
@@ -48,13 +48,13 @@ class WholeFile(Exception):  # noqa: N818 - a verdict, not an error
 
 
 @contextlib.contextmanager
-def opened(file: PackFile) -> Iterator[BinaryIO]:
+def open_landed(file: PackFile) -> Iterator[BinaryIO]:
     """A landing file, opened once, of the kind and size that its manifest says.
 
     Raises WholeFile for what is gone, is no regular file, may not be read, or has another size.
     """
     try:
-        stream, size = regular_files.opened(file.address)
+        stream, size = regular_files.open_regular(file.address)
     except regular_files.Irregular:
         raise WholeFile("file_irregular") from None
     except PermissionError:
@@ -73,11 +73,11 @@ def opened(file: PackFile) -> Iterator[BinaryIO]:
 def checked(file: PackFile, scratch: Path) -> Iterator[BinaryIO]:
     """A file with the manifest's fingerprint, to be read at any place: what was opened, never its name again.
 
-    From object storage it is a copy without a name in scratch; of a sealed file what it holds, in memory alone. One
+    From object storage it is a copy without a name in scratch; of an encrypted file what it holds, in memory alone. One
     that is changed in its place while it is read raises WholeFile at the end: let nothing out before.
     """
-    with opened(file) as source:
-        if is_sealed(file.name):
+    with open_landed(file) as source:
+        if is_encrypted(file.name):
             with os.fdopen(os.memfd_create("landing-file"), "r+b") as memory:
                 _unseal(source, file, memory)
                 yield memory
@@ -122,9 +122,9 @@ def _copy(source: BinaryIO, file: PackFile, target: BinaryIO) -> None:
 def _unseal(source: BinaryIO, file: PackFile, target: BinaryIO) -> None:
     hashed = HashedFile(source, file.bytes)
     try:
-        with contextlib.closing(unsealed(io.BufferedReader(hashed), file.name)) as plain:
+        with contextlib.closing(decrypted(io.BufferedReader(hashed), file.name)) as plain:
             shutil.copyfileobj(plain, target, CHUNK)
-    except Unsealable:
+    except Undecryptable:
         refuse_changed(hashed.sha256(), file)
         raise WholeFile("file_sealed") from None
     refuse_changed(hashed.sha256(), file)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
-from popflow.contracts import Feed
+from popflow.feeds import Feed
 from popflow.intake import feed_sql
 from popflow.intake.file_checks import WholeFile
 
@@ -56,7 +56,7 @@ class FileCounts:
         return sum(self.refused.values()) + sum(records for records, _ in self._days.values())
 
     def tallies(self, file: str, date: dt.date) -> list[Tally]:
-        """All of them; date: the delivery's."""
+        """Every count as a row of `tallies`; date: the delivery's."""
         tallies = [Tally(file, "rows", self.rows)]
         tallies += [Tally(file, reason, self.refused[reason]) for reason in feed_sql.REASONS if self.refused[reason]]
         for day, (records, slots) in sorted(self._days.items()):

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from popflow.contracts import Feed
-from popflow.intake.file_checks import WholeFile, checked, opened, refuse_changed
+from popflow.feeds import Feed
+from popflow.intake.encrypted import Undecryptable, is_encrypted
+from popflow.intake.file_checks import WholeFile, checked, open_landed, refuse_changed
 from popflow.intake.packing import PackFile
 from popflow.intake.parquet_columns import ParquetColumns
-from popflow.intake.sealed import Unsealable, is_sealed
 from popflow.intake.text_lines import DAMAGE, HashedFile, LineSieve, TextLines
 
 BATCH_ROWS, BATCH_BYTES = 1 << 20, 64 << 20  # what is classified at a time: it bounds a task's memory
@@ -61,11 +61,11 @@ def rows_of(file: PackFile, feed: Feed, scratch: Path, sieves: Sieves | None = N
             yield FileRows(_gathered(_counted(read, file, sieve)), {}, read.columns, read.instants)
         return
     filler = feed.delimiter if feed.format == "csv" else " "
-    with opened(file) as source:
+    with open_landed(file) as source:
         hashed = HashedFile(source, file.bytes)
-        sealed = file.name if is_sealed(file.name) else None
+        encrypted = file.name if is_encrypted(file.name) else None
         filler = filler if filler and len(filler.encode()) == 1 else "\n"
-        text = TextLines(hashed, feed.compression == "gzip", filler, feed.limits.line_bytes, sealed)
+        text = TextLines(hashed, feed.compression == "gzip", filler, feed.limits.line_bytes, encrypted)
         with contextlib.closing(text) as lines:
             positions = _positions(feed, lines, file)
             line_sieve = sieves.of_lines(positions) if sieves else None
@@ -101,7 +101,7 @@ def _damage_named(lines: TextLines, file: PackFile) -> Iterator[None]:
         yield
     except DAMAGE as damage:
         refuse_changed(lines.sha256(), file)
-        raise WholeFile("file_sealed" if isinstance(damage, Unsealable) else "file_damaged") from None
+        raise WholeFile("file_sealed" if isinstance(damage, Undecryptable) else "file_damaged") from None
 
 
 def _refuse_count(rows: int, file: PackFile) -> None:

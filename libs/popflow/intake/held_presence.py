@@ -1,4 +1,4 @@
-"""Presence of a pack while its files are read, of bounded size: what is beyond a limit goes to scratch, sealed.
+"""Presence of a pack while its files are read, of bounded size: what is beyond a limit goes to scratch, encrypted.
 
 The batches that the SQL of `popflow.intake.feed_sql` has classified come by the table `found`. Of a file that is set
 aside whole nothing stays. `InTables` holds all in DuckDB; `popflow.intake.kernel_presence` is its rival.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from popflow.contracts import Feed, TimeField
+from popflow.feeds import Feed, TimeField
 from popflow.intake import feed_sql
 
 HEX_TOKEN = re.compile(r"\^\[0-9a-f\]\{(\d+)\}\$")

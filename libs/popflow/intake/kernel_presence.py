@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from popflow.contracts import Feed
+from popflow.feeds import Feed
 from popflow.intake import feed_sql, kernel_cells, kernel_columns, kernel_lines, kernel_plan, kernel_table
 from popflow.intake.column_arrays import Unplain, encoded, read_only, whole_numbers
 from popflow.intake.file_counts import FileCounts

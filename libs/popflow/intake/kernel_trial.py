@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from popflow.contracts import Feed
 from popflow.dates import ONE_DAY
+from popflow.feeds import Feed
 from popflow.intake import kernel_cells
 from popflow.intake.cell_table import cell_table
 from popflow.intake.file_rows import Sieves

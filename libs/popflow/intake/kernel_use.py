@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from popflow.contracts import Feed
+from popflow.feeds import Feed
 from popflow.intake import kernel_plan
 
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StrictStr, ValidationError
 
-from popflow.contracts import Feed
 from popflow.errors import PopflowError, printable
+from popflow.feeds import Feed
 from popflow.intake.regular_files import read_whole
 
 MANIFEST = "manifest.json"

@@ -6,13 +6,14 @@ import contextlib
 import datetime as dt
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from popflow.encryption.faults import fault_in
 from popflow.errors import Held, PopflowError, printable
-from popflow.intake import cell_table, law, progress, tasks
+from popflow.intake import cell_table, conservation, spark_progress, tasks
 from popflow.intake.deliveries import Delivery, Landing, discover
+from popflow.intake.encrypted import identities, is_encrypted
 from popflow.intake.feed_sql import DAYS
 from popflow.intake.file_checks import PASSING
 from popflow.intake.kernel_plan import refusal
@@ -20,9 +21,9 @@ from popflow.intake.kernel_use import uncompiled
 from popflow.intake.manifests import ManifestFile
 from popflow.intake.packing import budget, packs
 from popflow.intake.reduction import Limits
-from popflow.intake.sealed import identities, is_sealed
 from popflow.intake.storage import open_address
 from popflow.intake.summary import IntakeSummary, summarise
+from popflow.progress import Progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from popflow.lake import Lake
 
 Engine = Literal["kernel", "duckdb", "spark"]
-Progress = Callable[[int, int], None]  # tasks done, tasks in all
 Key = tuple[str, str]  # mno, delivery_id
 Print = tuple[str, str]  # mno, SHA-256 of a file
 
@@ -59,7 +59,7 @@ def take_in(
     *,
     engine: Engine = "kernel",
     may_miss: Sequence[str] = (),
-    on_progress: Progress | None = None,
+    on_progress: Progress = silent,
     limits: Limits | None = None,
 ) -> IntakeSummary:
     """Take in every ready delivery in the date's landing folders that is not in yet, late ones too.
@@ -143,7 +143,7 @@ def _not_in_yet(lake: Lake, before: Mapping[Key, Taken], ready: list[Delivery]) 
     again = []
     if known:
         tallies = lake.read_pandas("tallies", delivery_id=[d.delivery_id for d in known], reason=PASSING)
-        lacked = set(law.whole_files(tallies))
+        lacked = set(conservation.whole_files(tallies))
         again = [d for d in known if any((d.mno, d.delivery_id, name) in lacked for name in d.present)]
     return [d for d in ready if _key(d) not in before or d in again]
 
@@ -204,14 +204,14 @@ def _fingerprints(delivery: Delivery) -> set[tuple[str, str]]:
     return {(file.name, file.sha256) for file in delivery.manifest.files}
 
 
-def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress | None, limits: Limits) -> set[Print]:
+def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress, limits: Limits) -> set[Print]:
     """Take a wave in; the fingerprints of its files that were accepted."""
-    _refuse_sealed(wave, engine)
+    _refuse_encrypted(wave, engine)
     lake.make_zone("restricted")  # a lake without a register may hold nothing there yet
     scratch = f"{lake.zone('restricted')}/_scratch/{uuid.uuid4().hex}"
     partitions = [{"mno": p.delivery.mno, "delivery_id": p.delivery.delivery_id} for p in wave]
     try:
-        with progress.watched(lake.spark, on_progress), contextlib.ExitStack() as held:
+        with spark_progress.watched(lake.spark, on_progress), contextlib.ExitStack() as held:
             lake.replace_partitions("intake", _intake(lake, wave, scratch, engine, limits, held), partitions)
     except PopflowError:
         raise
@@ -220,20 +220,20 @@ def _take(lake: Lake, wave: list[Planned], engine: Engine, on_progress: Progress
     finally:
         _remove(scratch)
     tallies = lake.read_pandas("tallies", **_any_of(partitions))
-    law.refuse_difference(_manifest_rows(wave), tallies.loc[_of(wave, tallies)])
-    set_aside = law.whole_files(tallies)
+    conservation.refuse_difference(_manifest_rows(wave), tallies.loc[_of(wave, tallies)])
+    set_aside = conservation.whole_files(tallies)
     rows = delivery_rows(wave, set_aside, dt.datetime.now(dt.UTC))
     lake.replace_partitions("deliveries", lake.frame("deliveries", rows), partitions)
     fresh = [(p.delivery, file) for p in wave for file in p.fresh]
     return {(d.mno, file.sha256) for d, file in fresh if (d.mno, d.delivery_id, file.name) not in set_aside}
 
 
-def _refuse_sealed(wave: list[Planned], engine: Engine) -> None:
-    """Raise PopflowError where a file of a wave is sealed and nothing here opens it."""
-    sealed = [f"{p.delivery.address}/{file.name}" for p in wave for file in p.fresh if is_sealed(file.name)]
-    if sealed and engine == "spark":  # Spark keeps the rows it reads, on disk where memory is short
-        raise PopflowError(f"{printable(sealed[0])}: a sealed file is read by the engines kernel and duckdb alone")
-    if sealed:
+def _refuse_encrypted(wave: list[Planned], engine: Engine) -> None:
+    """Raise PopflowError where a file of a wave is encrypted and nothing here opens it."""
+    encrypted = [f"{p.delivery.address}/{file.name}" for p in wave for file in p.fresh if is_encrypted(file.name)]
+    if encrypted and engine == "spark":  # Spark keeps the rows it reads, on disk where memory is short
+        raise PopflowError(f"{printable(encrypted[0])}: the engine spark reads no encrypted file; use kernel or duckdb")
+    if encrypted:
         identities()
 
 
@@ -279,7 +279,7 @@ def _write_cells(lake: Lake, wave: list[Planned], scratch: str) -> dict[str, str
     return addresses
 
 
-def delivery_rows(wave: list[Planned], set_aside: Mapping[law.FileKey, str], now: dt.datetime) -> list[tuple]:
+def delivery_rows(wave: list[Planned], set_aside: Mapping[conservation.FileKey, str], now: dt.datetime) -> list[tuple]:
     """Rows of the contract `deliveries`; set_aside: reason of each file that was set aside whole."""
     rows = []
     for delivery, fresh, redelivered in wave:
@@ -291,7 +291,7 @@ def delivery_rows(wave: list[Planned], set_aside: Mapping[law.FileKey, str], now
     return rows
 
 
-def _manifest_rows(wave: list[Planned]) -> dict[law.FileKey, int]:
+def _manifest_rows(wave: list[Planned]) -> dict[conservation.FileKey, int]:
     return {(p.delivery.mno, p.delivery.delivery_id, file.name): file.rows for p in wave for file in p.fresh}
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from popflow.contracts import Feed
+from popflow.feeds import Feed
 from popflow.intake.file_checks import WholeFile
 
 ROWS = 1 << 16

@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from popflow.contracts import Feed
 from popflow.errors import PopflowError, printable
+from popflow.feeds import Feed
 from popflow.intake import feed_sql
 from popflow.intake.file_checks import WholeFile
 from popflow.intake.file_counts import FileCounts, Tally

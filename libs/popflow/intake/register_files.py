@@ -29,7 +29,7 @@ class Forms:
 
     @classmethod
     def of(cls, contracts: Contracts) -> Forms:
-        """Those that the contracts give: a feed's for SIMs, the register's for persons."""
+        """Forms as the contracts give them: a feed's for SIMs, the register's for persons."""
         persons = contracts.table("subscribers").columns["person_token"].form or ".+"
         return cls({feed.mno: feed.fields.sim_token.pattern for feed in contracts.feeds.values()}, persons)
 

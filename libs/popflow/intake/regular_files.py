@@ -38,7 +38,7 @@ class Listing(NamedTuple):
     fault: str = ""
 
 
-def opened(address: str) -> Opened:
+def open_regular(address: str) -> Opened:
     """Open a regular file of landing, at its start; address: a normal landing folder's, and names below it.
 
     Raises Irregular for what is none, FileNotFoundError, and other OSErrors where the storage fails.
@@ -63,7 +63,7 @@ def opened(address: str) -> Opened:
 def read_whole(address: str, most: int) -> bytes:
     """All of a small regular file. Raises PopflowError, without its path, where it is none or has more bytes."""
     try:
-        stream, size = opened(address)
+        stream, size = open_regular(address)
     except Irregular:
         raise PopflowError("is no regular file; the delivery must be sent again with the file itself") from None
     except OSError as error:

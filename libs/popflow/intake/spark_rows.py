@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from popflow.contracts import Feed
+from popflow.feeds import Feed
 from popflow.intake import tasks
 from popflow.intake.file_checks import WholeFile
 from popflow.intake.file_rows import FileRows, rows_of

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from popflow.contracts import Feed, Table
+from popflow.feeds import Feed
 from popflow.intake import feed_sql, spark_tallies, spelling, token_form
 from popflow.intake.packing import Pack
 from popflow.intake.spark_rows import needed, rows_frame
 from popflow.intake.spark_tallies import FILE_KEY, FileKey
 from popflow.intake.storage import open_address
+from popflow.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from popflow.contracts import Feed, Table
+from popflow.feeds import Feed
 from popflow.intake.feed_sql import QUARANTINED_ROWS
 from popflow.intake.packing import Pack
 from popflow.intake.reduction import MISFIT_SHARE
+from popflow.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

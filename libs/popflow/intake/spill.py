@@ -18,7 +18,7 @@ from popflow.errors import PopflowError
 
 
 class Spill:
-    """Arrow tables on disk, sealed with age, read back once."""
+    """Arrow tables on disk, encrypted with age, read back once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._files = folder, list[Path]()

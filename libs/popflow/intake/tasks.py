@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from popflow.contracts import Feed, Table
+from popflow.feeds import Feed
 from popflow.intake.packing import Pack, PackFile
 from popflow.intake.reduction import FileEngine, Limits, reduce_pack
+from popflow.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -16,14 +16,14 @@ import numpy as np
 import pyarrow as pa
 from isal import igzip, igzip_lib
 
-from popflow.intake.sealed import Unsealable, unsealed
+from popflow.intake.encrypted import Undecryptable, decrypted
 
 SCHEMA = pa.schema([("line", pa.string()), ("row_number", pa.int64())])
 CHUNK = 1 << 18  # fits the second-level cache: larger chunks are slower
 NEWLINE, CARRIAGE_RETURN, SPACE = 10, 13, 32
 BOM = b"\xef\xbb\xbf"
 # What unzipping and unsealing say of a file; any other fault of reading is the storage's.
-DAMAGE: tuple[type[Exception], ...] = (Unsealable, EOFError, gzip.BadGzipFile, igzip_lib.IsalError)  # type: ignore[assignment]
+DAMAGE: tuple[type[Exception], ...] = (Undecryptable, EOFError, gzip.BadGzipFile, igzip_lib.IsalError)  # type: ignore[assignment]
 
 # Takes whole lines and the first one's number: how many they are, and those that it sets aside with their numbers.
 LineSieve = Callable[[bytes, int], tuple[int, bytes, np.ndarray]]
@@ -60,15 +60,17 @@ class TextLines:
     """The lines of one text file, once: batches of SCHEMA, and afterwards its row count and fingerprint.
 
     A line comes without byte order mark, its line end (LF or CRLF) replaced by the filler: for csv the delimiter, which
-    only adds empty trailing fields, for jsonl a space. sealed: the file's name where it is encrypted with age. longest:
-    bytes from which on a line comes empty.
+    only adds empty trailing fields, for jsonl a space. encrypted: the name of a file that is encrypted with age.
+    longest: bytes from which on a line comes empty.
     """
 
-    def __init__(self, source: HashedFile, gzipped: bool, filler: str, longest: int, sealed: str | None = None) -> None:
+    def __init__(
+        self, source: HashedFile, gzipped: bool, filler: str, longest: int, encrypted: str | None = None
+    ) -> None:
         self._hashed, self._longest = source, longest
         as_it_lies = io.BufferedReader(self._hashed, 1 << 20)
-        self._unsealed = unsealed(as_it_lies, sealed) if sealed else None
-        raw = self._unsealed or as_it_lies
+        self._decrypted = decrypted(as_it_lies, encrypted) if encrypted else None
+        raw = self._decrypted or as_it_lies
         self._text = igzip.GzipFile(fileobj=raw, mode="rb") if gzipped else raw
         self._filler = filler.encode()
         self._before = 0  # lines before the first row
@@ -85,14 +87,14 @@ class TextLines:
         return self._hashed.sha256()
 
     def close(self) -> None:
-        """Let go of a sealed file."""
-        if self._unsealed:
-            self._unsealed.close()
+        """Let go of an encrypted file."""
+        if self._decrypted:
+            self._decrypted.close()
 
     def batches(self, sieve: LineSieve | None = None) -> Iterator[pa.RecordBatch]:
         """All lines, or those that a sieve sets aside, a batch of them, maybe empty, for each part of the file.
 
-        Raises one of DAMAGE where the file cannot be unzipped or unsealed to its end.
+        Raises one of DAMAGE where the file cannot be unzipped or decrypted to its end.
         """
         for read in _whole_lines(self._text, self._longest):
             chunk = _as_utf8(read)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from popflow.movement.runs import Longs, Runs, day_ends, hours
+from popflow.movement.day_end import Longs, Runs, day_ends, hours
 from popflow.movement.slots import Before, Sightings, absorb_ping_pong, fill, resolve, silence, unpack
 
 BEFORE = ["trailing_county", "silent_slots"]

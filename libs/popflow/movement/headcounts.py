@@ -26,7 +26,7 @@ def headcounts(mnos: MNOs) -> list[Column]:
 
 
 def summed_headcounts(mnos: MNOs) -> list[Column]:
-    """The same of rows that are headcounts already and share no person."""
+    """Sums of rows that are headcounts already and share no person."""
     without = [(F.lit(m), F.sum(F.col("persons_without")[m])) for m in mnos]
     return [
         F.sum("persons").alias("persons"),

@@ -64,7 +64,7 @@ def by_one_county(speakers: DataFrame) -> DataFrame:
 
 
 def by_slot_logic(speakers: DataFrame) -> DataFrame:
-    """The same for any person, through numpy: exact for those who stay put as well, and slower."""
+    """Days of any person, through numpy: exact for those who stay put as well, and slower."""
     kept = speakers.select(*PERSON, "sightings", *batches.BEFORE)
     return kept.mapInArrow(batches.with_slot_logic, _schema(kept))
 

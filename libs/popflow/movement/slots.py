@@ -105,7 +105,7 @@ def silence(observed: Ints) -> Ints:
 
 
 def absorb_ping_pong(counties: Ints) -> Ints:
-    """The same with every visit of at most 2 slots undone that leads back to the county before it.
+    """Counties by slot, with every visit of at most 2 slots undone that leads back to the county before it.
 
     From left to right: what has been absorbed lengthens the run, and only runs of at most 2 slots are visits.
     """

@@ -52,7 +52,7 @@ class Known(Protocol):
     """Tokens that are known."""
 
     def version(self) -> str:
-        """Another text for other tokens."""
+        """Text that differs wherever the tokens do."""
         ...
 
     def forms(self) -> Forms:
@@ -73,7 +73,7 @@ class KnownTokens:
         self._hashes = frozenset(_hashed(token) for token in small)
 
     def version(self) -> str:
-        """Another text for other tokens."""
+        """Text that differs wherever the tokens do."""
         return hashlib.sha256(b"".join(sorted(self._hashes))).hexdigest()
 
     def forms(self) -> Forms:
@@ -94,7 +94,7 @@ class RegisterTokens:
         self._secret = [name for name, column in columns if column.sensitivity == "secret"]
 
     def version(self) -> str:
-        """Another text for other tokens."""
+        """Text that differs wherever the tokens do."""
         return f"{self._lake.snapshot('subscribers').table_id} {self._lake.commits('subscribers')}"
 
     def forms(self) -> Forms:

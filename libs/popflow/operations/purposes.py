@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def watch(lake: Lake, run_id: str, purpose: str | None = None, trail: Trail | None = None) -> Lake:
-    """The same lake; from now on each access is checked against the purpose, and recorded if restricted."""
+    """Check each access of a lake against the purpose from now on, and record restricted ones; the lake itself."""
     lake.on_access = watcher(lake.contracts, trail or Trail.of(lake), run_id, stated(purpose))
     return lake
 

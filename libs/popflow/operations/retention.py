@@ -21,9 +21,9 @@ from popflow.operations.retired import delete_retired
 from popflow.paths import is_local
 
 if TYPE_CHECKING:
-    from popflow.contracts import Table
     from popflow.intake.storage import Found
     from popflow.lake import Lake
+    from popflow.tables import Table
 
 DELIVERED = ("mno", "delivery_id")
 OBJECT_STORE_HOURS = 24.0  # another machine may be writing; on one machine the night's lock keeps others out

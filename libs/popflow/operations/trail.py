@@ -24,7 +24,7 @@ from popflow.errors import PopflowError
 from popflow.operations.owner_only import append_private, private_folder, refusing
 from popflow.operations.trail_anchor import Anchored, read_anchor, write_anchor
 from popflow.operations.trail_check import TrailVerdict, entry_at, verify
-from popflow.operations.trail_entries import ABOUT, GENESIS, LONGEST, chained, parsed, sealed, written
+from popflow.operations.trail_entries import ABOUT, GENESIS, LONGEST, chained, parsed, with_hash, written
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -57,7 +57,7 @@ class Trail:
         with self._locked():
             self._drop_torn_line()
             last, place = self._last(), self._size()
-            entry = sealed(_body(last, verb, table, run_id, purpose) | _about(about))
+            entry = with_hash(_body(last, verb, table, run_id, purpose) | _about(about))
             line = written(entry)
             if len(line) > LONGEST:
                 raise PopflowError(f"{self.path}: an entry of {len(line)} bytes; {LONGEST} at most: say it shorter")

@@ -25,7 +25,7 @@ class Line:
     fault: str = ""
 
 
-def sealed(body: dict[str, Any]) -> dict[str, Any]:
+def with_hash(body: dict[str, Any]) -> dict[str, Any]:
     """An entry with its hash."""
     return body | {"hash": hashed(body)}
 

@@ -115,7 +115,11 @@ def quality_page(lake: Lake, nights: int = 30) -> Path:
     """ops/quality_page.html: the last nights, and where the Data Docs are. Holds nothing that `status` does not."""
     table = status(lake, nights).to_html(index=False, border=0)
     docs = "quality/gx/uncommitted/data_docs/local_site/index.html"
-    link = f'<p><a href="{docs}">Data Docs of the gates</a></p>' if (lake.local_zone("ops") / docs).exists() else ""
+    link = (
+        f'<p><a href="{docs}">Data Docs of the data-quality checks</a></p>'
+        if (lake.local_zone("ops") / docs).exists()
+        else ""
+    )
     page = f"<!doctype html><meta charset='utf-8'><title>popflow: the last nights</title>{table}{link}\n"
     return write_private(ops_folder(lake) / "quality_page.html", page)
 

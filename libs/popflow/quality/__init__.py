@@ -1,1 +1,1 @@
-"""Whether a night's figures are to be trusted: gates between the stages, and coverage by MNO."""
+"""Whether a night's figures are to be trusted: checks between the stages, and coverage by MNO."""

@@ -1,6 +1,6 @@
-"""What the gates look at: a few national figures, or one row an MNO; counts become shares in whole percent here.
+"""Figures for the data-quality checks: a few national ones, or one row an MNO; counts become whole percents here.
 
-A gate's verdict and its Data Docs page print what a gate saw, so nothing finer than this goes in (docs/design, 6).
+A check's verdict and its Data Docs page print what it saw, so nothing finer than this goes in (docs/design, 6).
 """
 
 from __future__ import annotations
@@ -107,12 +107,12 @@ def _hours(activity: pd.DataFrame, date: dt.date) -> pd.DataFrame:
     return pd.DataFrame({"empty_hours": empty, "night_share_percent": (100 * night).round()})
 
 
-def _imbalance(flows: pd.DataFrame, eve: pd.DataFrame) -> float:
+def _imbalance(flows: pd.DataFrame, yesterday: pd.DataFrame) -> float:
     """Share of persons whose origin today is not where yesterday's flows ended; null without a yesterday."""
-    if eve.empty:
+    if yesterday.empty:
         return np.nan
     left = flows.groupby("origin_county")["persons"].sum()
-    arrived = eve.groupby("destination_county")["persons"].sum()
+    arrived = yesterday.groupby("destination_county")["persons"].sum()
     off = left.sub(arrived, fill_value=0).abs().sum() / 2
     return _percent(int(off), int(arrived.sum()))
 

@@ -1,4 +1,4 @@
-"""What the night asks of quality: coverage and the gate after the intake, the gate after the flows."""
+"""What the night asks of quality: coverage and a check after the intake, checks after the flows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from popflow.errors import Held, PopflowError
 from popflow.geography.counties import county_table
 from popflow.intake.standing import COLUMNS, standing_files, standing_tallies
 from popflow.quality.activity import activity
+from popflow.quality.checks import CheckVerdict, QualityChecks
 from popflow.quality.coverage import Coverage, coverage
 from popflow.quality.figures import intake_figures, movement_figures
-from popflow.quality.gates import Gates, GateVerdict
 from popflow.quality.norms import NIGHTS, norm_of
 from popflow.quality.registered import found_percent, refuse_unregistered
 
@@ -37,14 +37,14 @@ def after_intake(
     *,
     register: DataFrame,
     sample: bool = False,
-) -> tuple[Coverage, GateVerdict]:
+) -> tuple[Coverage, CheckVerdict]:
     """Let the night go on with the MNOs that it may go on with, and then write the date's `activity`.
 
     register: the edition of `subscribers` that holds. sample: the deliveries are of a sample of the people. Out:
-    coverage, and the gate's verdict with its warnings.
-    Raises Held where an MNO is missing or thin that is not allowed to be, PopflowError where the gate `intake` fails or
-    the register holds too few of an MNO's SIMs; the date has no `activity` then, so that no norm is made of it and no
-    later stage runs.
+    coverage, and the check's verdict with its warnings.
+    Raises Held where an MNO is missing or thin that is not allowed to be, PopflowError where the check `intake` fails
+    or the register holds too few of an MNO's SIMs; the date has no `activity` then, so that no norm is made of it and
+    no later stage runs.
     """
     landed = _landed(lake, date, mnos)
     there = [mno for mno, is_there in landed.items() if is_there]
@@ -62,7 +62,7 @@ def after_intake(
     tallies = lake.read_pandas("tallies", delivery_id=delivered)
     stand = standing_files(lake, lately)
     figures = intake_figures(standing_tallies(tallies, lately, stand), stand, known, date, found.mnos)
-    verdict = Gates.of(lake, date, run_id).check("intake", figures, sample=sample).enforce()
+    verdict = QualityChecks.of(lake, date, run_id).check("intake", figures, sample=sample).enforce()
     lake.replace("activity", tonight, date=date)
     return found, verdict
 
@@ -72,29 +72,29 @@ def refuse_unchecked(lake: Lake, date: dt.date, mnos: tuple[str, ...]) -> None:
     known = lake.read_pandas("activity", ["mno"], date=date) if lake.exists("activity") else pd.DataFrame({"mno": []})
     if unchecked := sorted(set(mnos) - set(known["mno"])):
         raise PopflowError(
-            f"{date}: the coverage of {', '.join(unchecked)} has not passed its gate; run that stage first"
+            f"{date}: the coverage of {', '.join(unchecked)} has not passed its check; run that stage first"
         )
 
 
-def after_flows(lake: Lake, date: dt.date, run_id: str, *, sample: bool = False) -> list[GateVerdict]:
-    """The gates of a date's exact tables: their contracts on samples, and what a contract cannot say.
+def after_flows(lake: Lake, date: dt.date, run_id: str, *, sample: bool = False) -> list[CheckVerdict]:
+    """The data-quality checks of a date's exact tables: their contracts on samples, and what a contract cannot say.
 
     sample: the deliveries are of a sample of the people. Raises PopflowError for the first that fails. The first night
     of a lake has no flows and is not held against them.
     """
-    gates = Gates.of(lake, date, run_id)
+    checks = QualityChecks.of(lake, date, run_id)
     flows = lake.read_pandas("flows_exact", date=date)
     population = lake.read_pandas("population_exact", date=date)
     verdicts = [
-        gates.check_contract(lake.contracts.table(name), frame).enforce()
+        checks.check_contract(lake.contracts.table(name), frame).enforce()
         for name, frame in zip(SAMPLED, (flows, population), strict=True)
         if len(frame)
     ]
     if flows.empty:
         return verdicts
-    eve = lake.read_pandas("flows_exact", ["destination_county", "persons"], date=date - ONE_DAY)
-    figures = movement_figures(flows, eve, population, _counties(lake))
-    return [*verdicts, gates.check("movement", figures, sample=sample).enforce()]
+    yesterday = lake.read_pandas("flows_exact", ["destination_county", "persons"], date=date - ONE_DAY)
+    figures = movement_figures(flows, yesterday, population, _counties(lake))
+    return [*verdicts, checks.check("movement", figures, sample=sample).enforce()]
 
 
 def _landed(lake: Lake, date: dt.date, mnos: tuple[str, ...]) -> dict[str, bool]:

@@ -18,7 +18,7 @@ from popflow.environment import NO_ANALYTICS
 from popflow.quality.coverage import LEAST_NEAR_PERCENT, LEAST_PERCENT
 
 if TYPE_CHECKING:
-    from popflow.contracts import Column, Table
+    from popflow.tables import Column, Table
 
 Severity = Literal["critical", "warning"]
 UNIQUE = "key_is_unique"

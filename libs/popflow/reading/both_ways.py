@@ -75,11 +75,11 @@ def filters(asked: Toward, areas: Mapping[str, Area]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class ChainTree:
-    """One chain's rows with their place in its tree, and the leaves that hold each person once."""
+    """One chain's rows with their place in its tree, and the finest rows, which hold each person once."""
 
     view: tree.View
     rows: pd.DataFrame
-    leaf: pd.DataFrame
+    finest: pd.DataFrame
 
 
 def trees(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area]) -> list[ChainTree]:
@@ -94,10 +94,12 @@ def trees(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area]) -> list
             prefecture = area.code if area.level == "prefecture" else None
             view = tree.View(name, area.province_code, prefecture, steps, whole=True)
             rows = tree.placed(own, view)
-            leaf = tree.leaves(rows, asked.step)
+            finest = tree.finest_rows(rows, asked.step)
             if asked.place is not None and asked.level != "province":
-                leaf = leaf[leaf["origin"] != asked.place.code[:4] + "00"]  # whoever left the place's own prefecture
-            found.append(ChainTree(view, rows, leaf))
+                finest = finest[
+                    finest["origin"] != asked.place.code[:4] + "00"
+                ]  # whoever left the place's own prefecture
+            found.append(ChainTree(view, rows, finest))
     return found
 
 
@@ -137,7 +139,7 @@ def _of_chain(asked: Toward, of: ChainTree, places: Places) -> pd.DataFrame:
         units = units.merge(_frame({"origin": origins}), how="cross")
         own = units["county"].str[:4] + "00" if level == "county" else units.get("prefecture", "")
         units = units[units["origin"] != own].reset_index(drop=True)
-    hidden = tree.bounds(rows, of.leaf, view, step, by, units)
+    hidden = tree.bounds(rows, of.finest, view, step, by, units)
     shown = rows[(rows["step"] == step) & ~rows["is_rest"] & (rows["origin"] != "rest")]
     sums = shown.groupby([*by, level], as_index=False).agg(
         persons_at_least=("persons", "sum"), dates_shown=("date", "nunique")

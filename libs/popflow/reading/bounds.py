@@ -1,9 +1,9 @@
 """What published rows say about a destination: at least what is shown, at most that and every row that may hide it.
 
 Published rows form a tree for each date: the chain's steps, each row under the row of the step before. Down to a level,
-the leaves of the tree (rows of that level, rest rows, and rows whose children are not shown) hold each person once, so
-they add up to the whole. A destination that a date does not show is hidden in the one leaf above it: its rest row, or
-the row of its prefecture, its province, its side of the border, and so on up.
+the finest rows (those of that level, rest rows, and rows whose children are not shown) hold each person once, so
+they add up to the whole. A destination that a date does not show is hidden in the one finest row above it: its rest
+row, or the row of its prefecture, its province, its side of the border, and so on up.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def _by_code(flows: pd.DataFrame, end: str, of_code: Callable[[str, str], tuple]
     return (pd.Series(values).to_numpy()[number] for values in zip(*said, strict=True))
 
 
-def leaves(tree: pd.DataFrame, top: int) -> pd.DataFrame:
-    """The rows that hold each person once, down to a step; `hides` is the step that a leaf does not show, 0 for none.
+def finest_rows(tree: pd.DataFrame, top: int) -> pd.DataFrame:
+    """The rows that hold each person once, down to a step; `hides` is the step that a row does not show, 0 for none.
 
     In: what `placed` gives. Out: the same columns and `hides`.
     """
@@ -156,16 +156,16 @@ def _has_children(rows: pd.DataFrame) -> Any:
 
 
 def certain(rows: pd.DataFrame, view: View) -> pd.DataFrame:
-    """Those leaves whose persons surely belong to the view."""
+    """The finest rows whose persons surely belong to the view."""
     if view.prefecture is not None:
         return rows[rows["origin"] == view.prefecture]
     return rows[rows["side"] != ""]
 
 
-def whole(tree: pd.DataFrame, leaf: pd.DataFrame, view: View) -> tuple[int, int]:
+def whole(tree: pd.DataFrame, finest: pd.DataFrame, view: View) -> tuple[int, int]:
     """Persons of the whole, at least and at most (person-trips over several dates)."""
-    sure = certain(leaf, view)
-    others = leaf.drop(sure.index)
+    sure = certain(finest, view)
+    others = finest.drop(sure.index)
     seen = _shown_origins(tree)
     open_rows = [
         persons
@@ -177,22 +177,24 @@ def whole(tree: pd.DataFrame, leaf: pd.DataFrame, view: View) -> tuple[int, int]
 
 
 def bounds(
-    tree: pd.DataFrame, leaf: pd.DataFrame, view: View, top: int, by: list[str], units: pd.DataFrame
+    tree: pd.DataFrame, finest: pd.DataFrame, view: View, top: int, by: list[str], units: pd.DataFrame
 ) -> pd.Series:
     """Persons that each unit has at most, beyond those that are shown for it.
 
     units: one row per unit: the `by` columns (of date and origin), side, province, prefecture, county, origin_county as
     far as the step has them. Out: persons (person-trips over several dates), in the order of units.
     """
-    hidden = _above_origins(tree, leaf, view, by, units)
+    hidden = _above_origins(tree, finest, view, by, units)
     for step in range(PROVINCE, top + 1):
-        hidden = hidden + _hidden_in_step(tree, leaf, step, by, units)
+        hidden = hidden + _hidden_in_step(tree, finest, step, by, units)
     return hidden
 
 
-def _hidden_in_step(tree: pd.DataFrame, leaf: pd.DataFrame, step: int, by: list[str], units: pd.DataFrame) -> pd.Series:
+def _hidden_in_step(
+    tree: pd.DataFrame, finest: pd.DataFrame, step: int, by: list[str], units: pd.DataFrame
+) -> pd.Series:
     """Persons in the rows that hide a step, less those of dates and origins on which the unit itself is shown."""
-    of_step = leaf[leaf["hides"] == step]
+    of_step = finest[finest["hides"] == step]
     under = UNDER[step]
     hiding = of_step.groupby(["date", "origin", under], as_index=False).agg(persons=("persons", "sum"))
     shown = tree[(tree["step"] == step) & ~tree["is_rest"]].drop(columns="persons")
@@ -201,11 +203,13 @@ def _hidden_in_step(tree: pd.DataFrame, leaf: pd.DataFrame, step: int, by: list[
     return total - _looked_up(units, excused, [*by, *OWN[step]])
 
 
-def _above_origins(tree: pd.DataFrame, leaf: pd.DataFrame, view: View, by: list[str], units: pd.DataFrame) -> pd.Series:
+def _above_origins(
+    tree: pd.DataFrame, finest: pd.DataFrame, view: View, by: list[str], units: pd.DataFrame
+) -> pd.Series:
     """Persons in rows above the origin step, where they may hide the unit's origin."""
     import pandas as pd
 
-    above = leaf[leaf["hides"].isin((1, ORIGIN))]
+    above = finest[finest["hides"].isin((1, ORIGIN))]
     if above.empty:
         return pd.Series(0, index=units.index)
     seen = _shown_origins(tree)

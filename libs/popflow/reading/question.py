@@ -58,10 +58,16 @@ def filters(question: Question, places: Places) -> dict[str, list[str]]:
     top = tree.TOP_OF[question.level]
     kinds = [kind for kind, step in tree.numbered(question.indicator).items() if step <= top]
     levels = {"origin_level": sorted({o for o, _ in kinds}), "destination_level": sorted({d for _, d in kinds})}
-    if question.view.prefecture is None:
-        return levels
-    code = question.area.code
-    # With these alone a border row has no row below it exactly when it shows no origin: 0 persons are withheld too.
-    origins = [question.area.chain, code, f"rest_of_{code}", f"rest_of_{question.area.chain}"]
-    counties = [place.code for place in places.all("county") if place.code[:4] == code[:4]]
-    return levels | {"origin_code": origins + (counties if top == tree.PAIR else [])}
+    return levels | {"origin_code": _origins(question.area, places, with_counties=top == tree.PAIR)}
+
+
+def _origins(area: AskedArea, places: Places, *, with_counties: bool) -> list[str]:
+    """Codes that a row of the area can bear as its origin.
+
+    With these alone a border row has no row below it exactly when it shows no origin: 0 persons are withheld too.
+    """
+    digits = 4 if area.level == "prefecture" else 2
+    counties = [one.code for one in places.all("county") if one.code[:digits] == area.code[:digits]]
+    prefectures = {one.code for one in places.all("prefecture") if one.code[:digits] == area.code[:digits]}
+    named = {area.chain, area.code, *prefectures, *(f"{code[:4]}00" for code in counties)}
+    return sorted({*named, *(f"{tree.REST}{one}" for one in named), *(counties if with_counties else [])})

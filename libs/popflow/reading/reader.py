@@ -77,7 +77,7 @@ class Reader:
         return self.releases_of()
 
     def releases_of(self, dates: Iterable[dt.date] | None = None) -> pd.DataFrame:
-        """The same of some dates, all where None; a table of years is read in the time of these."""
+        """Releases of some dates, all where None; a table of years is read in the time of these."""
         asked: dict[str, Any] = {} if dates is None else {"date": list(dates)}
         try:
             return self.lake.read_pandas("releases", **asked)

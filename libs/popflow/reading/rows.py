@@ -66,9 +66,9 @@ def answer(question: Question, flows: pd.DataFrame, serving: Served, places: Pla
     refuse_inner(question)
     top, view = tree.TOP_OF[question.level], question.view
     rows = tree.placed(flows, view)
-    leaf = tree.leaves(rows, top)
-    at_least, at_most = tree.whole(rows, leaf, view)
-    parts = [_shown(question, rows, leaf, top), _rests(question, leaf, top), _possible(question, rows, top)]
+    finest = tree.finest_rows(rows, top)
+    at_least, at_most = tree.whole(rows, finest, view)
+    parts = [_shown(question, rows, finest, top), _rests(question, finest, top), _possible(question, rows, top)]
     found = pd.concat([part for part in parts if not part.empty] or parts[:1], ignore_index=True)
     if question.destination:
         at_least, at_most = int(found["persons_at_least"].sum()), _destination_at_most(question, found, rows, top)
@@ -93,7 +93,7 @@ def every_place(question: Question, flows: pd.DataFrame, places: Places) -> pd.D
     units = pd.DataFrame(
         [_codes_of(place, view) for place in asked], columns=["side", "province", "prefecture", "county"]
     )
-    hidden = tree.bounds(rows, tree.leaves(rows, top), view, top, [], units)
+    hidden = tree.bounds(rows, tree.finest_rows(rows, top), view, top, [], units)
     shown = rows[(rows["step"] == top) & ~rows["is_rest"]].groupby(question.level)
     units["code"] = [place.code for place in asked]
     low = units["code"].map(shown["persons"].sum()).fillna(0).astype("int64")
@@ -120,15 +120,15 @@ def by_date(question: Question, flows: pd.DataFrame, serving: Served) -> pd.Data
 
 
 def _figure(question: Question, rows: pd.DataFrame, step: int) -> tuple[int, int]:
-    leaf = tree.leaves(rows, step)
+    finest = tree.finest_rows(rows, step)
     if question.destination is None:
-        return tree.whole(rows, leaf, question.view)
+        return tree.whole(rows, finest, question.view)
     import pandas as pd
 
     unit = pd.DataFrame([_codes_of(question.destination, question.view)])
     shown = _of_destination(rows[(rows["step"] == step) & ~rows["is_rest"]], question)
     low = int(shown["persons"].sum())
-    return low, low + int(tree.bounds(rows, leaf, question.view, step, [], unit).iloc[0])
+    return low, low + int(tree.bounds(rows, finest, question.view, step, [], unit).iloc[0])
 
 
 def _may_hold(question: Question, place: Place) -> bool:
@@ -141,19 +141,19 @@ def _may_hold(question: Question, place: Place) -> bool:
     return not is_inner(question, place)
 
 
-def _shown(question: Question, rows: pd.DataFrame, leaf: pd.DataFrame, top: int) -> pd.DataFrame:
+def _shown(question: Question, rows: pd.DataFrame, finest: pd.DataFrame, top: int) -> pd.DataFrame:
     """Destinations that a date shows, each with its bounds."""
     by = _by(question)
     shown = _of_destination(rows[(rows["step"] == top) & ~rows["is_rest"]], question)
     sums = {"persons_at_least": ("persons", "sum"), "dates_shown": ("date", "nunique")}
     units = shown.groupby([*by, *PLACE_COLUMNS[top]], as_index=False).agg(**sums)
-    hidden = tree.bounds(rows, leaf, question.view, top, by, units)
+    hidden = tree.bounds(rows, finest, question.view, top, by, units)
     return units.assign(persons_at_most=units["persons_at_least"] + hidden, kind="shown", hides=0)
 
 
-def _rests(question: Question, leaf: pd.DataFrame, top: int) -> pd.DataFrame:
+def _rests(question: Question, finest: pd.DataFrame, top: int) -> pd.DataFrame:
     """What is known of a parent and shown for none of its children, one row per parent."""
-    sure = tree.certain(leaf, question.view)
+    sure = tree.certain(finest, question.view)
     hidden = _of_destination(sure[sure["hides"] > 0], question)
     columns = [*_by(question), "hides", *PLACE_COLUMNS[min(top, tree.COUNTY)]]
     sums = {"persons_at_least": ("persons", "sum"), "dates_shown": ("date", "nunique")}
@@ -173,7 +173,7 @@ def _possible(question: Question, rows: pd.DataFrame, top: int) -> pd.DataFrame:
     unit = pd.DataFrame([_codes_of(place, question.view)])
     groups = rows.loc[~rows["origin"].isin(("", "rest")) | ("origin" not in by), by].drop_duplicates() if by else unit
     units = groups.merge(unit, how="cross") if by else unit
-    units["persons_at_most"] = tree.bounds(rows, tree.leaves(rows, step), question.view, step, by, units)
+    units["persons_at_most"] = tree.bounds(rows, tree.finest_rows(rows, step), question.view, step, by, units)
     none_shown = _of_destination(rows[(rows["step"] == step) & ~rows["is_rest"]], question).empty
     kept = units[(units["persons_at_most"] > 0) | (none_shown and not by)]
     return kept.assign(persons_at_least=0, dates_shown=0, kind="possible", hides=step)

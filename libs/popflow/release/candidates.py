@@ -7,7 +7,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Sequence
 
-from popflow.audit import Candidate, Each, Verdict, audit_lake, wide_atoms
+from popflow.audit import Candidate, Each, Verdict, audit_lake, wide_base_cells
 from popflow.dates import ONE_DAY
 from popflow.disclosure import ProtectedTable, protect_flows, read_exact
 from popflow.errors import PopflowError
@@ -48,13 +48,13 @@ def _over_chains(lake: Lake, cells: int) -> Each:
 
 def audited(lake: Lake, table: ProtectedTable) -> Verdict:
     """The auditor's verdict on a table, with the other releases of its date and all that bears no stamp."""
-    candidate = Candidate(table.rows, wide_atoms(table.atoms_table))
+    candidate = Candidate(table.rows, wide_base_cells(table.base_cells_table))
     return audit_lake(
         lake,
         candidate=candidate,
         candidate_mnos=table.mnos,
         covered=day_end_counties(lake),
-        each=_over_chains(lake, len(candidate.atoms)),
+        each=_over_chains(lake, len(candidate.base_cells)),
     )
 
 

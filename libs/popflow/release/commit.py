@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from popflow import __version__
-from popflow.audit import Verdict, audited_digest, published_version, wide_atoms
+from popflow.audit import Verdict, audited_digest, published_version, wide_base_cells
 from popflow.disclosure import ProtectedTable
 from popflow.errors import PopflowError
 from popflow.lake import Lake
@@ -46,10 +46,10 @@ def publish(lake: Lake, table: ProtectedTable, verdict: Verdict, run: Run) -> bo
     return written
 
 
-def keep_atoms(lake: Lake, table: ProtectedTable) -> None:
+def keep_base_cells(lake: Lake, table: ProtectedTable) -> None:
     """Keep the exact cells behind a release, as long as their contract says."""
     name = {"indicator": table.indicator, "date": table.date, "release": table.release}
-    lake.replace("atoms", table.atoms_table, **name)
+    lake.replace("base_cells", table.base_cells_table, **name)
 
 
 def rounded(figure: int, to: int) -> int:
@@ -66,7 +66,7 @@ def _refuse_unless_audited(lake: Lake, table: ProtectedTable, verdict: Verdict) 
         raise PopflowError(f"{name}: not published, there is no verdict of the auditor")
     if not verdict.ok:
         raise PopflowError(f"{name}: not published, the auditor found {verdict.summary()}")
-    if verdict.digest != audited_digest(table.rows, wide_atoms(table.atoms_table), published_version(lake)):
+    if verdict.digest != audited_digest(table.rows, wide_base_cells(table.base_cells_table), published_version(lake)):
         raise PopflowError(f"{name}: not published, the auditor's verdict is on another table or history than this")
 
 

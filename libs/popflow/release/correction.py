@@ -21,7 +21,7 @@ from popflow.lake import Lake
 from popflow.movement.headcounts import MNOs, headcounts
 from popflow.movement.person_states import person_states
 from popflow.release.candidates import audited, bits_of, day_end_counties, input_fingerprint
-from popflow.release.commit import Run, keep_atoms, publish
+from popflow.release.commit import Run, keep_base_cells, publish
 from popflow.release.ledger import record_releases, releases_of
 from popflow.release.persons import departures, keep_persons
 
@@ -69,7 +69,7 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
         if verdict.ok:
             _replace_exact(lake, date, persons, bits_of(lake, mnos))
             keep_persons(lake, date, table.release, now)
-            keep_atoms(lake, table)
+            keep_base_cells(lake, table)
         run = Run(run_id, input_fingerprint(lake, date), tuple(mnos), reason, signed_by)
         publish(lake, table, verdict, run)
         stamp_published(lake, verdict, date)

@@ -13,7 +13,7 @@ from popflow.audit import Verdict, stamp_published
 from popflow.disclosure import ProtectedTable
 from popflow.lake import Lake
 from popflow.release.candidates import FIRST, audited, input_fingerprint, protected
-from popflow.release.commit import FIRST_RELEASE, Run, keep_atoms, publish
+from popflow.release.commit import FIRST_RELEASE, Run, keep_base_cells, publish
 from popflow.release.ledger import record_releases, releases_of
 from popflow.release.persons import departures, keep_persons
 
@@ -72,7 +72,7 @@ def commit(lake: Lake, table: ProtectedTable, run: Run, released: Released | Non
     if released is not None:
         released.tell(verdict)
     if verdict.ok:
-        keep_atoms(lake, table)
+        keep_base_cells(lake, table)
     publish(lake, table, verdict, run)
     stamp_published(lake, verdict, table.date)
     return table

@@ -40,7 +40,7 @@ class Frame:
     height: float
 
     def around(self, share: float) -> Frame:
-        """The same with a margin of a share of its size on each side."""
+        """Frame with a margin of a share of its size on each side."""
         dx, dy = self.width * share, self.height * share
         return Frame(self.x - dx, self.y - dy, self.width + 2 * dx, self.height + 2 * dy)
 

@@ -6,7 +6,6 @@ import datetime as dt
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from popflow.dates import ONE_DAY, day
 from popflow.errors import PopflowError
 from popflow.lake import Lake
+from popflow.progress import Progress, silent
 from popflow.reading import rows
 from popflow.reading.names import Place, plain
 from popflow.reading.question import Question
@@ -27,7 +27,6 @@ from popflow.report.facts import gather
 if TYPE_CHECKING:
     import geopandas as gpd
 
-Progress = Callable[[int, int, str], None]
 DAYS = 14
 
 
@@ -37,7 +36,7 @@ def packages(
     out: str | Path,
     days: int = DAYS,
     only: list[str] | None = None,
-    on_progress: Progress | None = None,
+    on_progress: Progress = silent,
     pictures_in: str | None = None,
 ) -> list[Path]:
     """Write one folder per receiving province: arrivals from Wuhan and Hubei in the `days` up to and with the date.
@@ -57,8 +56,7 @@ def packages(
     written = []
     for number, place in enumerate(wanted, start=1):
         written.append(_package(reader, place, before, days, root, counties, pictures_in))
-        if on_progress:
-            on_progress(number, len(wanted), place.name_en)
+        on_progress(f"{number} of {len(wanted)}, {place.name_en}")
     return written
 
 

@@ -11,7 +11,7 @@ import datetime as dt
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from popflow.errors import PopflowError
+from popflow.progress import Progress, silent
 from popflow.synthetic import landing, truth
 from popflow.synthetic.cells import cell_table, place_cells
 from popflow.synthetic.demand import HUBEI, HUBEI_MOVERS_A_DAY, Demand
@@ -32,8 +33,6 @@ from popflow.synthetic.troubles import Troubles
 USUAL_MOVER_SHARE = 0.3  # movers a day over persons, where the caller does not say
 LARGEST_NEEDED_SHARE = 0.9  # of the persons that may have to live where the movers leave
 TINY = 20_000  # person-days below which starting processes takes longer than the work
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -69,7 +68,7 @@ def simulate(
     persons: int,
     seed: int,
     troubles: Troubles | None = None,
-    on_progress: Progress | None = None,
+    on_progress: Progress = silent,
     movers: int | None = None,
     processes: int | None = None,
 ) -> SimulationSummary:
@@ -78,7 +77,7 @@ def simulate(
     movers: persons who leave one of Hubei's prefectures for another prefecture on an average day of 10-24 January 2020
     (the scale is 5 million over that); every one of them is simulated. By default three in ten persons, or as many as
     the persons can supply. Beyond those whom the movers need, persons are a sample of the residents of all counties.
-    on_progress: told the units done and the units in all. Raises PopflowError where `out` is not empty or the persons
+    on_progress is told how many parts are done. Raises PopflowError where `out` is not empty or the persons
     are too few for the movers.
     """
     _refuse(out, days, persons)
@@ -155,7 +154,7 @@ def _deliver(
     tasks: Iterator[Task],
     units: int,
     workers: int,
-    on_progress: Progress | None,
+    on_progress: Progress,
     summary: SimulationSummary,
 ) -> None:
     """Run the tasks; write the manifests at the end, when the late files are in their deliveries too."""
@@ -166,8 +165,7 @@ def _deliver(
             summary.records[MNOS[delivery.mno]] += file.rows
             summary.bytes[MNOS[delivery.mno]] += file.bytes
             summary.files += 1
-        if on_progress:
-            on_progress(done, units)
+        on_progress(f"{done} of {units} parts")
     for delivery, listed in files.items():
         landing.write_manifest(nation.out, delivery, listed)
 

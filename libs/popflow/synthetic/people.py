@@ -40,7 +40,7 @@ class Sims:
         return len(self.person)
 
     def of_persons(self, first: int, last: int) -> Sims:
-        """Those of persons first..last-1, counted from first."""
+        """SIMs of persons first..last-1, counted from first."""
         cut = slice(*np.searchsorted(self.person, [first, last]))
         return Sims(
             self.person[cut] - first,

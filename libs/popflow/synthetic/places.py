@@ -101,7 +101,7 @@ class Places:
         return self.tree.query(self.points, k=NEIGHBOURS + 1)[1][:, 1:]
 
     def without_polygons(self) -> Places:
-        """The same for processes that place no cells: polygons are most of what would be sent to them."""
+        """Places for processes that place no cells: polygons are most of what would be sent to them."""
         return dataclasses.replace(self, polygons=np.empty(0, object))
 
     def in_province(self, code: str) -> NDArray[np.bool_]:

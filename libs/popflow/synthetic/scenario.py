@@ -19,9 +19,10 @@ import numpy as np
 import pyarrow as pa
 
 from popflow.errors import PopflowError
+from popflow.progress import Progress, silent
 from popflow.synthetic.demand import HUBEI_MOVERS_A_DAY, Demand
 from popflow.synthetic.moves import LOCAL_RATE, needed_persons
-from popflow.synthetic.nation import LARGEST_NEEDED_SHARE, Progress, SimulationSummary, simulate
+from popflow.synthetic.nation import LARGEST_NEEDED_SHARE, SimulationSummary, simulate
 from popflow.synthetic.national import NationalDemand
 from popflow.synthetic.people import MNOS, SHARES
 from popflow.synthetic.places import Floats, Ints, Places, shipped_places
@@ -43,9 +44,7 @@ class Scenario:
     seed: int
     troubles: Troubles
 
-    def simulate(
-        self, out: Path, on_progress: Progress | None = None, processes: int | None = None
-    ) -> SimulationSummary:
+    def simulate(self, out: Path, on_progress: Progress = silent, processes: int | None = None) -> SimulationSummary:
         """Write the scenario's landing, reference and truth below `out`."""
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return simulate(out, on_progress=on_progress, processes=processes, **given)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from popflow.audit.auditor import audit
 from popflow.audit.chains import chains_of, owners
-from popflow.audit.counts import wide_atoms
+from popflow.audit.counts import wide_base_cells
 from popflow.audit.differences import Limits
 from popflow.audit.digests import NO_ROWS, auditors_version, digest_of, rows_digest
 from popflow.audit.files import Files
@@ -155,9 +155,9 @@ class _Stamped:
 
     def write(self, good: Mapping[dt.date, dict[str, Seen]]) -> None:
         """Stamp dates as found good now."""
-        rows, atoms = self._files.rows, self._files.atoms
+        rows, base_cells = self._files.rows, self._files.base_cells
         stamps = [
-            Stamp(date, rows.get(date, ""), atoms.get(date, ""), self._rules, auditors_version(), dict(seen))
+            Stamp(date, rows.get(date, ""), base_cells.get(date, ""), self._rules, auditors_version(), dict(seen))
             for date, seen in good.items()
         ]
         if new := [one for one in stamps if self.stamps.get(one.date) != one]:
@@ -167,7 +167,7 @@ class _Stamped:
         stamp = self.stamps.get(date)
         if stamp is None or not self._is_ours(stamp) or stamp.files != self._files.rows.get(date, ""):
             return False
-        return self._files.atoms.get(date, "") == stamp.atom_files or bool(self._files.gone([date]))
+        return self._files.base_cells.get(date, "") == stamp.base_cell_files or bool(self._files.gone([date]))
 
     def _is_ours(self, stamp: Stamp) -> bool:
         return (stamp.rules, stamp.auditor) == (self._rules, auditors_version())
@@ -182,15 +182,15 @@ class _Reading:
     covered: Covered
 
     def of(self, dates: list[dt.date], candidate: Candidate | None, candidate_mnos: tuple[str, ...]) -> dict[str, Any]:
-        """Rows, atoms and what is known of the nights, as `audit` takes it."""
+        """Rows, base cells and what is known of the nights, as `audit` takes it."""
         lake, there = self.lake, [date for date in dates if date in self.files.dates]
         rows = _rows_of(lake, there) if there else _nothing(lake, "flows")
         new = _keys(candidate) if candidate else set()
         keys = set(keyed(rows)) | new
         return {
             "history": rows,
-            "atoms": lambda indicator, date, release: wide_atoms(
-                lake.read_arrow("atoms", indicator=indicator, date=date, release=release)
+            "base_cells": lambda indicator, date, release: wide_base_cells(
+                lake.read_arrow("base_cells", indicator=indicator, date=date, release=release)
             ),
             "covered": {key: frozenset(self.covered(key[1])) for key in keys},
             "covered_before": {key: frozenset(self.covered(key[1] - ONE_DAY)) for key in keys},
@@ -204,7 +204,7 @@ def _rows_of(lake: Lake, dates: list[dt.date]) -> pd.DataFrame:
 
 
 def _keys(candidate: Candidate) -> set[ReleaseKey]:
-    return set(keyed(candidate.rows)) | set(keyed(candidate.atoms[KEY]))
+    return set(keyed(candidate.rows)) | set(keyed(candidate.base_cells[KEY]))
 
 
 def _unreadable(why: str) -> Verdict:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popflow.disclosure.feasibility import Determined
-from popflow.disclosure.fold import Folded, fold
 from popflow.disclosure.rules import Rules, publishable
+from popflow.disclosure.suppression import Folded, fold
 
 RULES = Rules(k=20, floor=10, rest_children=3)
 

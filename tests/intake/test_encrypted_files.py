@@ -1,4 +1,4 @@
-"""Sealed deliveries are read as a stream; a changed one, or one for somebody else, is refused before its end."""
+"""Encrypted deliveries are read as a stream; a changed one, or one for somebody else, is refused before its end."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from pathlib import Path
 
 import pyrage
 import pytest
-from age_files import identity_file, sealed
+from age_files import encrypted, identity_file
 
 from popflow.errors import PopflowError
-from popflow.intake.sealed import is_sealed, unsealed
+from popflow.intake.encrypted import decrypted, is_encrypted
 
 LINES = b"0123456789abcdef0123456789abcdef|20200122080000|1|2\r\n" * 50_000
 
 
 def read(data: bytes, keys: Path) -> bytes:
-    return unsealed(io.BytesIO(data), "f.csv.gz.age", keys).read()
+    return decrypted(io.BytesIO(data), "f.csv.gz.age", keys).read()
 
 
-def test_a_sealed_delivery_is_read_as_a_stream(tmp_path: Path):
+def test_an_encrypted_delivery_is_read_as_a_stream(tmp_path: Path):
     mine = pyrage.x25519.Identity.generate()
-    data = sealed(gzip.compress(LINES), mine)
-    stream = unsealed(io.BytesIO(data), "f.csv.gz.age", identity_file(tmp_path, mine))
+    data = encrypted(gzip.compress(LINES), mine)
+    stream = decrypted(io.BytesIO(data), "f.csv.gz.age", identity_file(tmp_path, mine))
     assert gzip.GzipFile(fileobj=stream).read() == LINES
-    assert is_sealed("f.csv.gz.age")
-    assert not is_sealed("f.csv.gz")
+    assert is_encrypted("f.csv.gz.age")
+    assert not is_encrypted("f.csv.gz")
 
 
 def test_both_keys_work_while_they_are_rotated(tmp_path: Path):
     old, new = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
     keys = identity_file(tmp_path, old, new)
-    assert read(sealed(LINES, old), keys) == read(sealed(LINES, new), keys) == LINES
+    assert read(encrypted(LINES, old), keys) == read(encrypted(LINES, new), keys) == LINES
 
 
 @pytest.mark.parametrize("place", [-1, 200_000, 250], ids=["last byte", "middle", "start"])
 def test_a_changed_file_is_refused_and_its_lines_are_not_repeated(tmp_path: Path, place: int):
     mine = pyrage.x25519.Identity.generate()
-    data = bytearray(sealed(LINES, mine))
+    data = bytearray(encrypted(LINES, mine))
     data[place] ^= 1
     with pytest.raises(PopflowError, match=r"f\.csv\.gz\.age: cannot be decrypted") as error:
         read(bytes(data), identity_file(tmp_path, mine))
@@ -48,13 +48,13 @@ def test_a_changed_file_is_refused_and_its_lines_are_not_repeated(tmp_path: Path
 def test_a_cut_file_is_refused(tmp_path: Path):
     mine = pyrage.x25519.Identity.generate()
     with pytest.raises(PopflowError, match="cannot be decrypted"):
-        read(sealed(LINES, mine)[:-100_000], identity_file(tmp_path, mine))
+        read(encrypted(LINES, mine)[:-100_000], identity_file(tmp_path, mine))
 
 
 def test_a_file_for_another_key_is_refused(tmp_path: Path):
     mine, theirs = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
     with pytest.raises(PopflowError, match="for another key"):
-        read(sealed(LINES, theirs), identity_file(tmp_path, mine))
+        read(encrypted(LINES, theirs), identity_file(tmp_path, mine))
 
 
 def test_a_key_file_that_others_can_read_or_that_holds_rubbish_is_refused(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Each gate is tripped by the fault it is for, and lets an ordinary night pass."""
+"""Each check is tripped by the fault it is for, and lets an ordinary night pass."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from popflow.contracts import Contracts
 from popflow.errors import PopflowError
 from popflow.operations.leaks import scan, shapes_of
+from popflow.quality.checks import QualityChecks
 from popflow.quality.figures import intake_figures, movement_figures
-from popflow.quality.gates import Gates
 
 DAY = dt.date(2020, 1, 21)
 MNOS = ("mobile", "unicom", "telecom")
@@ -26,8 +26,8 @@ DAYLIGHT = np.array([2, 1, 1, 1, 1, 2, 5, 8, 9, 9, 9, 10, 10, 9, 9, 9, 9, 10, 10
 
 
 @pytest.fixture(scope="module")
-def gates(tmp_path_factory: pytest.TempPathFactory) -> Gates:
-    return Gates(tmp_path_factory.mktemp("ops") / "quality", DAY, "run1", pages=False)
+def checks(tmp_path_factory: pytest.TempPathFactory) -> QualityChecks:
+    return QualityChecks(tmp_path_factory.mktemp("ops") / "quality", DAY, "run1", pages=False)
 
 
 def activity(nights: int = 8) -> pd.DataFrame:
@@ -71,46 +71,46 @@ def figures(**changed: pd.DataFrame) -> pd.DataFrame:
     return intake_figures(given["tallies"], given["deliveries"], given["activity"], DAY, MNOS)
 
 
-def tripped(gates: Gates, frame: pd.DataFrame, suite: str = "intake") -> set[str]:
-    return {finding.column for finding in gates.check(suite, frame).failed}
+def tripped(checks: QualityChecks, frame: pd.DataFrame, suite: str = "intake") -> set[str]:
+    return {finding.column for finding in checks.check(suite, frame).failed}
 
 
-def test_an_ordinary_night_passes(gates: Gates):
-    verdict = gates.check("intake", figures())
+def test_an_ordinary_night_passes(checks: QualityChecks):
+    verdict = checks.check("intake", figures())
     assert verdict.failed == ()
     assert verdict.warnings == ()
     assert verdict.result["success"] is True
     assert verdict.enforce() is verdict
 
 
-def test_a_first_night_without_history_passes(gates: Gates):
-    assert tripped(gates, figures(activity=activity(nights=1))) == set()
+def test_a_first_night_without_history_passes(checks: QualityChecks):
+    assert tripped(checks, figures(activity=activity(nights=1))) == set()
 
 
-def test_an_mno_at_half_volume_is_stopped(gates: Gates):
+def test_an_mno_at_half_volume_is_stopped(checks: QualityChecks):
     thin = activity()
     tonight = (thin["date"] == DAY) & (thin["mno"] == "telecom")
     thin.loc[tonight, "sims"] //= 2
-    verdict = gates.check("intake", figures(activity=thin))
+    verdict = checks.check("intake", figures(activity=thin))
     assert {f.column for f in verdict.failed} == {"percent_of_norm", "prefectures_near_norm_percent",
                                                   "share_points_off_norm"}  # fmt: skip
-    with pytest.raises(PopflowError, match=r"gate intake: expect_column_values_to_be_between\(percent_of_norm\) is "
-                                           r"50\.0 of telecom, at least 80"):  # fmt: skip
+    with pytest.raises(PopflowError, match=r"check intake: expect_column_values_to_be_between\(percent_of_norm\) "
+                                           r"is 50\.0 of telecom, at least 80"):  # fmt: skip
         verdict.enforce()
 
 
-def test_a_cell_table_of_another_mno_is_stopped(gates: Gates):
-    assert tripped(gates, figures(tallies=tallies(accepted=30, unknown_cell=960))) == {"located_percent"}
+def test_a_cell_table_of_another_mno_is_stopped(checks: QualityChecks):
+    assert tripped(checks, figures(tallies=tallies(accepted=30, unknown_cell=960))) == {"located_percent"}
 
 
-def test_a_cell_table_with_swapped_places_is_stopped(gates: Gates):
+def test_a_cell_table_with_swapped_places_is_stopped(checks: QualityChecks):
     swapped = activity()
     swapped["sims"] *= swapped["prefecture_code"].map({"420100": 5}).fillna(1).astype(int)
     tonight = swapped["date"] == DAY
     codes = {"420100": "430100", "430100": "440100", "440100": "420100"}
     swapped.loc[tonight, "prefecture_code"] = swapped.loc[tonight, "prefecture_code"].replace(codes)
-    assert tripped(gates, figures(activity=swapped)) == {"prefectures_near_norm_percent"}
-    of_a_sample = gates.check("intake", figures(activity=swapped), sample=True).enforce()  # said, and let through
+    assert tripped(checks, figures(activity=swapped)) == {"prefectures_near_norm_percent"}
+    of_a_sample = checks.check("intake", figures(activity=swapped), sample=True).enforce()  # said, and let through
     assert {f.column for f in of_a_sample.warnings} == {"prefectures_near_norm_percent"}
 
 
@@ -119,44 +119,44 @@ def shifted(hours: list[int]) -> list[int]:
     return [0] * 8 + hours[:16]
 
 
-def test_records_shifted_by_eight_hours_are_stopped(gates: Gates):
+def test_records_shifted_by_eight_hours_are_stopped(checks: QualityChecks):
     late = activity()
     tonight = (late["date"] == DAY) & (late["mno"] == "mobile")
     late.loc[tonight, "sims_by_hour"] = late.loc[tonight, "sims_by_hour"].map(shifted)
-    assert tripped(gates, figures(activity=late)) == {"empty_hours", "profile_points_off_norm"}
+    assert tripped(checks, figures(activity=late)) == {"empty_hours", "profile_points_off_norm"}
 
 
-def test_a_shift_in_every_night_is_stopped_without_a_norm(gates: Gates):
+def test_a_shift_in_every_night_is_stopped_without_a_norm(checks: QualityChecks):
     turned = activity()
     turned["sims_by_hour"] = turned["sims_by_hour"].map(lambda hours: hours[8:] + hours[:8])
-    assert tripped(gates, figures(activity=turned)) == {"night_share_percent"}
+    assert tripped(checks, figures(activity=turned)) == {"night_share_percent"}
 
 
-def test_a_delivery_that_came_twice_under_two_names_is_stopped(gates: Gates):
+def test_a_delivery_that_came_twice_under_two_names_is_stopped(checks: QualityChecks):
     again = deliveries()
     copy = again[again["delivery_id"] == "unicom-0"].assign(delivery_id="unicom-0-resent")
-    assert tripped(gates, figures(deliveries=pd.concat([again, copy]))) == {"twin_deliveries"}
+    assert tripped(checks, figures(deliveries=pd.concat([again, copy]))) == {"twin_deliveries"}
 
 
-def test_yesterdays_delivery_under_todays_name_is_stopped(gates: Gates):
+def test_yesterdays_delivery_under_todays_name_is_stopped(checks: QualityChecks):
     again = deliveries()
     again.loc[again["delivery_id"] == "unicom-0", "status"] = "redelivered"
-    assert tripped(gates, figures(deliveries=again)) == {"new_files_percent"}
+    assert tripped(checks, figures(deliveries=again)) == {"new_files_percent"}
 
 
-def test_some_files_that_came_again_are_a_warning(gates: Gates):
+def test_some_files_that_came_again_are_a_warning(checks: QualityChecks):
     again = deliveries()
     more = again[again["delivery_id"] == "unicom-0"].head(1).assign(delivery_id="late", status="redelivered", rows=77)
-    verdict = gates.check("intake", figures(deliveries=pd.concat([again, more])))
+    verdict = checks.check("intake", figures(deliveries=pd.concat([again, more])))
     assert verdict.ok
     assert [finding.column for finding in verdict.warnings] == ["new_files_percent"]
     verdict.enforce()
 
 
-def test_an_mno_without_anything_is_stopped(gates: Gates):
+def test_an_mno_without_anything_is_stopped(checks: QualityChecks):
     with_two = [frame[frame["mno"] != "mobile"] for frame in (tallies(), deliveries(), activity())]
     seen = intake_figures(with_two[0], with_two[1], with_two[2], DAY, MNOS)
-    assert "located_percent" in tripped(gates, seen)
+    assert "located_percent" in tripped(checks, seen)
 
 
 COUNTIES = pd.DataFrame(
@@ -179,72 +179,74 @@ def population(**changed: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def test_an_ordinary_movement_passes(gates: Gates):
-    assert tripped(gates, movement_figures(flows(), flows(), population(), COUNTIES), "movement") == set()
+def test_an_ordinary_movement_passes(checks: QualityChecks):
+    assert tripped(checks, movement_figures(flows(), flows(), population(), COUNTIES), "movement") == set()
 
 
-def test_a_county_of_another_edition_is_stopped(gates: Gates):
+def test_a_county_of_another_edition_is_stopped(checks: QualityChecks):
     mixed = {"421002": "421023"}  # Jianli's code before 2020
     seen = movement_figures(flows(**mixed), flows(), population(**mixed), COUNTIES)
-    assert "counties_in_edition_percent" in tripped(gates, seen, "movement")
+    assert "counties_in_edition_percent" in tripped(checks, seen, "movement")
 
 
-def test_a_swapped_cell_table_shows_as_everybody_moving(gates: Gates):
+def test_a_swapped_cell_table_shows_as_everybody_moving(checks: QualityChecks):
     moved = flows()
     moved["destination_county"] = np.roll(moved["destination_county"], 1)
-    assert "stayers_percent" in tripped(gates, movement_figures(moved, flows(), population(), COUNTIES), "movement")
+    assert "stayers_percent" in tripped(checks, movement_figures(moved, flows(), population(), COUNTIES), "movement")
 
 
-def test_a_day_that_does_not_begin_where_the_last_ended_is_stopped(gates: Gates):
+def test_a_day_that_does_not_begin_where_the_last_ended_is_stopped(checks: QualityChecks):
     eve = flows()
     eve.loc[eve["destination_county"] == "110102", "persons"] *= 6
-    assert tripped(gates, movement_figures(flows(), eve, population(), COUNTIES), "movement") == {"imbalance_percent"}
+    assert tripped(checks, movement_figures(flows(), eve, population(), COUNTIES), "movement") == {"imbalance_percent"}
 
 
-def test_a_part_above_its_whole_is_stopped(gates: Gates):
+def test_a_part_above_its_whole_is_stopped(checks: QualityChecks):
     odd = flows()
     odd.loc[3, "persons_registered"] = odd.loc[3, "persons"] + 1
     seen = movement_figures(odd, flows(), population(), COUNTIES)
-    assert tripped(gates, seen, "movement") == {"rows_over_their_sum"}
+    assert tripped(checks, seen, "movement") == {"rows_over_their_sum"}
 
 
-def test_missing_hours_of_the_population_are_stopped(gates: Gates):
+def test_missing_hours_of_the_population_are_stopped(checks: QualityChecks):
     some = population().query("hour != 3")
-    assert tripped(gates, movement_figures(flows(), flows(), some, COUNTIES), "movement") == {"hours"}
+    assert tripped(checks, movement_figures(flows(), flows(), some, COUNTIES), "movement") == {"hours"}
 
 
-def test_more_persons_than_residents_are_stopped(gates: Gates):
+def test_more_persons_than_residents_are_stopped(checks: QualityChecks):
     few = COUNTIES.assign(population=800)
     seen = movement_figures(flows(), flows(), population(), few)
-    assert "census_percent" in tripped(gates, seen, "movement")
+    assert "census_percent" in tripped(checks, seen, "movement")
 
 
-def test_a_contract_suite_finds_what_breaks_its_contract_and_keeps_no_value(gates: Gates, contracts: Contracts):
+def test_a_contract_suite_finds_what_breaks_its_contract_and_keeps_no_value(
+    checks: QualityChecks, contracts: Contracts
+):
     table = contracts.table("subscribers")
     token = "0123456789abcdef" * 2
     row = (DAY, "mobile", token, token, token, token, "person", 1)
     good = pd.DataFrame([row, (DAY, "unicom", *row[2:])], columns=list(table.columns))
-    assert gates.check_contract(table, good).ok
+    assert checks.check_contract(table, good).ok
     bad = good.assign(person_key="not a key", line_kind="human", mno="mobile")
-    verdict = gates.check_contract(table, bad)
+    verdict = checks.check_contract(table, bad)
     assert {finding.column for finding in verdict.failed} == {"key_is_unique", "line_kind", "person_key"}
     assert token not in repr(verdict.result)
     assert "not a key" not in repr(verdict.result)
 
 
-def test_data_docs_hold_no_token_and_only_the_owner_can_read_them(gates: Gates, contracts: Contracts):
-    gates = Gates(gates.folder, DAY, "run2")
+def test_data_docs_hold_no_token_and_only_the_owner_can_read_them(checks: QualityChecks, contracts: Contracts):
+    checks = QualityChecks(checks.folder, DAY, "run2")
     row = (DAY, "mobile", *["0123456789abcdef" * 2] * 4, "person", 1)
-    gates.check_contract(
+    checks.check_contract(
         contracts.table("subscribers"), pd.DataFrame([row], columns=contracts.table("subscribers").columns)
     )
-    gates.check("intake", figures(tallies=tallies(accepted=30, unknown_cell=960)))
-    page = gates.docs()
+    checks.check("intake", figures(tallies=tallies(accepted=30, unknown_cell=960)))
+    page = checks.docs()
     assert "intake" in page.read_text()
-    report = scan([gates.folder], shapes_of(contracts))
+    report = scan([checks.folder], shapes_of(contracts))
     assert report.leaks == ()
     assert report.files > 10
-    assert [path for path in Path(gates.folder).rglob("*") if path.stat().st_mode & 0o077] == []
+    assert [path for path in Path(checks.folder).rglob("*") if path.stat().st_mode & 0o077] == []
 
 
 DIGEST = re.compile(r"fingerprint|\b[0-9a-f]{32,64}\b", re.IGNORECASE)
@@ -252,16 +254,16 @@ DIGEST = re.compile(r"fingerprint|\b[0-9a-f]{32,64}\b", re.IGNORECASE)
 
 def test_data_docs_hold_no_digest_and_no_exact_value(tmp_path: Path, contracts: Contracts):
     """Neither of what has its form nor of what has not: no count, no county of a sample, and no digest of it."""
-    gates = Gates(tmp_path / "quality", DAY, "run3")
+    checks = QualityChecks(tmp_path / "quality", DAY, "run3")
     some = flows().assign(persons=7_654_321, persons_registered=7_654_320)
     some.loc[3, ["persons", "origin_county"]] = [-8_765_432, "43x777"]
-    assert {f.column for f in gates.check_contract(contracts.table("flows_exact"), some).failed} == {
+    assert {f.column for f in checks.check_contract(contracts.table("flows_exact"), some).failed} == {
         "persons", "origin_county"}  # fmt: skip
-    assert gates.check_contract(contracts.table("population_exact"), population()).ok
-    gates.check("movement", movement_figures(flows(), flows(), population(), COUNTIES))
-    gates.check("intake", figures())
+    assert checks.check_contract(contracts.table("population_exact"), population()).ok
+    checks.check("movement", movement_figures(flows(), flows(), population(), COUNTIES))
+    checks.check("intake", figures())
     kept = {path: path.read_text(encoding="utf-8") for kind in ("json", "html", "yml", "css")
-            for path in gates.folder.rglob(f"*.{kind}")}  # fmt: skip
+            for path in checks.folder.rglob(f"*.{kind}")}  # fmt: skip
     assert sum("validations" in str(path) for path in kept) == 8  # a result and a page each
     exact = ("7654321", "7,654,321", "7654320", "8765432", "43x777", *COUNTIES["county_code"])
     assert [(path.name, value) for path, text in kept.items() for value in exact if value in text] == []

@@ -11,9 +11,9 @@ import pandas as pd
 from popflow.audit.chains import REST
 from popflow.audit.counts import Counts
 from popflow.audit.differences import family_of
+from popflow.audit.finest_rows import NOWHERE, finest, finest_rows
 from popflow.audit.history import PLACE, Part
-from popflow.audit.lattice import NOT_SHOWN, Grid, Tree, build_tree
-from popflow.audit.leaves import NOWHERE, finest, leaves
+from popflow.audit.tree import NOT_SHOWN, Grid, Tree, build_tree
 
 Stray = tuple[str, str, str, str, int]  # a row's place and its persons
 
@@ -92,9 +92,9 @@ def children(grid: Grid, place: int) -> np.ndarray:
     return np.flatnonzero((grid.parents() == place) & grid.is_cell.ravel())
 
 
-def any_leaf(tree: Tree, rng: np.random.Generator) -> np.ndarray | None:
+def any_finest_row(tree: Tree, rng: np.random.Generator) -> np.ndarray | None:
     """The finest cells of one row that is shown without rows below it, drawn at random."""
-    labels = leaves(tree, finest(tree).step)
+    labels = finest_rows(tree, finest(tree).step)
     found = np.unique(labels[(labels != NOWHERE) & finest(tree).is_cell])
     return np.argwhere((labels == rng.choice(found)) & finest(tree).is_cell) if len(found) else None
 
@@ -116,7 +116,7 @@ def lower(counts: Counts, measure: int, cells: np.ndarray, target: int) -> None:
 
 
 def rebuilt(tree: Tree, counts: Counts, part: Part) -> Tree:
-    """The same rows shown, with new figures."""
+    """A tree that shows the rows of another, with new figures."""
     new = build_tree(tree.chain, counts, part.covered, part.covered_before)
     for old_grid, grid in zip(tree.grids, new.grids, strict=True):
         grid.shown, grid.rest = old_grid.shown.copy(), old_grid.rest.copy()

@@ -1,8 +1,9 @@
-"""The fold: which children of a parent are shown, and which are withheld together in its rest.
+"""Primary and secondary suppression: which children of a parent are shown, and which are folded into its rest.
 
-All parents of a step are folded at once on sorted arrays. Under each parent the children that may not be shown come
-first, then the others from the smallest (ties: the smaller code). The withheld are always the beginning of that order,
-so a fold is one number per parent: how many of its children are withheld.
+Primary: a child that is not publishable. Secondary: siblings that join it until the rest is publishable, holds three
+children and tells of none of them. All parents of a step are folded at once on sorted arrays. Under each parent the
+children that may not be shown come first, then the others from the smallest (ties: the smaller code). The withheld are
+always the beginning of that order, so a fold is one number per parent: how many of its children are withheld.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Folded:
     in_rest: Bools
 
     def without(self, vetoed: Bools) -> Folded:
-        """The same with none of the children shown for which this is true."""
+        """A fold that shows none of the children for which this is true."""
         return Folded(self.shown & ~vetoed, self.in_rest & ~vetoed)
 
 

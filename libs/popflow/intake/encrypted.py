@@ -22,26 +22,26 @@ SUFFIX = ".age"
 BLOCK = 1 << 20
 
 
-def is_sealed(name: str) -> bool:
+def is_encrypted(name: str) -> bool:
     """Whether a delivery's file is encrypted with age, by its name."""
     return name.endswith(SUFFIX)
 
 
-class Unsealable(PopflowError):  # noqa: N818 - a verdict on a file, as WholeFile is
-    """A sealed file that was changed, or that none of the identities opens."""
+class Undecryptable(PopflowError):  # noqa: N818 - a verdict on a file, as WholeFile is
+    """An encrypted file that was changed, or that none of the identities opens."""
 
 
-def unsealed(source: BinaryIO, name: str, keys: Path | None = None) -> IO[bytes]:
-    """The plain bytes of a sealed file as a stream, decrypted while they are read, in memory of a few blocks.
+def decrypted(source: BinaryIO, name: str, keys: Path | None = None) -> IO[bytes]:
+    """The plain bytes of an encrypted file as a stream, decrypted while they are read, in memory of a few blocks.
 
     keys: the file of identities, by default the one that POPFLOW_AGE_IDENTITY names. A change in the file raises
-    Unsealable from a read or at the end, so use nothing before the stream has ended. Close it before the source is
+    Undecryptable from a read or at the end, so use nothing before the stream has ended. Close it before the source is
     used otherwise.
     """
-    return io.BufferedReader(_Unsealing(source, identities(keys), name), BLOCK)
+    return io.BufferedReader(_Decrypting(source, identities(keys), name), BLOCK)
 
 
-class _Unsealing(io.RawIOBase):
+class _Decrypting(io.RawIOBase):
     """pyrage writes and we want to read: a pipe between them, the writer in a thread."""
 
     def __init__(self, source: BinaryIO, keys: list[pyrage.x25519.Identity], name: str) -> None:
@@ -54,7 +54,7 @@ class _Unsealing(io.RawIOBase):
         self._thread.start()
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether it can be read: always."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -63,7 +63,7 @@ class _Unsealing(io.RawIOBase):
         if not count:
             self._thread.join()
             if self._failed:
-                raise Unsealable(f"{self._name}: cannot be decrypted; it was changed, or is for another key than "
+                raise Undecryptable(f"{self._name}: cannot be decrypted; it was changed, or is for another key than "
                                    f"those of {AGE_IDENTITY}")  # fmt: skip
         return count
 
@@ -82,7 +82,7 @@ class _Unsealing(io.RawIOBase):
 
 
 def identities(path: Path | None = None) -> list[pyrage.x25519.Identity]:
-    """What opens sealed files. Raises PopflowError where there is no such file, or others can read it."""
+    """What opens encrypted files. Raises PopflowError where there is no such file, or others can read it."""
     given = path or AGE_IDENTITY.text()
     named = local_path(given) if given else None
     if named is None or not named.is_file():

@@ -1,4 +1,4 @@
-"""The gates between the stages: Great Expectations looks at small frames, and what fails stops the night.
+"""The data-quality checks between the stages: Great Expectations looks at small frames, and what fails stops the night.
 
 Suites, validation results and Data Docs lie in the lake's ops folder, for the owner only. Frames of figures hold
 national figures; of samples GX is told whether each value has its form and nothing else, so that it can keep no value
@@ -21,8 +21,8 @@ from popflow.errors import PopflowError
 from popflow.quality.suites import SUITES, checked, contract_expectations, expectations, great_expectations
 
 if TYPE_CHECKING:
-    from popflow.contracts import Table
     from popflow.lake import Lake
+    from popflow.tables import Table
 
 SAMPLE = 20_000  # rows of a table that a contract's suite looks at; every row passes Delta's constraints anyway
 
@@ -45,26 +45,28 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class GateVerdict:
+class CheckVerdict:
     """GX's own validation result, and what of it stops the night or is worth a warning."""
 
-    gate: str
+    suite: str
     ok: bool
     failed: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     result: dict[str, Any] = field(repr=False, default_factory=dict)
 
-    def enforce(self) -> GateVerdict:
+    def enforce(self) -> CheckVerdict:
         """Raise PopflowError naming the first failed expectation and its figure; the verdict itself where none is."""
         if not self.ok:
             more = f" ({len(self.failed) - 1} more)" if len(self.failed) > 1 else ""
-            raise PopflowError(f"gate {self.gate}: {self.failed[0]}{more}; nothing is published, the Data Docs of the "
-                               "lake's ops folder show all")  # fmt: skip
+            raise PopflowError(
+                f"data-quality check {self.suite}: {self.failed[0]}{more}; nothing is published, the Data Docs of the "
+                "lake's ops folder show all"
+            )
         return self
 
 
-class Gates:
-    """The gates of one run; GX's project lies in ops/quality. pages: each check adds a page to the Data Docs."""
+class QualityChecks:
+    """The data-quality checks of a run; GX's project lies in ops/quality. pages: each makes a page to the Data Docs."""
 
     def __init__(self, folder: Path, date: dt.date, run_id: str, *, pages: bool = True) -> None:
         self.folder = folder
@@ -73,11 +75,11 @@ class Gates:
         self._context = _context(folder)
 
     @classmethod
-    def of(cls, lake: Lake, date: dt.date, run_id: str) -> Gates:
-        """The gates of a run of a lake. Raises PopflowError where the ops zone is no local folder."""
+    def of(cls, lake: Lake, date: dt.date, run_id: str) -> QualityChecks:
+        """The data-quality checks of a run of a lake. Raises PopflowError where the ops zone is no local folder."""
         return cls(lake.local_zone("ops") / "quality", date, run_id)
 
-    def check(self, suite: str, figures: pd.DataFrame, *, sample: bool = False) -> GateVerdict:
+    def check(self, suite: str, figures: pd.DataFrame, *, sample: bool = False) -> CheckVerdict:
         """Hold figures (see popflow.quality.figures) against a suite of popflow.quality.suites.
 
         sample: they cover a sample of the people, so checks made for a nation only warn.
@@ -87,7 +89,7 @@ class Gates:
         seen = {"result_format": "COMPLETE", "unexpected_index_column_names": subject}
         return self._run(suite, figures[[*subject, *sorted(columns)]], expectations(SUITES[suite], sample), seen)
 
-    def check_contract(self, contract: Table, sample: pd.DataFrame) -> GateVerdict:
+    def check_contract(self, contract: Table, sample: pd.DataFrame) -> CheckVerdict:
         """Hold a sample of a table against its contract's suite; no value is kept, nor how many of them do not fit."""
         form = {"result_format": "BOOLEAN_ONLY"}
         frame = checked(contract, sample.head(SAMPLE))
@@ -97,7 +99,7 @@ class Gates:
         """The first page of the Data Docs; each check adds a page of its own."""
         return self.folder.joinpath(*DOCS, "index.html")
 
-    def _run(self, name: str, frame: pd.DataFrame, rules: list[Any], form: dict[str, Any]) -> GateVerdict:
+    def _run(self, name: str, frame: pd.DataFrame, rules: list[Any], form: dict[str, Any]) -> CheckVerdict:
         with _owner_only():
             return _verdict(name, self._ran(name, frame, rules, form))
 
@@ -118,11 +120,11 @@ class Gates:
         return dict(next(iter(ran.run_results.values())).to_json_dict())
 
 
-def _verdict(gate: str, result: dict[str, Any]) -> GateVerdict:
+def _verdict(suite: str, result: dict[str, Any]) -> CheckVerdict:
     unmet = [one for one in result["results"] if not one["success"]]
     critical = tuple(_finding(one) for one in unmet if one["expectation_config"].get("severity") != "warning")
     warnings = tuple(_finding(one) for one in unmet if one["expectation_config"].get("severity") == "warning")
-    return GateVerdict(gate, not critical, critical, warnings, result)
+    return CheckVerdict(suite, not critical, critical, warnings, result)
 
 
 def _finding(result: dict[str, Any]) -> Finding:

@@ -12,7 +12,7 @@ from popflow.lake import Lake
 ZONES = ("reference", "restricted", "published", "ops")
 
 
-def opened(lake: str, known: contracts.Contracts | None = None, *, new: bool = False) -> Lake:
+def open_recorded(lake: str, known: contracts.Contracts | None = None, *, new: bool = False) -> Lake:
     """The lake; each access of the command is under the stated purpose, and on the trail like a night's.
 
     new: the command may make the lake. Raises PopflowError for another one that is not there, or a purpose that no
@@ -20,11 +20,11 @@ def opened(lake: str, known: contracts.Contracts | None = None, *, new: bool = F
     """
     from popflow.operations.purposes import watch
 
-    return watch(unwatched(lake, known, new=new), uuid.uuid4().hex[:12])
+    return watch(open_unrecorded(lake, known, new=new), uuid.uuid4().hex[:12])
 
 
-def unwatched(lake: str, known: contracts.Contracts | None = None, *, new: bool = False) -> Lake:
-    """The lake for a command that is `attended`, which tells the trail itself; checked as by `opened`."""
+def open_unrecorded(lake: str, known: contracts.Contracts | None = None, *, new: bool = False) -> Lake:
+    """The lake for a command that runs by `recorded_run`, which keeps the trail; checked as by `open_recorded`."""
     known = known or contracts.load()
     contracts.refuse_unknown(known, contracts.stated())
     found = Lake(lake, known)

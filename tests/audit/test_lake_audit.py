@@ -44,17 +44,17 @@ def _reference(lake: Lake) -> None:
 def test_a_lake_is_audited_with_a_candidate(dry: Lake, three_nights: Toy) -> None:
     lake = dry
     *before, last = sorted(set(three_nights.rows["date"]))
-    rows, atoms = three_nights.rows, three_nights.atoms
+    rows, base_cells = three_nights.rows, three_nights.base_cells
     _reference(lake)
     _written(lake, "flows", rows[rows["date"] != last])
-    _written(lake, "atoms", atoms[atoms["date"] != last])
+    _written(lake, "base_cells", base_cells[base_cells["date"] != last])
     _written(lake, "releases", pd.DataFrame([released(date) for date in before]))
-    candidate = Candidate(rows[rows["date"] == last], atoms[atoms["date"] == last])
+    candidate = Candidate(rows[rows["date"] == last], base_cells[base_cells["date"] == last])
     verdict = audit_lake(lake, candidate=candidate, candidate_mnos=toy.MNOS, seed=1, time_limit_s=120)
     assert verdict.ok, verdict.text()
     assert verdict.counts["releases"] == 3  # none bears a stamp yet
     off = candidate.rows.assign(persons=candidate.rows["persons"] + (candidate.rows.reset_index().index == 5))
-    assert not audit_lake(lake, candidate=Candidate(off, candidate.atoms), candidate_mnos=toy.MNOS, plant=False).ok
+    assert not audit_lake(lake, candidate=Candidate(off, candidate.base_cells), candidate_mnos=toy.MNOS, plant=False).ok
     assert not audit_lake(lake, candidate=candidate, plant=False).ok  # the candidate's MNOs are not known
 
 
@@ -65,12 +65,12 @@ def test_an_empty_lake_has_nothing_to_give_away(dry: Lake) -> None:
     assert {leak.outcome for leak in verdict.planted} == {"not applicable"}
 
 
-@pytest.mark.parametrize("table", ["flows", "atoms", "cell_to_county", "releases"])
+@pytest.mark.parametrize("table", ["flows", "base_cells", "cell_to_county", "releases"])
 def test_a_history_that_cannot_be_read_is_not_ok(dry: Lake, three_nights: Toy, table: str) -> None:
     date = min(three_nights.rows["date"])
     _reference(dry)
     _written(dry, "flows", three_nights.rows[three_nights.rows["date"] == date])
-    _written(dry, "atoms", three_nights.atoms[three_nights.atoms["date"] == date])
+    _written(dry, "base_cells", three_nights.base_cells[three_nights.base_cells["date"] == date])
     _written(dry, "releases", pd.DataFrame([released(date)]))
     assert audit_lake(dry, plant=False).ok
     for file in Path(dry.path(table)).rglob("*.parquet"):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from popflow.audit.lattice import NOT_SHOWN, Grid, Tree
+from popflow.audit.tree import NOT_SHOWN, Grid, Tree
 
 NOWHERE = -1
 
 
-def leaves(tree: Tree, step: str) -> np.ndarray:
+def finest_rows(tree: Tree, step: str) -> np.ndarray:
     """For every cell of a step's grid, the number of the row or rest that it lies in; NOWHERE without one.
 
-    Two cells with the same number cannot be told apart by the release; `leaf_label` names a number.
+    Two cells with the same number cannot be told apart by the release; `row_label` names a number.
     """
     current = np.where(tree.grids[0].shown != NOT_SHOWN, 0, NOWHERE).ravel()
     offset = 1
@@ -29,16 +29,16 @@ def leaves(tree: Tree, step: str) -> np.ndarray:
     return current.reshape(tree.grid(step).shown.shape)
 
 
-def leaf_label(tree: Tree, leaf: int) -> str:
-    """The row that a number of `leaves` stands for."""
+def row_label(tree: Tree, number: int) -> str:
+    """The row that a number of `finest_rows` stands for."""
     before, offset = tree.grids[0], 1
-    if leaf == 0:
+    if number == 0:
         return before.label(0, 0)
     for grid in tree.grids[1:]:
-        if leaf < offset + grid.shown.size:
-            return grid.label(*divmod(leaf - offset, grid.shown.shape[1]))
-        if leaf < offset + grid.shown.size + grid.rest.size:
-            return grid.rest_label(before, *divmod(leaf - offset - grid.shown.size, grid.rest.shape[1]))
+        if number < offset + grid.shown.size:
+            return grid.label(*divmod(number - offset, grid.shown.shape[1]))
+        if number < offset + grid.shown.size + grid.rest.size:
+            return grid.rest_label(before, *divmod(number - offset - grid.shown.size, grid.rest.shape[1]))
         offset += grid.shown.size + grid.rest.size
         before = grid
     return "no row"

@@ -1,8 +1,8 @@
 """What the published rows mean: every step of a chain as a grid of origins x destinations, with what each cell holds.
 
 This is the auditor's own reading of an indicator's steps. A chain is a tree: a cell of one grid lies in one cell of
-the grid before. The sums come from the atoms, what is shown comes from the rows, and rows that no grid has a place for
-are kept apart as strays.
+the grid before. The sums come from the base cells, what is shown comes from the rows, and rows that no grid has a
+place for are kept apart as strays.
 """
 
 from __future__ import annotations
@@ -109,10 +109,10 @@ def labelled(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str, str], st
 
 
 def build_tree(chain: Chain, counts: Counts | None, covered: Collection[str], covered_before: Collection[str]) -> Tree:
-    """The grids of a chain with their sums and without rows yet; counts: None where the atoms are gone, then all 0.
+    """The grids of a chain with their sums, without rows yet; counts: None where the base cells are gone, then all 0.
 
     Children are the counties in which somebody can have been, where they went (covered) and where they came from
-    (covered_before), with 0 persons too, and every code that the atoms know.
+    (covered_before), with 0 persons too, and every code that the base cells know.
     """
     counts = nobody() if counts is None else counts
     mine = {code for code in {*covered_before, *counts.origins} if chain.holds(code)}
@@ -122,7 +122,7 @@ def build_tree(chain: Chain, counts: Counts | None, covered: Collection[str], co
     home, away = np.array([o[:4] for o in origins], dtype="U4"), np.array([d[:4] for d in destinations], dtype="U4")
     is_cell = home[:, None] != away
     if values[0][~is_cell].any():
-        raise Malformed("atoms: moves within a prefecture, which are never published")
+        raise Malformed("base_cells: moves within a prefecture, which are never published")
     tree = Tree(chain, [], values, origins, destinations, counts.mnos)
     before: tuple[np.ndarray, np.ndarray] | None = None
     for one in chain.steps:
