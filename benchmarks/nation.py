@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from popflow import contracts
 from popflow.audit import Candidate, audit, wide_base_cells
@@ -34,6 +34,7 @@ from popflow.synthetic.scenario import counts
 MNOS = ("mobile", "unicom", "telecom")
 FIRST, NEWEST, YEAR = dt.date(2020, 1, 19), dt.date(2020, 1, 22), 365
 KNOWN = contracts.load()
+AS_RELEASED = WriterProperties(compression="SNAPPY", max_row_group_size=12_000)
 ASKED = {
     "outflow of Wuhan, 14 days, counties": "outflow --area wuhan --days 14 --level county",
     "outflow of Hubei, 14 days, counties": "outflow --area hubei --days 14 --level county",
@@ -99,11 +100,11 @@ def year_of_releases(lake: Path, rows: pd.DataFrame) -> None:
             configuration=table.delta_properties(),
             raise_if_key_not_exists=False,
         )
-    released = []
+    ordered, released = rows.sort_values(flows.sorted_by), []
     for day in range(YEAR):
         date = NEWEST - dt.timedelta(days=day)
-        made = pa.Table.from_pandas(rows.assign(date=date)[schema.names], schema, preserve_index=False)
-        write_deltalake(lake / "published" / "flows", made, mode="append")
+        made = pa.Table.from_pandas(ordered.assign(date=date)[schema.names], schema, preserve_index=False)
+        write_deltalake(lake / "published" / "flows", made, mode="append", writer_properties=AS_RELEASED)
         released.append(
             {"indicator": "outflow", "date": date, "release": 1, "status": "released", "run_id": "benchmark",
              "code_version": "0", "input_fingerprint": "", "mnos": list(MNOS), "reason": "first release",

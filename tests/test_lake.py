@@ -1,11 +1,13 @@
 """Delta tables by contract: what is written is what is read, replaced by partition, appended once."""
 
 import datetime as dt
+import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from pyarrow.dataset import dataset
 
@@ -193,3 +195,20 @@ def test_the_log_holds_no_statistics_of_a_token(lake: Lake):
 
 def lake_folder(lake: Lake) -> Path:
     return Path(lake.path("person_day"))
+
+
+def test_what_is_published_lies_in_parts_that_a_question_passes_over(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    """A year of a nation is asked in seconds: of each file the parts with the place's rows are read, and no others."""
+    monkeypatch.setattr("popflow.lake.ROW_GROUP_BYTES", "4096")
+    ends = [(f"{o}00", f"{d:06}") for o in range(4201, 4240) for d in range(430101, 430151)]
+    rows = [("outflow", D, 1, "prefecture", o, "county", d, 20 + n % 977, "day-end-1") for n, (o, d) in enumerate(ends)]
+    random.Random(1).shuffle(rows)
+    lake.append_once("flows", flows(lake, FLOW, *rows), "flows/outflow/2020-01-22/1", "run")
+    (file,) = Path(lake.path("flows")).rglob("*.parquet")
+    parts = pq.ParquetFile(file).metadata
+    column = parts.schema.to_arrow_schema().names.index("origin_code")
+    found = [parts.row_group(number).column(column).statistics for number in range(parts.num_row_groups)]
+    read = sum(one.min <= "422000" <= one.max for one in found)
+    assert 4 * read < len(found), f"{read} of {len(found)} parts"
+    assert lake.spark.conf.get("parquet.block.size", "as it was") == "as it was"
+    assert len(lake.read_pandas("flows", origin_code="422000")) == 50

@@ -103,9 +103,10 @@ class Decision(Declared):
 class Table(Declared):
     """A Delta table: its columns, key, zone, who may read it for what, and which code reads it for how long.
 
-    readers: by dotted name; the longest need is the table's retention. stored_in: another table that holds its rows.
-    folder: where it lies below its zone, if not in a folder of its name. opened_by: the decision by which a table is
-    public; without one none is.
+    readers: by dotted name; the longest need is the table's retention. sorted_by: how rows lie in a data file that is
+    appended, so that a question reads those parts of it alone that can hold its rows. stored_in: another table that
+    holds its rows. folder: where it lies below its zone, if not in a folder of its name. opened_by: the decision by
+    which a table is public; without one none is.
     """
 
     table: str
@@ -119,6 +120,7 @@ class Table(Declared):
     readers: dict[str, Need] = Field(default_factory=dict)
     retention_days: int | None = Field(default=None, ge=1)
     partition_by: list[str] = Field(default_factory=list)
+    sorted_by: list[str] = Field(default_factory=list)
     stored_in: str | None = None
     folder: str | None = None
     append_only: bool = False
@@ -129,7 +131,7 @@ class Table(Declared):
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Table:
-        for field in ("key", "partition_by"):
+        for field in ("key", "partition_by", "sorted_by"):
             for name in getattr(self, field):
                 if name not in self.columns:
                     raise ValueError(f"{field}: column '{name}' is not declared under columns")

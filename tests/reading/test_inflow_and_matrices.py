@@ -75,6 +75,18 @@ def held(frame: pd.DataFrame, truth: pd.Series, keys: list[str]) -> int:
     return len(truth)
 
 
+def test_a_provinces_question_reads_no_other_provinces_rows(published) -> None:
+    reader, _, _ = published
+    question = reader.question("hubei", level="pair", **WINDOW)
+    read = reader.flows(question, reader.served(question))
+    whole = reader.lake.read_pandas("flows")
+    codes = set(whole["origin_code"])
+    of_hubei = {code for code in codes if code.removeprefix("rest_of_")[:2] == "42" or code.endswith("hubei")}
+    assert 0 < len(of_hubei) < len(codes) // 2
+    assert set(read["origin_code"]) == of_hubei
+    assert len(read) == int(whole["origin_code"].isin(of_hubei).sum())
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_bounds_hold_the_truth_of_every_place(tmp_path: Path, seed: int) -> None:
     reader, truth = nation(tmp_path / "lake", seed)

@@ -7,9 +7,9 @@ date: at least what their rows show for it, at most that and every row in which 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from popflow.contracts import Area, chains
 from popflow.errors import PopflowError
@@ -74,49 +74,64 @@ def filters(asked: Toward, areas: Mapping[str, Area]) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True)
-class ChainTree:
-    """One chain's rows with their place in its tree, and the finest rows, which hold each person once."""
+class Trees:
+    """Rows of some chains with their place in the chain's tree, and the finest rows, which hold each person once."""
 
-    view: tree.View
+    views: list[tree.View]
     rows: pd.DataFrame
     finest: pd.DataFrame
 
 
-def trees(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area]) -> list[ChainTree]:
+def trees(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area]) -> Trees:
     """Trees of all chains from which anybody can have come to the place.
 
-    In: rows of the contract `flows` of the releases that are served, of all chains.
+    In: rows of the contract `flows` of the releases that are served, of all chains. Moves within a province do not come
+    into what is asked of the province, nor those within a prefecture into what is asked of it or a county of it.
     """
-    steps, by_chain, found = tree.numbered(asked.indicator), _by_chain(flows, areas), []
-    for name, area in chains(asked.indicator.areas_of(areas)).items():
-        crosses = asked.place is None or asked.place.code != area.code  # moves within a province do not come into it
-        if crosses and (own := by_chain.get(name)) is not None:
-            prefecture = area.code if area.level == "prefecture" else None
-            view = tree.View(name, area.province_code, prefecture, steps, whole=True)
-            rows = tree.placed(own, view)
-            finest = tree.finest_rows(rows, asked.step)
-            if asked.place is not None and asked.level != "province":
-                finest = finest[
-                    finest["origin"] != asked.place.code[:4] + "00"
-                ]  # whoever left the place's own prefecture
-            found.append(ChainTree(view, rows, finest))
-    return found
+    steps = tree.numbered(asked.indicator)
+    views = [
+        tree.View(name, area.province_code, area.code if area.level == "prefecture" else None, steps, whole=True)
+        for name, area in chains(asked.indicator.areas_of(areas)).items()
+        if asked.place is None or asked.place.code != area.code
+    ]
+    rows = tree.placed(flows, views)
+    finest = tree.finest_rows(rows, asked.step)
+    if asked.place is not None and asked.level != "province":
+        finest = finest[finest["origin"] != asked.place.code[:4] + "00"]
+    return Trees(views, rows, finest)
 
 
-def figures(asked: Toward, of: Sequence[ChainTree], places: Places) -> pd.DataFrame:
+def figures(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
     """Persons by origin and destination, at least and at most.
 
     Grain: origin and destination (and date where asked daily), those of which the most is 0 left out. Columns: date,
     origin, destination (codes), persons_at_least, persons_at_most (person-trips over several dates), dates_shown.
     """
-    import pandas as pd
-
+    rows, step, level = of.rows, asked.step, asked.level
+    views = [replace(view, by_origin=asked.origins == "prefecture") for view in of.views]
+    by = ["chain", *(["date"] if asked.daily else []), *(["origin"] if asked.origins == "prefecture" else [])]
+    units = _units(asked, of, places)
+    hidden = tree.bounds(rows, of.finest, views, step, by, units)
+    shown = rows[(rows["step"] == step) & ~rows["is_rest"] & (rows["origin"] != "rest")]
+    of_unit = shown.groupby([*by, level])
+    sums = of_unit["persons"].sum().to_frame("persons_at_least").assign(dates_shown=of_unit["date"].nunique())
+    found = units.merge(sums.reset_index(), on=[*by, level], how="left")
+    low = found["persons_at_least"].fillna(0).astype("int64")
+    found = found.assign(
+        persons_at_least=low,
+        persons_at_most=low + hidden.to_numpy(),
+        dates_shown=found["dates_shown"].fillna(0).astype("int64"),
+        destination=found[level],
+    )
+    if not asked.daily:
+        found["date"] = None
+    if "origin" not in by:
+        found["origin"] = found["chain"].map(dict(enumerate(view.prefecture or view.province for view in views)))
     columns = ["date", "origin", "destination", *BOUNDS, "dates_shown"]
-    found = [_of_chain(asked, one, places) for one in of]
-    return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+    return found.loc[found["persons_at_most"] > 0, columns].reset_index(drop=True)
 
 
-def total(asked: Toward, of: Sequence[ChainTree], places: Places) -> tuple[int, int]:
+def total(asked: Toward, of: Trees, places: Places) -> tuple[int, int]:
     """Persons who came to the place from all origins together, at least and at most; see `figures`.
 
     A row that hides several origins counts once, so this is less than the sum of each origin's most.
@@ -125,65 +140,24 @@ def total(asked: Toward, of: Sequence[ChainTree], places: Places) -> tuple[int, 
     return int(together["persons_at_least"].sum()), int(together["persons_at_most"].sum())
 
 
-def _of_chain(asked: Toward, of: ChainTree, places: Places) -> pd.DataFrame:
-    """Figures of one chain: each destination's bounds for each of its origins."""
-    rows, step, level = of.rows, asked.step, asked.level
-    view = replace(of.view, by_origin=asked.origins == "prefecture")
-    by = ["date"] if asked.daily else []
-    units = _units(asked, view, places)
-    if asked.daily:
-        units = units.merge(rows[["date"]].drop_duplicates(), how="cross")
-    if view.by_origin:
-        by.append("origin")
-        origins = [one.code for one in places.all("prefecture") if one.code[:2] == view.province[:2]]
-        units = units.merge(_frame({"origin": origins}), how="cross")
-        own = units["county"].str[:4] + "00" if level == "county" else units.get("prefecture", "")
-        units = units[units["origin"] != own].reset_index(drop=True)
-    hidden = tree.bounds(rows, of.finest, view, step, by, units)
-    shown = rows[(rows["step"] == step) & ~rows["is_rest"] & (rows["origin"] != "rest")]
-    sums = shown.groupby([*by, level], as_index=False).agg(
-        persons_at_least=("persons", "sum"), dates_shown=("date", "nunique")
-    )
-    found = units.merge(sums, on=[*by, level], how="left")
-    low = found["persons_at_least"].fillna(0).astype("int64")
-    found = found.assign(
-        persons_at_least=low,
-        persons_at_most=low + hidden.to_numpy(),
-        dates_shown=found["dates_shown"].fillna(0).astype("int64"),
-        destination=found[level],
-    )
-    for column, value in (("date", None), ("origin", view.prefecture or view.province)):
-        if column not in by:
-            found[column] = value
-    return found[found["persons_at_most"] > 0]
+def _units(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
+    """What is asked for: of each chain the destinations, by date and by origin as it is asked.
 
+    Moves within a prefecture are in no row.
+    """
+    import pandas as pd
 
-def _units(asked: Toward, view: tree.View, places: Places) -> pd.DataFrame:
-    """Destinations that are asked for; moves within a prefecture are in no row."""
     wanted = [asked.place] if asked.place else places.all(asked.level)
-    codes = [tree.destination_codes(one.level, one.code, view.province) for one in wanted]
-    columns = dict(zip(("side", "province", "prefecture", "county"), map(list, zip(*codes, strict=True)), strict=True))
-    return _frame(columns)
-
-
-def _by_chain(flows: pd.DataFrame, areas: Mapping[str, Area]) -> dict[str, pd.DataFrame]:
-    """The rows of each chain, told by the origin that a row names."""
-    import pandas as pd
-
-    of = chains(areas)
-    place, codes = pd.factorize(flows["origin_code"])
-    owner = pd.Series([_owner(str(code).removeprefix(tree.REST), of) for code in codes], dtype=object)
-    return {str(name): mine for name, mine in flows.groupby(owner.to_numpy()[place])}
-
-
-def _owner(code: str, of: Mapping[str, Area]) -> str:
-    if code in of:
-        return code
-    within = (name for name, area in of.items() if code.startswith(area.code[: 2 if area.level == "province" else 4]))
-    return next(within, "")
-
-
-def _frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(columns)
+    prefectures = [one.code for one in places.all("prefecture")]
+    parts = []
+    for chain, view in enumerate(of.views):
+        codes = [tree.destination_codes(one.level, one.code, view.province) for one in wanted]
+        part = pd.DataFrame(codes, columns=list(tree.PLACES), dtype=object).assign(chain=chain)
+        if asked.origins == "prefecture":
+            origins = [code for code in prefectures if code[:2] == view.province[:2]]
+            part = part.merge(pd.DataFrame({"origin": origins}, dtype=object), how="cross")
+            own = part["county"].str[:4] + "00" if asked.level == "county" else part["prefecture"]
+            part = part[part["origin"] != own]
+        parts.append(part)
+    units = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["chain", *tree.PLACES])
+    return units.merge(of.rows[["chain", "date"]].drop_duplicates(), on="chain") if asked.daily else units

@@ -8,7 +8,7 @@ row, or the row of its prefecture, its province, its side of the border, and so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ TOP_OF = {"province": PROVINCE, "prefecture": PREFECTURE, "county": COUNTY, "pai
 OWN = {PROVINCE: ["province"], PREFECTURE: ["prefecture"], COUNTY: ["county"], PAIR: ["origin_county", "county"]}
 UNDER = {PROVINCE: "side", PREFECTURE: "province", COUNTY: "prefecture", PAIR: "county"}
 REST = "rest_of_"
+NIGHT = ["chain", "date", "origin"]
 PLACES = ("side", "province", "prefecture", "county")
 SHARED = {  # a row shares with the row that it stands under this column, and those of the steps before
     1: "date",
@@ -80,53 +81,68 @@ class View:
         """Whether figures are of one origin prefecture each, not of the whole chain."""
         return self.by_origin or self.prefecture is not None
 
-    def origin_of(self, level: str, code: str) -> tuple[bool, str, str, bool]:
-        """Whether a row is of the chain, its origin ('' above the origins, 'rest'), its origin county, if it is a rest.
-
-        Other chains stand in the same table.
-        """
-        rest, bare = code.startswith(REST), code.removeprefix(REST)
-        in_chain = bare == self.chain or (level != "area" and bare[:2] == self.province[:2])
-        if level == "area":
-            return in_chain, "", "", rest
-        if level == "county":
-            return in_chain, f"{bare[:4]}00", "" if rest else code, rest
-        return in_chain, "rest" if rest else code, "", rest
+    @property
+    def prefix(self) -> str:
+        """What the codes of its origins begin with."""
+        return self.prefecture[:4] if self.prefecture else self.province[:2]
 
 
-def placed(flows: pd.DataFrame, view: View) -> pd.DataFrame:
-    """The rows of a view with their place in the tree.
+def placed(flows: pd.DataFrame, views: Sequence[View]) -> pd.DataFrame:
+    """The rows of some views, of one chain each, with their place in its tree.
 
-    In: rows of the contract `flows`, one release a date. Out: date, persons, step, is_rest, origin (prefecture),
-    origin_county, side, province, prefecture, county; a code that the row does not fix is ''.
+    In: rows of the contract `flows`, one release a date. Out: chain (number of the view), date, persons, step, is_rest,
+    origin (prefecture), origin_county, side, province, prefecture, county; a code that the row does not fix is ''.
     """
+    import numpy as np
 
-    def of_destination(level: str, code: str) -> tuple[str, str, str, str, bool]:
-        return (*destination_codes(level, code, view.province), code.startswith(REST))
-
+    numbers = {name: number for number, view in enumerate(views) for name in (view.chain, view.prefix)}
     frame = flows[["date", "persons"]].copy()
-    for end, of_end, columns in (
-        ("origin", view.origin_of, ("in_chain", "origin", "origin_county", "rest_origin")),
-        ("destination", of_destination, (*PLACES, "rest")),
-    ):
-        for column, values in zip(columns, _by_code(flows, end, of_end), strict=True):
-            frame[column] = values
-    frame["step"] = [view.steps[kind] for kind in zip(flows["origin_level"], flows["destination_level"], strict=True)]
+    origin = _by_code(flows, "origin", np.zeros(len(flows), "int64"), lambda _, *place: _origin_codes(numbers, *place))
+    for column, values in zip(("chain", "origin", "origin_county", "rest_origin"), origin, strict=True):
+        frame[column] = values
+
+    def of_destination(chain: int, level: str, code: str) -> tuple[str, str, str, str, bool]:
+        return (*destination_codes(level, code, views[chain].province), code.startswith(REST))
+
+    known = (frame["chain"] >= 0).to_numpy()
+    frame, flows = frame[known].copy(), flows[known]
+    destination = _by_code(flows, "destination", frame["chain"].to_numpy(), of_destination)
+    for column, values in zip((*PLACES, "rest"), destination, strict=True):
+        frame[column] = values
+    frame["step"] = [
+        views[0].steps[kind] for kind in zip(flows["origin_level"], flows["destination_level"], strict=True)
+    ]
     frame["is_rest"] = frame["rest_origin"] | frame["rest"]
-    of_view = frame["in_chain"] & frame["side"].isin(("", *view.sides))
-    if view.prefecture is not None:
-        of_view &= frame["origin"].isin(("", "rest", view.prefecture))
-    return frame[of_view].drop(columns=["in_chain", "rest_origin", "rest"]).reset_index(drop=True)
+    prefecture = np.array([view.prefecture or "" for view in views], dtype=object)[frame["chain"].to_numpy()]
+    of_view = frame["side"].isin(["", *(side for view in views for side in view.sides)])
+    of_view &= (prefecture == "") | frame["origin"].isin(("", "rest")) | (frame["origin"] == prefecture)
+    return frame[of_view].drop(columns=["rest_origin", "rest"]).reset_index(drop=True)
 
 
-def _by_code(flows: pd.DataFrame, end: str, of_code: Callable[[str, str], tuple]) -> Iterator[Any]:
-    """What a function says of each row's level and code, column by column; it is asked once for each code."""
+def _origin_codes(numbers: Mapping[str, int], level: str, code: str) -> tuple[int, str, str, bool]:
+    """The number of a row's chain (-1: none), origin ('' above the origins, 'rest'), county, whether it is a rest."""
+    rest, bare = code.startswith(REST), code.removeprefix(REST)
+    chain = numbers.get(bare, -1)
+    if level == "area":
+        return chain, "", "", rest
+    if chain < 0:
+        chain = numbers.get(bare[:4], numbers.get(bare[:2], -1))
+    if level == "county":
+        return chain, f"{bare[:4]}00", "" if rest else code, rest
+    return chain, "rest" if rest else code, "", rest
+
+
+def _by_code(flows: pd.DataFrame, end: str, chain: Any, of_code: Callable[[int, str, str], tuple]) -> Iterator[Any]:
+    """What a function says of each row's chain, level and code, column by column; it is asked once for each of them."""
     import pandas as pd
 
     level, levels = pd.factorize(flows[f"{end}_level"])
     code, codes = pd.factorize(flows[f"{end}_code"])
-    number, known = pd.factorize(level * len(codes) + code)
-    said = [of_code(levels[int(one) // len(codes)], codes[int(one) % len(codes)]) for one in known]
+    number, known = pd.factorize((chain * len(levels) + level) * len(codes) + code)
+    said = []
+    for one in known:
+        above, of = divmod(int(one), len(codes))
+        said.append(of_code(above // len(levels), levels[above % len(levels)], codes[of]))
     return (pd.Series(values).to_numpy()[number] for values in zip(*said, strict=True))
 
 
@@ -146,7 +162,7 @@ def _has_children(rows: pd.DataFrame) -> Any:
     import numpy as np
     import pandas as pd
 
-    found, shared = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype="int64")
+    found, shared = np.zeros(len(rows), dtype=bool), rows["chain"].to_numpy()
     for step, column in SHARED.items():
         number, known = pd.factorize(rows[column])
         shared = shared * len(known) + number
@@ -177,14 +193,15 @@ def whole(tree: pd.DataFrame, finest: pd.DataFrame, view: View) -> tuple[int, in
 
 
 def bounds(
-    tree: pd.DataFrame, finest: pd.DataFrame, view: View, top: int, by: list[str], units: pd.DataFrame
+    tree: pd.DataFrame, finest: pd.DataFrame, views: Sequence[View], top: int, by: list[str], units: pd.DataFrame
 ) -> pd.Series:
     """Persons that each unit has at most, beyond those that are shown for it.
 
-    units: one row per unit: the `by` columns (of date and origin), side, province, prefecture, county, origin_county as
-    far as the step has them. Out: persons (person-trips over several dates), in the order of units.
+    units: one row per unit: the `by` columns (of chain, where there are several, date and origin), side, province,
+    prefecture, county, origin_county as far as the step has them. Out: persons (person-trips over several dates), in
+    the order of units.
     """
-    hidden = _above_origins(tree, finest, view, by, units)
+    hidden = _above_origins(tree, finest, views, by, units)
     for step in range(PROVINCE, top + 1):
         hidden = hidden + _hidden_in_step(tree, finest, step, by, units)
     return hidden
@@ -196,15 +213,15 @@ def _hidden_in_step(
     """Persons in the rows that hide a step, less those of dates and origins on which the unit itself is shown."""
     of_step = finest[finest["hides"] == step]
     under = UNDER[step]
-    hiding = of_step.groupby(["date", "origin", under], as_index=False).agg(persons=("persons", "sum"))
+    hiding = of_step.groupby([*NIGHT, under])["persons"].sum().reset_index()
     shown = tree[(tree["step"] == step) & ~tree["is_rest"]].drop(columns="persons")
-    excused: pd.DataFrame = shown.merge(hiding, on=["date", "origin", under])
+    excused: pd.DataFrame = shown.merge(hiding, on=[*NIGHT, under])
     total = _looked_up(units, hiding, [*by, under])
     return total - _looked_up(units, excused, [*by, *OWN[step]])
 
 
 def _above_origins(
-    tree: pd.DataFrame, finest: pd.DataFrame, view: View, by: list[str], units: pd.DataFrame
+    tree: pd.DataFrame, finest: pd.DataFrame, views: Sequence[View], by: list[str], units: pd.DataFrame
 ) -> pd.Series:
     """Persons in rows above the origin step, where they may hide the unit's origin."""
     import pandas as pd
@@ -213,14 +230,20 @@ def _above_origins(
     if above.empty:
         return pd.Series(0, index=units.index)
     seen = _shown_origins(tree)
-    origins = [view.prefecture] if view.prefecture else sorted(set(units.get("origin", [])) - {"", "rest"})
+    named = sorted(set(units.get("origin", [])) - {"", "rest"})
+    origins = [
+        [view.prefecture] if view.prefecture else [one for one in named if one.startswith(view.prefix)]
+        for view in views
+    ]
     rows = []
-    for date, side, persons in above[["date", "side", "persons"]].itertuples(index=False, name=None):
+    for chain, date, side, persons in above[["chain", "date", "side", "persons"]].itertuples(index=False, name=None):
+        view = views[chain]
         for one in [side] if side else view.sides:
             if not view.of_one_origin:
-                rows.append((date, "", one, persons))
-            rows += [(date, o, one, persons) for o in origins if view.of_one_origin and (date, o, one) not in seen]
-    hiding = pd.DataFrame(rows, columns=["date", "origin", "side", "persons"])
+                rows.append((chain, date, "", one, persons))
+                continue
+            rows += [(chain, date, o, one, persons) for o in origins[chain] if (date, o, one) not in seen]
+    hiding = pd.DataFrame(rows, columns=["chain", "date", "origin", "side", "persons"])
     return _looked_up(units, hiding, [*by, "side"])
 
 

@@ -65,7 +65,7 @@ def answer(question: Question, flows: pd.DataFrame, serving: Served, places: Pla
 
     refuse_inner(question)
     top, view = tree.TOP_OF[question.level], question.view
-    rows = tree.placed(flows, view)
+    rows = tree.placed(flows, [view])
     finest = tree.finest_rows(rows, top)
     at_least, at_most = tree.whole(rows, finest, view)
     parts = [_shown(question, rows, finest, top), _rests(question, finest, top), _possible(question, rows, top)]
@@ -88,12 +88,12 @@ def every_place(question: Question, flows: pd.DataFrame, places: Places) -> pd.D
     import pandas as pd
 
     top, view = tree.TOP_OF[question.level], question.view
-    rows = tree.placed(flows, view)
+    rows = tree.placed(flows, [view])
     asked = [place for place in places.all(question.level) if _may_hold(question, place)]
     units = pd.DataFrame(
         [_codes_of(place, view) for place in asked], columns=["side", "province", "prefecture", "county"]
     )
-    hidden = tree.bounds(rows, tree.finest_rows(rows, top), view, top, [], units)
+    hidden = tree.bounds(rows, tree.finest_rows(rows, top), [view], top, [], units)
     shown = rows[(rows["step"] == top) & ~rows["is_rest"]].groupby(question.level)
     units["code"] = [place.code for place in asked]
     low = units["code"].map(shown["persons"].sum()).fillna(0).astype("int64")
@@ -109,7 +109,7 @@ def by_date(question: Question, flows: pd.DataFrame, serving: Served) -> pd.Data
     import pandas as pd
 
     step = tree.TOP_OF[question.destination.level] if question.destination else tree.ORIGIN
-    rows = tree.placed(flows, question.view)
+    rows = tree.placed(flows, [question.view])
     found = []
     for date in serving.dates:
         of_date = rows[rows["date"] == date]
@@ -128,7 +128,7 @@ def _figure(question: Question, rows: pd.DataFrame, step: int) -> tuple[int, int
     unit = pd.DataFrame([_codes_of(question.destination, question.view)])
     shown = _of_destination(rows[(rows["step"] == step) & ~rows["is_rest"]], question)
     low = int(shown["persons"].sum())
-    return low, low + int(tree.bounds(rows, finest, question.view, step, [], unit).iloc[0])
+    return low, low + int(tree.bounds(rows, finest, [question.view], step, [], unit).iloc[0])
 
 
 def _may_hold(question: Question, place: Place) -> bool:
@@ -147,7 +147,7 @@ def _shown(question: Question, rows: pd.DataFrame, finest: pd.DataFrame, top: in
     shown = _of_destination(rows[(rows["step"] == top) & ~rows["is_rest"]], question)
     sums = {"persons_at_least": ("persons", "sum"), "dates_shown": ("date", "nunique")}
     units = shown.groupby([*by, *PLACE_COLUMNS[top]], as_index=False).agg(**sums)
-    hidden = tree.bounds(rows, finest, question.view, top, by, units)
+    hidden = tree.bounds(rows, finest, [question.view], top, by, units)
     return units.assign(persons_at_most=units["persons_at_least"] + hidden, kind="shown", hides=0)
 
 
@@ -173,7 +173,7 @@ def _possible(question: Question, rows: pd.DataFrame, top: int) -> pd.DataFrame:
     unit = pd.DataFrame([_codes_of(place, question.view)])
     groups = rows.loc[~rows["origin"].isin(("", "rest")) | ("origin" not in by), by].drop_duplicates() if by else unit
     units = groups.merge(unit, how="cross") if by else unit
-    units["persons_at_most"] = tree.bounds(rows, tree.finest_rows(rows, step), question.view, step, by, units)
+    units["persons_at_most"] = tree.bounds(rows, tree.finest_rows(rows, step), [question.view], step, by, units)
     none_shown = _of_destination(rows[(rows["step"] == step) & ~rows["is_rest"]], question).empty
     kept = units[(units["persons_at_most"] > 0) | (none_shown and not by)]
     return kept.assign(persons_at_least=0, dates_shown=0, kind="possible", hides=step)
