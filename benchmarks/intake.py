@@ -25,7 +25,8 @@ from intake_times import Net, Times, measured, net, rate, ratio
 
 from popflow import contracts
 from popflow.intake.night import take_in
-from popflow.lake import Lake, session
+from popflow.lake import Lake
+from popflow.session import session
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 BEGIN, END = "<!-- intake: written by benchmarks/intake.py -->", "<!-- /intake -->"

@@ -19,11 +19,11 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from popflow.lake import session
 from popflow.movement.batches import with_slot_logic
 from popflow.movement.person_days import person_days
 from popflow.movement.person_states import person_states
 from popflow.movement.sims import SIGHTINGS
+from popflow.session import session
 
 FIRST = dt.date(2020, 1, 1)
 WORD = (1 << 48) - 1

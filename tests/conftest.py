@@ -12,7 +12,8 @@ from pyspark.sql import SparkSession
 
 from popflow import contracts as contracts_module
 from popflow.contracts import Contracts
-from popflow.lake import Lake, session
+from popflow.lake import Lake
+from popflow.session import session
 
 os.environ.setdefault("POPFLOW_DRIVER_MEMORY", "2g")
 # Plans of few rows are over before the optimising compiler has paid: with it, half of all CPU goes into compiling.

@@ -199,7 +199,7 @@ def lake_folder(lake: Lake) -> Path:
 
 def test_what_is_published_lies_in_parts_that_a_question_passes_over(lake: Lake, monkeypatch: pytest.MonkeyPatch):
     """A year of a nation is asked in seconds: of each file the parts with the place's rows are read, and no others."""
-    monkeypatch.setattr("popflow.lake.ROW_GROUP_BYTES", "4096")
+    monkeypatch.setattr("popflow.session.ROW_GROUP_BYTES", "4096")
     ends = [(f"{o}00", f"{d:06}") for o in range(4201, 4240) for d in range(430101, 430151)]
     rows = [("outflow", D, 1, "prefecture", o, "county", d, 20 + n % 977, "day-end-1") for n, (o, d) in enumerate(ends)]
     random.Random(1).shuffle(rows)

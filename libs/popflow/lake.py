@@ -1,6 +1,6 @@
 """Delta tables by contract name, zone by zone: the only code that reads or writes them.
 
-Zones are separate roots, so that each can have credentials of its own. Spark reads and writes what is as large as the
+Spark reads and writes what is as large as the
 nation. What fits the driver (aggregates, reference) goes through delta-rs, where a commit takes 20 ms and not 2 s; and
 what an analyst reads, who needs no Java.
 """
@@ -8,30 +8,25 @@ what an analyst reads, who needs no Java.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import math
-import operator
-import re
-import urllib.parse
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from pyarrow.dataset import dataset, partitioning
-from pyarrow.fs import FileType, SubTreeFileSystem
+from pyarrow.fs import SubTreeFileSystem
 
-from popflow import environment
+from popflow import conditions, delta_log, environment
 from popflow.contracts import Contracts, refuse_unlisted, stated
+from popflow.damage import in_our_words
+from popflow.delta_log import Snapshot
 from popflow.encryption import settings_of
 from popflow.errors import NoTable, PopflowError
-from popflow.modes import OPEN, OPEN_ZONES, OWNER_ALONE, close_process, make_folder, open_to_readers
+from popflow.modes import OPEN_ZONES, close_process, open_to_readers
 from popflow.older_tables import bring_up, version_of
 from popflow.paths import (
     below,
@@ -39,76 +34,27 @@ from popflow.paths import (
     for_delta_rs,
     for_spark,
     is_local,
-    normal,
-    refuse_for_tables,
     table_reader,
 )
-from popflow.session import jars_folder, session
+from popflow.session import jars_folder, row_groups, session
 from popflow.tables import Table
+from popflow.zones import Zones
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
-Result = TypeVar("Result")
 Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "3"}  # 3: whoever writes checks constraints
 COMPACTED_BYTES = 128 << 20  # of a file that many small ones become
-ROW_GROUP, ROW_GROUP_BYTES = "parquet.block.size", str(1 << 20)  # of a sorted table: some 15,000 rows of flows
-# In the name of a partition's folder: Spark's reader would take it byte by byte, and as Spark writes it, delta-rs
-# spells it otherwise and so removes nothing.
-BEYOND_ASCII = re.compile("%[89A-Fa-f]|[^\x00-\x7f]")
 
 
-@dataclass(frozen=True)
-class DataFile:
-    """One Parquet file of a table: its path below the table's, its partition, its least and greatest values."""
-
-    path: str
-    size: int
-    partition: dict[str, Any]
-    least: dict[str, Any]
-    most: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A table's newest version as other programs read it."""
-
-    table_id: str
-    version: int
-    schema_json: str
-    partition_by: tuple[str, ...]
-    files: list[DataFile]
-
-    def with_files(self, files: list[DataFile]) -> Snapshot:
-        """A snapshot that holds some of the files alone."""
-        return replace(self, files=files)
-
-
-def _in_our_words(read: Callable[..., Result]) -> Callable[..., Result]:
-    """Let a method that reads a table fail in popflow's words; a library's may quote a row, and names no mend."""
-
-    @functools.wraps(read)
-    def reading(self: Lake, name: str, *args: Any, **given: Any) -> Result:
-        try:
-            return read(self, name, *args, **given)
-        except (DeltaError, pa.ArrowException, OSError):
-            raise PopflowError(
-                f"{self.path(name)}: cannot be read; its Delta log or a data file is damaged, gone or closed to this "
-                "account: see to its rights, or put it back from a copy"
-            ) from None
-
-    return reading
-
-
-class Lake:
+class Lake(Zones):
     """The Delta tables of one lake.
 
-    root is a folder or an object-storage address; zones, or else the environment's POPFLOW_ZONE_<NAME>, may say where
-    a zone lies apart. on_access is told of each access before it happens (table, and read, write, delete or vacuum),
-    and forbids it by raising; without one, an access under a purpose that the table's contract does not list is.
+    root, zones: see `Zones`. on_access is told of each access before it happens (table, and read, write, delete or
+    vacuum), and forbids it by raising; without one, it is forbidden under a purpose that the table's contract lacks.
     """
 
     def __init__(
@@ -119,11 +65,10 @@ class Lake:
         zones: Mapping[str, str] | None = None,
         on_access: Callable[[str, str], None] | None = None,
     ) -> None:
-        self.root = normal(root)
+        super().__init__(root, zones)
         self.on_access = on_access or (lambda table, verb: refuse_unlisted(contracts.table(table), stated()))
         self.contracts = contracts
         self._spark = spark
-        self._zones = {name: normal(place) for name, place in (zones or {}).items()}
 
     @property
     def spark(self) -> SparkSession:
@@ -132,51 +77,29 @@ class Lake:
             self._spark = session(settings=settings_of(self.zone("restricted"), jars_folder))
         return self._spark
 
-    def zone(self, name: str) -> str:
-        """Root of a zone (reference, restricted, published, ops or share), absolute and normal.
-
-        Raises PopflowError where the folder's name is one below which no Delta table can lie.
-        """
-        given = self._zones.get(name) or environment.ZONES[name].text() or below(self.root, name)
-        return refuse_for_tables(normal(given))
-
-    def local_zone(self, name: str) -> Path:
-        """The folder of a zone whose files are appended to, which object storage cannot do; there or not.
-
-        Raises PopflowError where the zone is no folder of this machine.
-        """
-        zone = self.zone(name)
-        if not is_local(zone):
-            variable = f"POPFLOW_ZONE_{name.upper()}"
-            raise PopflowError(f"{zone}: files of the zone {name} are appended to; name a folder for it by {variable}")
-        return Path(zone)
-
     def path(self, name: str) -> str:
         """Where the table of a contract lies; for one that is stored in another, that one's place."""
         contract = self.contracts.table(name)
         return below(self.zone(contract.zone), contract.stored_in or contract.folder or name)
 
-    @_in_our_words
+    @in_our_words
     def exists(self, name: str) -> bool:
         """Whether the table has been written at all."""
         return self._open(name) is not None
 
-    @_in_our_words
+    @in_our_words
     def read(self, name: str, **equals: Any) -> DataFrame:
         """The table's rows by Spark, contract columns only; equals: column = value, or a list of values.
 
         delta-rs tells in 20 ms which files these are, at this moment; Spark's Delta takes several jobs each time.
         Raises PopflowError for a table that plain Parquet readers would misread.
         """
-        from pyspark.sql import functions as F
-
         contract, stored = self._contracts_of(name)
-        wanted = _filters(contract, equals)
+        wanted = conditions.filters(contract, equals)
         frame = self._frame_of(stored, *self._files_with(name, wanted))
-        conditions = [F.col(c).isin(v) if how == "in" else F.col(c) == F.lit(v) for c, how, v in wanted]
-        return frame.where(_all(conditions)).select(*contract.columns)
+        return frame.where(conditions.for_spark(wanted)).select(*contract.columns)
 
-    @_in_our_words
+    @in_our_words
     def read_pandas(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pd.DataFrame:
         """Rows of a table as a pandas frame, without Java; for published and reference tables.
 
@@ -184,17 +107,17 @@ class Lake:
         """
         return self.read_arrow(name, columns, **equals).to_pandas(date_as_object=True)
 
-    @_in_our_words
+    @in_our_words
     def read_arrow(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
         """Rows of a table as Arrow, for what is too large for pandas, such as millions of cells."""
         contract, stored = self._contracts_of(name)
         if self._encrypted(contract):
             return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
-        wanted = _filters(contract, equals)
+        wanted = conditions.filters(contract, equals)
         files = self._dataset_of(name, stored, wanted)
-        return files.to_table(list(columns or contract.columns), pq.filters_to_expression(wanted) if wanted else None)
+        return files.to_table(list(columns or contract.columns), conditions.for_arrow(wanted))
 
-    @_in_our_words
+    @in_our_words
     def through(self, name: str, columns: Sequence[str], task: Batches, schema: pa.Schema) -> pa.Table:
         """What a task makes of a table's rows, batch by batch, so that their number does not matter.
 
@@ -206,8 +129,8 @@ class Lake:
             from pyspark.sql.pandas.types import from_arrow_schema
 
             return self.read(name).select(*columns).mapInArrow(task, from_arrow_schema(schema)).toArrow()
-        wanted = _filters(contract, {})
-        filters = pq.filters_to_expression(wanted) if wanted else None
+        wanted = conditions.filters(contract, {})
+        filters = conditions.for_arrow(wanted)
         batches = self._dataset_of(name, stored, wanted).to_batches(list(columns), filter=filters)
         return pa.Table.from_batches(task(batches), schema)
 
@@ -239,7 +162,7 @@ class Lake:
         contract = self._refuse_append_only(name)
         self.on_access(name, "write")
         self._create(name)
-        condition = " OR ".join(f"({_sql_all(partition)})" for partition in partitions)
+        condition = " OR ".join(f"({conditions.sql(partition)})" for partition in partitions)
         with self._readable(contract):
             if isinstance(rows, pa.Table) and not self._encrypted(contract) and not self._is_spelled_otherwise(name):
                 self._overwrite(name, rows, condition or None)
@@ -258,18 +181,6 @@ class Lake:
             writer = frame.write.format("delta").mode("overwrite").option("dataChange", "false")
             writer.save(for_spark(self.path(name)))
 
-    def replace_aggregate(self, name: str, rows: DataFrame, **partition: Any) -> None:
-        """Write a Spark frame of counts in place of a partition's rows.
-
-        On one machine through the driver and by delta-rs, which is seconds faster; on a cluster by Spark, since the
-        counts of a nation's pairs of counties are some hundred megabytes. Raises PopflowError as `replace` does.
-        """
-        through_driver = (self.spark.sparkContext.master or "").startswith("local")
-        if through_driver and not self._encrypted(self.contracts.table(name)):
-            self.replace(name, rows.toArrow(), **partition)
-        else:
-            self.replace(name, rows, **partition)
-
     def append_once(self, name: str, rows: DataFrame | pa.Table, app_id: str, metadata: str) -> bool:
         """Append in one commit that a rerun under the same app id does not repeat; True if it was written now.
 
@@ -287,7 +198,7 @@ class Lake:
         writer = writer.option("txnAppId", app_id).option("txnVersion", 1).option("userMetadata", metadata)
         before = self._version(name)
         try:
-            with self._readable(contract), self._row_groups(contract):
+            with self._readable(contract), row_groups(self.spark, small=bool(contract.sorted_by)):
                 writer.save(for_spark(self.path(name)))
         except Exception:
             if self._is_written(name, app_id):
@@ -295,25 +206,24 @@ class Lake:
             raise
         return self._version(name) > before
 
-    @_in_our_words
+    @in_our_words
     def history(self, name: str, newest: int | None = None) -> list[dict[str, Any]]:
         """The commits of a table, the newest first, at most so many of them; empty where there is none."""
         table = self._open(name)
         return table.history(newest) if table else []
 
-    @_in_our_words
     def commits(self, name: str) -> int:
         """How many commits a table has had; 0 where there is none."""
         table = self._open(name)
         return table.version() + 1 if table else 0
 
-    @_in_our_words
+    @in_our_words
     def partitions(self, name: str) -> list[dict[str, str]]:
         """Partitions that the table has now, each by its columns' values as text; empty where there is no table."""
         table = self._open(name)
         return [{c: str(v) for c, v in one.items()} for one in table.partitions()] if table else []
 
-    @_in_our_words
+    @in_our_words
     def spans(self, name: str, column: str) -> list[tuple[dict[str, str], Any, Any]]:
         """Each data file's partition, and the least and greatest value of a column in it, from the log alone.
 
@@ -323,64 +233,23 @@ class Lake:
         if table is None:
             return []
         self.on_access(name, "read")
-        said = pa.table(table.get_add_actions(flatten=True))
-        ends = [said[kind] if kind in said.schema.names else None for kind in (f"min.{column}", f"max.{column}")]
-        least, most = (end.to_pylist() if end is not None else [None] * said.num_rows for end in ends)
-        partitions = {n: said[f"partition.{n}"].to_pylist() for n in table.metadata().partition_columns}
-        rows = zip(*partitions.values(), strict=True) if partitions else [()] * said.num_rows
-        named = [dict(zip(partitions, map(str, row), strict=True)) for row in rows]
-        return list(zip(named, least, most, strict=True))
+        return delta_log.spans(table, column)
 
-    @_in_our_words
+    @in_our_words
     def snapshot(self, name: str) -> Snapshot:
         """The table's newest version. Raises PopflowError for a table that plain Parquet readers would misread."""
         table = self._refuse_features(name)
         self.on_access(name, "read")
-        rows = pa.table(table.get_add_actions(flatten=False)).to_pylist()
-        files = [
-            DataFile(
-                urllib.parse.unquote(row["path"]),
-                row["size_bytes"],
-                row.get("partition") or {},
-                row["min"] or {},
-                row["max"] or {},
-            )
-            for row in rows
-        ]
-        about = table.metadata()
-        return Snapshot(str(about.id), table.version(), table.schema().to_json(), tuple(about.partition_columns), files)
+        return delta_log.snapshot(table)
 
-    @_in_our_words
+    @in_our_words
     def files_at(self, name: str, moment: dt.datetime) -> set[str]:
         """Data files of the version that the table had at a moment, by their path below it; none before its first."""
-        table = self._refuse_missing(name)
-        if moment.timestamp() * 1000 < min(commit["timestamp"] for commit in table.history()):
-            return set()
-        table.load_as_version(moment)
-        return {urllib.parse.unquote(path) for path in pa.table(table.get_add_actions())["path"].to_pylist()}
+        return delta_log.files_at(self._refuse_missing(name), moment)
 
     def open_file(self, name: str, path: str) -> pa.NativeFile:
         """A data file of a table, by the path that its snapshot gives, to be read at any place."""
         return self._file_system(name).open_input_file(path)
-
-    def read_text(self, zone: str, name: str) -> str | None:
-        """A small file beside the tables of a zone; None where there is none."""
-        files, path = file_system(below(self.zone(zone), name))
-        if files.get_file_info(path).type is FileType.NotFound:
-            return None
-        with files.open_input_stream(path) as stream:
-            return bytes(stream.read()).decode()
-
-    def write_text(self, zone: str, name: str, text: str) -> None:
-        """Write such a file; a reader sees the old one or the new one."""
-        self.make_zone(zone)
-        files, path = file_system(below(self.zone(zone), name))
-        files.create_dir(path.rsplit("/", 1)[0])
-        with files.open_output_stream(f"{path}.part") as stream:
-            stream.write(text.encode())
-        files.move(f"{path}.part", path)
-        if zone in OPEN_ZONES and is_local(self.zone(zone)):
-            open_to_readers(Path(self.zone(zone), name.partition("/")[0]))
 
     def delete(self, name: str, condition: str) -> None:
         """Delete the rows for which the SQL condition holds; one on partition columns reads no file."""
@@ -409,26 +278,12 @@ class Lake:
         """
         if self._encrypted(self.contracts.table(name)) or not (table := self._open(name)):
             return 0
-        sizes = pa.table(table.get_add_actions(flatten=True))
-        columns = table.metadata().partition_columns
-        keys = list(zip(*(sizes[f"partition.{column}"].to_pylist() for column in columns), strict=True))
-        found = Counter(
-            key for key, size in zip(keys or [()] * sizes.num_rows, sizes["size_bytes"].to_pylist(), strict=True)
-            if size < small
-        )  # fmt: skip
-        before = sizes.num_rows
-        for key in [key for key, files in found.items() if files > most_files]:
+        before = len(table.file_uris())
+        for only in delta_log.crowded(table, most_files, small):
             self.on_access(name, "write")
-            only = [(column, "=", str(value)) for column, value in zip(columns, key, strict=True)]
             with self._readable(self.contracts.table(name)):
                 table.optimize.compact(partition_filters=only or None, target_size=COMPACTED_BYTES)
         return before - len(table.file_uris())
-
-    def make_zone(self, name: str) -> Path | None:
-        """The folder of a zone, made if need be, the restricted one for its owner alone; None in object storage."""
-        if not is_local(self.zone(name)):
-            return None
-        return make_folder(Path(self.zone(name)), OPEN if name in OPEN_ZONES else OWNER_ALONE)
 
     def _create(self, name: str) -> None:
         contract = self.contracts.table(name)
@@ -475,7 +330,7 @@ class Lake:
 
     def _frame_of(self, contract: Table, table: DeltaTable, files: Sequence[str]) -> DataFrame:
         root, schema = for_spark(self.path(contract.table)), contract.spark_schema()
-        if any(BEYOND_ASCII.search(file) for file in files):
+        if delta_log.beyond_ascii(files):
             return self.spark.read.format("delta").option("versionAsOf", table.version()).load(root)
         reader = table_reader(self.spark, root).schema(schema)
         return (
@@ -497,10 +352,11 @@ class Lake:
 
     def _is_spelled_otherwise(self, name: str) -> bool:
         """Whether the table has files that delta-rs cannot remove, since Spark spells their partition otherwise."""
-        contract, table = self.contracts.table(name), self._open(name)
-        if table is None or all(contract.columns[column].type == "date" for column in contract.partition_by):
+        contract = self.contracts.table(name)
+        if all(contract.columns[column].type == "date" for column in contract.partition_by):
             return False
-        return any(BEYOND_ASCII.search(path) for path in pa.table(table.get_add_actions())["path"].to_pylist())
+        table = self._open(name)
+        return table is not None and delta_log.beyond_ascii(delta_log.paths(table))
 
     def _version(self, name: str) -> int:
         return self._refuse_missing(name).version()
@@ -544,16 +400,6 @@ class Lake:
             raise PopflowError(f"{name} is append-only: what is published cannot be taken back")
         return contract
 
-    @contextmanager
-    def _row_groups(self, contract: Table) -> Iterator[None]:
-        """What is written inside to a sorted table is cut into parts that a reader can pass over."""
-        if contract.sorted_by:
-            self.spark.conf.set(ROW_GROUP, ROW_GROUP_BYTES)
-        try:
-            yield
-        finally:
-            self.spark.conf.unset(ROW_GROUP)
-
     def _spark_frame(self, rows: DataFrame | pa.Table) -> DataFrame:
         """Rows for Spark to write. Arrow in one piece: each would become a file, one for every core of a cluster."""
         return self.spark.createDataFrame(rows).coalesce(1) if isinstance(rows, pa.Table) else rows
@@ -563,29 +409,3 @@ class Lake:
 
         fields = contract.spark_schema().fields
         return frame.select(*(F.col(field.name).cast(field.dataType).alias(field.name) for field in fields))
-
-
-def _filters(contract: Table, equals: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
-    """What makes rows those of a table, and the wanted ones, as delta-rs and pyarrow take it."""
-    filters = [(c, "in", list(v)) if isinstance(v, list | set | tuple) else (c, "=", v) for c, v in equals.items()]
-    return [*filters, ("kind", "=", contract.table)] if contract.stored_in else filters
-
-
-def _all(conditions: list[Column]) -> Column:
-    from pyspark.sql import functions as F
-
-    return functools.reduce(operator.and_, conditions, F.lit(True))
-
-
-def _sql_all(equals: Mapping[str, Any]) -> str:
-    return " AND ".join(_sql_equals(column, value) for column, value in equals.items())
-
-
-def _sql_equals(column: str, value: Any) -> str:
-    if isinstance(value, list | set | tuple):
-        return "(" + " OR ".join(_sql_equals(column, one) for one in value) + ")"
-    if isinstance(value, dt.date):
-        return f"`{column}` = DATE'{value.isoformat()}'"
-    if isinstance(value, int):
-        return f"`{column}` = {value}"
-    return f"`{column}` = '{value}'"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 THROUGHPUT = "-XX:+UseParallelGC"  # nobody waits for an answer: total time counts, not the longest pause
 DAY_PARTITIONS = 8  # files of one date of a person table on one machine; a cluster sets spark.sql.shuffle.partitions
+ROW_GROUP, ROW_GROUP_BYTES = "parquet.block.size", str(1 << 20)  # some 15,000 rows of flows
 
 
 def session(app_name: str = "popflow", settings: Mapping[str, str] | None = None) -> SparkSession:
@@ -46,6 +47,17 @@ def in_tasks(spark: SparkSession, function: Callable[[Any], Any], items: Iterabl
     """Results of a function for some items, as `map` gives them, each made in a task of its own."""
     each = list(items)
     return spark.sparkContext.parallelize(each, len(each)).map(function).collect() if each else []
+
+
+@contextmanager
+def row_groups(spark: SparkSession, *, small: bool) -> Iterator[None]:
+    """Files that are written inside are cut into small parts, where it is asked for, which a reader can pass over."""
+    if small:
+        spark.conf.set(ROW_GROUP, ROW_GROUP_BYTES)
+    try:
+        yield
+    finally:
+        spark.conf.unset(ROW_GROUP)
 
 
 def spark_log() -> Path:

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from popflow.audit.digests import digest_of
 from popflow.audit.shape import retired_text
+from popflow.delta_log import DataFile
 from popflow.intake.storage import files_under, open_address
-from popflow.lake import DataFile, Lake
+from popflow.lake import Lake
 
 
 def published_version(lake: Lake) -> int:

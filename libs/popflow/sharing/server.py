@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from starlette.types import ASGIApp
 
-    from popflow.lake import Lake, Snapshot
+    from popflow.delta_log import Snapshot
+    from popflow.lake import Lake
 
 PREFIX = "/delta-sharing"
 SHARE, SCHEMA = "popflow", "published"

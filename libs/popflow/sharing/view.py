@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from popflow.release.ledger import standing
 
 if TYPE_CHECKING:
-    from popflow.lake import DataFile, Lake, Snapshot
+    from popflow.delta_log import DataFile, Snapshot
+    from popflow.lake import Lake
 
 SECONDS = 5  # a withdrawal holds for addresses that were given out after so long
 
