@@ -8,13 +8,14 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
+import pyarrow.dataset as ds
 
 from popflow.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
+MOST_PRUNED = 50  # values: for a longer list Arrow reads the parts of a file, too, that can hold none of them
 Condition = tuple[str, str, Any]  # column, = or in, value or values
 
 
@@ -34,7 +35,14 @@ def for_spark(wanted: Sequence[Condition]) -> Column:
 
 def for_arrow(wanted: Sequence[Condition]) -> Any:
     """The rows for which all conditions hold, as pyarrow takes it; None for all."""
-    return pq.filters_to_expression(list(wanted)) if wanted else None
+    return functools.reduce(operator.and_, (_for_arrow(*one) for one in wanted)) if wanted else None
+
+
+def _for_arrow(column: str, how: str, value: Any) -> Any:
+    if how == "=":
+        return ds.field(column) == value
+    parts = [value[start : start + MOST_PRUNED] for start in range(0, max(len(value), 1), MOST_PRUNED)]
+    return functools.reduce(operator.or_, (ds.field(column).isin(part) for part in parts))
 
 
 def sql(equals: Mapping[str, Any]) -> str:

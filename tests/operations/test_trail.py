@@ -234,6 +234,19 @@ def test_every_access_of_a_restricted_table_is_on_the_trail(tmp_path: Path, cont
     assert json.loads(Trail.of(lake).path.read_text().splitlines()[0])["who"]
 
 
+def test_an_analyst_needs_no_place_for_a_trail_and_nothing_restricted_is_read_without_one(
+    tmp_path: Path, contracts: Contracts
+):
+    """A lake in object storage whose ops folder only the night's machine has."""
+    full = Lake(tmp_path / "lake", contracts)
+    full.replace("flows_exact", full.frame("flows_exact", []))
+    full.replace("cells", full.frame("cells", []))
+    lake = watch(Lake(tmp_path / "lake", contracts, zones={"ops": "s3://lake/ops"}), "run9")
+    assert lake.read_pandas("cells").empty
+    with pytest.raises(PopflowError, match="POPFLOW_ZONE_OPS"):
+        lake.read_pandas("flows_exact")
+
+
 def test_a_purpose_that_a_contract_does_not_list_is_refused(tmp_path: Path, contracts: Contracts):
     lake = Lake(tmp_path / "lake", contracts)
     watch(lake, "run8", "advertising")

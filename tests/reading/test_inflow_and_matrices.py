@@ -17,6 +17,7 @@ from popflow.disclosure import protect_flows
 from popflow.errors import PopflowError
 from popflow.geography.counties import county_table
 from popflow.lake import Lake
+from popflow.reading import both_ways
 from popflow.reading.reader import Reader, read
 from popflow.reading.tables_out import save
 from published_lake import release_row, write_table
@@ -213,3 +214,16 @@ def test_a_county_that_is_a_prefecture_too_is_asked_for_at_its_level(published) 
     reader, *_ = published
     assert {reader.inflow("110000", **WINDOW)["destination_level"].iloc[0]} == {"province"}
     assert {reader.inflow("110100", **WINDOW)["destination_level"].iloc[0]} == {"prefecture"}
+
+
+@pytest.mark.parametrize("daily", [False, True])
+@pytest.mark.parametrize("by", ["province", "prefecture"])
+def test_where_no_chain_leads_there_or_none_shows_it_nobody_is_said_to_come(published, by: str, daily: bool) -> None:
+    reader, _, _ = published
+    areas, places = reader.lake.contracts.areas, reader.places
+    asked = both_ways.Toward(reader.lake.contracts.headline, places.find("hubei"), "province", by, *DAYS, daily=daily)
+    flows = reader.lake.read_pandas("flows")
+    for rows, chains in ((flows, {"hubei": areas["hubei"]}), (flows.iloc[:0], areas)):
+        trees = both_ways.trees(asked, rows, chains)
+        assert both_ways.figures(asked, trees, places).empty
+        assert both_ways.total(asked, trees, places) == (0, 0)

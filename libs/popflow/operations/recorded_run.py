@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 
 from popflow.operations.events import RunLog, outcome_of, reason_of
 from popflow.operations.purposes import stated, watcher
-from popflow.operations.trail import Trail
 from popflow.operations.turns import one_at_a_time
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def recorded_run(
     what writes partitions of its own). Whoever listened to the lake's accesses before goes on listening.
     """
     earlier = lake.on_access
-    watch = watcher(lake.contracts, Trail.of(lake), run_id, stated())
+    watch = watcher(lake, run_id, stated())
 
     def on_access(table: str, verb: str) -> None:
         watch(table, verb)

@@ -159,5 +159,5 @@ def _units(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
             own = part["county"].str[:4] + "00" if asked.level == "county" else part["prefecture"]
             part = part[part["origin"] != own]
         parts.append(part)
-    units = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["chain", *tree.PLACES])
+    units = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["chain", "origin", *tree.PLACES])
     return units.merge(of.rows[["chain", "date"]].drop_duplicates(), on="chain") if asked.daily else units

@@ -27,6 +27,15 @@ UNDER = {PROVINCE: "side", PREFECTURE: "province", COUNTY: "prefecture", PAIR: "
 REST = "rest_of_"
 NIGHT = ["chain", "date", "origin"]
 PLACES = ("side", "province", "prefecture", "county")
+PLACED: dict[str, Any] = {
+    "chain": "int64",
+    "date": object,
+    "persons": "int64",
+    "step": "int64",
+    "is_rest": bool,
+    "origin": object,
+}
+PLACED |= dict.fromkeys(("origin_county", *PLACES), object)
 SHARED = {  # a row shares with the row that it stands under this column, and those of the steps before
     1: "date",
     ORIGIN: "side",
@@ -94,29 +103,38 @@ def placed(flows: pd.DataFrame, views: Sequence[View]) -> pd.DataFrame:
     origin (prefecture), origin_county, side, province, prefecture, county; a code that the row does not fix is ''.
     """
     import numpy as np
+    import pandas as pd
 
+    if flows.empty or not views:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in PLACED.items()})
     numbers = {name: number for number, view in enumerate(views) for name in (view.chain, view.prefix)}
-    frame = flows[["date", "persons"]].copy()
-    origin = _by_code(flows, "origin", np.zeros(len(flows), "int64"), lambda _, *place: _origin_codes(numbers, *place))
-    for column, values in zip(("chain", "origin", "origin_county", "rest_origin"), origin, strict=True):
-        frame[column] = values
+    nowhere = np.zeros(len(flows), "int64")
+    chain, *origin, of_rest = _by_code(flows, "origin", nowhere, lambda _, *place: _origin_codes(numbers, *place))
+    known = chain >= 0
 
-    def of_destination(chain: int, level: str, code: str) -> tuple[str, str, str, str, bool]:
-        return (*destination_codes(level, code, views[chain].province), code.startswith(REST))
+    def of_destination(number: int, level: str, code: str) -> tuple[str, str, str, str, bool, bool]:
+        if number < 0:
+            return "", "", "", "", False, False
+        side, *within = destination_codes(level, code, views[number].province)
+        return (side, *within, code.startswith(REST), side in ("", *views[number].sides))  # type: ignore[return-value]
 
-    known = (frame["chain"] >= 0).to_numpy()
-    frame, flows = frame[known].copy(), flows[known]
-    destination = _by_code(flows, "destination", frame["chain"].to_numpy(), of_destination)
-    for column, values in zip((*PLACES, "rest"), destination, strict=True):
-        frame[column] = values
-    frame["step"] = [
-        views[0].steps[kind] for kind in zip(flows["origin_level"], flows["destination_level"], strict=True)
-    ]
-    frame["is_rest"] = frame["rest_origin"] | frame["rest"]
-    prefecture = np.array([view.prefecture or "" for view in views], dtype=object)[frame["chain"].to_numpy()]
-    of_view = frame["side"].isin(["", *(side for view in views for side in view.sides)])
-    of_view &= (prefecture == "") | frame["origin"].isin(("", "rest")) | (frame["origin"] == prefecture)
-    return frame[of_view].drop(columns=["rest_origin", "rest"]).reset_index(drop=True)
+    *destination, to_rest, looked_at = _by_code(flows, "destination", chain, of_destination)
+    codes = dict(zip(("origin", "origin_county", *PLACES), (*origin, *destination), strict=True))
+    about = {"chain": chain, "date": flows["date"].array, "persons": flows["persons"].array}
+    about |= {"step": _steps(flows, views[0].steps), "is_rest": of_rest | to_rest}
+    return pd.DataFrame(about | codes)[known & looked_at].reset_index(drop=True)
+
+
+def _steps(flows: pd.DataFrame, steps: Mapping[tuple[str, str], int]) -> Any:
+    """The number of each row's step."""
+    import numpy as np
+    import pandas as pd
+
+    origin, origins = pd.factorize(flows["origin_level"])
+    destination, destinations = pd.factorize(flows["destination_level"])
+    number, known = pd.factorize(origin * len(destinations) + destination)
+    kinds = [divmod(int(one), len(destinations)) for one in known]
+    return np.array([steps[origins[o], destinations[d]] for o, d in kinds], dtype="int64")[number]
 
 
 def _origin_codes(numbers: Mapping[str, int], level: str, code: str) -> tuple[int, str, str, bool]:
