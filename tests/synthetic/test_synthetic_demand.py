@@ -182,3 +182,23 @@ def test_the_holiday_goes_from_districts_to_counties_and_back(places: Places) ->
 
 def test_the_nation_decays_by_distance_as_jias_figures_do(places: Places) -> None:
     assert decay(places) == pytest.approx(1.74, abs=0.005)
+
+
+def test_a_national_plan_moves_people_between_all_provinces_as_the_demand_says(places: Places) -> None:
+    demand, persons, movers = NationalDemand.of(places), 60_000, 6_000
+    scale = demand.movers_a_day / movers
+    first = CALIBRATION_DATES[0]
+    home = homes(places, persons, needed_persons(places, demand, scale, first, 2), 1)
+    days = list(plan(places, demand, scale, home, first, 2, Troubles.none(), 1))
+    province = np.array([code[:2] for code in places.prefecture_codes])
+    wanted, moved = np.zeros(31), np.zeros(31)
+    for day in days:
+        assert day.unmet == 0
+        left, reached = places.prefecture[day.start[day.movers]], places.prefecture[day.destination]
+        left = left[left != reached]
+        of_date = demand.on(day.date).sum(axis=1) / scale
+        wanted += [of_date[province == one].sum() for one in np.unique(province)]
+        moved += [(province[left] == one).sum() for one in np.unique(province)]
+    assert moved.min() > 0  # Tibet's too
+    assert moved.sum() == pytest.approx(wanted.sum(), rel=0.03)
+    assert (np.abs(moved - wanted) < 5 * np.sqrt(wanted) + 1).all()

@@ -22,6 +22,7 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, max=400, help="Number of days.")] = 3,
     persons: Annotated[int, typer.Option(min=100, max=100_000_000, help="Persons to simulate.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="The same seed gives the same files.")] = 1,
+    national: Annotated[bool, typer.Option("--national", help="Movers of all prefectures, not Hubei's alone.")] = False,
 ) -> None:
     """Write three MNOs' deliveries, their reference data and the truth.
 
@@ -30,7 +31,7 @@ def simulate(
     from popflow.synthetic import simulate as run
 
     with progress("simulating") as on_progress:
-        summary = run(out, day(first), days, persons, seed, on_progress=on_progress)
+        summary = run(out, day(first), days, persons, seed, on_progress=on_progress, national=national)
     for line in str(summary).splitlines():
         say(line)
 

@@ -23,6 +23,7 @@ import datetime as dt
 import functools
 from dataclasses import dataclass
 from importlib import resources
+from typing import ClassVar
 
 import numpy as np
 
@@ -63,6 +64,8 @@ class Demand:
     into_wuhan: Floats
     gravity: Floats
     wuhan: int
+    movers_a_day: ClassVar[int] = HUBEI_MOVERS_A_DAY
+    of_all: ClassVar[bool] = False
 
     @classmethod
     def of(cls, places: Places) -> Demand:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from popflow.synthetic.demand import (
     LOCAL_RATE,
     NEAR_POWER,
     OUTSIDE_RATE,
-    Demand,
     gravity_weights,
 )
 from popflow.synthetic.places import Floats, Ints, Places
@@ -27,6 +27,20 @@ POOL_MARGIN = 1.25
 LONGEST_ABSENCE_DAYS = 6
 MEAN_ABSENCE_DAYS = 2.0
 NOWHERE = -1
+
+
+class Movement(Protocol):
+    """Who is expected to move between prefectures; of_all: out of each of them, not out of Hubei's and into them alone.
+
+    movers_a_day: persons at full size, on an average day of 10-24 January 2020, out of the prefectures that it is of.
+    """
+
+    movers_a_day: ClassVar[int]
+    of_all: ClassVar[bool]
+
+    def on(self, date: dt.date) -> Floats:
+        """Expected persons of a date, from prefecture (row) to prefecture (column); 0 within a prefecture."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,12 +62,12 @@ class DayMoves:
 
 
 def plan(
-    places: Places, demand: Demand, scale: float, home: Ints, first: dt.date, days: int, troubles: Troubles, seed: int
+    places: Places, demand: Movement, scale: float, home: Ints, first: dt.date, days: int, troubles: Troubles, seed: int
 ) -> Iterator[DayMoves]:
     """The moves of each date; demand: at full size, of which 1/scale moves. A mover is always one of the persons."""
     current, came_from = home.copy(), np.full(len(home), NOWHERE)
     back_on = np.full(len(home), np.iinfo(np.int64).max)
-    rates = background_rates(places)
+    rates = background_rates(places, outside_hubei=not demand.of_all)
     for day in range(days):
         date = first + dt.timedelta(days=day)
         draw = stream(seed, "moves", day)
@@ -69,7 +83,7 @@ def plan(
         back_on[returning] = day + absence
 
 
-def needed_persons(places: Places, demand: Demand, scale: float, first: dt.date, days: int) -> Floats:
+def needed_persons(places: Places, demand: Movement, scale: float, first: dt.date, days: int) -> Floats:
     """Persons (P) that each prefecture must hold on the first morning, so that the demand never runs out of people."""
     needed, balance = np.zeros(len(places.prefecture_codes)), np.zeros(len(places.prefecture_codes))
     for day in range(days):
@@ -80,8 +94,10 @@ def needed_persons(places: Places, demand: Demand, scale: float, first: dt.date,
     return POOL_MARGIN * np.maximum(needed, 0)
 
 
-def background_rates(places: Places) -> Floats:
-    """Share of each prefecture's people who move on a day, to prefectures (P x P): outside Hubei, and within each."""
+def background_rates(places: Places, *, outside_hubei: bool) -> Floats:
+    """Share of each prefecture's people who move on a day, to prefectures (P x P): within each, and outside Hubei."""
+    if not outside_hubei:
+        return LOCAL_RATE * np.eye(len(places.prefecture_codes))
     outside = ~places.in_province(HUBEI)
     weights = gravity_weights(places, (NEAR_POWER + FAR_POWER) / 2) * (outside[:, None] & outside[None, :])
     rates: Floats = OUTSIDE_RATE * weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)

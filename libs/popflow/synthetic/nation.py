@@ -22,9 +22,10 @@ from popflow.errors import PopflowError
 from popflow.progress import Progress, silent
 from popflow.synthetic import landing, truth
 from popflow.synthetic.cells import cell_table, place_cells
-from popflow.synthetic.demand import HUBEI, HUBEI_MOVERS_A_DAY, Demand
+from popflow.synthetic.demand import HUBEI, Demand
 from popflow.synthetic.landing import DeliveredFile, Delivery
-from popflow.synthetic.moves import DayMoves, needed_persons, plan
+from popflow.synthetic.moves import DayMoves, Movement, needed_persons, plan
+from popflow.synthetic.national import NationalDemand
 from popflow.synthetic.parts import FileOf, Nation, Task, write_part
 from popflow.synthetic.people import MNOS, PART_PERSONS, homes, parts_of
 from popflow.synthetic.places import Floats, Ints, Places, shipped_places
@@ -39,7 +40,8 @@ TINY = 20_000  # person-days below which starting processes takes longer than th
 class SimulationSummary:
     """What a simulation has made.
 
-    scale: persons of the real nation that a mover stands for. movers: persons out of Hubei's prefectures by date.
+    scale: persons of the real nation that a mover stands for. movers: persons by date who left a prefecture
+    for another, one of Hubei's or, where it is national, any.
     records, bytes: by MNO. unmet: moves for which no person was there, on all dates.
     """
 
@@ -51,13 +53,15 @@ class SimulationSummary:
     bytes: Counter[str] = field(default_factory=Counter)
     files: int = 0
     unmet: int = 0
+    national: bool = False
 
     def __str__(self) -> str:
         records = ", ".join(f"{mno} {self.records[mno]:,}" for mno in MNOS)
         movers = ", ".join(f"{date}: {count:,}" for date, count in self.movers.items())
+        whose = "all" if self.national else "Hubei's"
         return (
             f"{self.persons:,} persons with {self.sims:,} SIMs; {self.records.total():,} records ({records}) "
-            f"in {self.files:,} files; movers out of Hubei's prefectures {movers}"
+            f"in {self.files:,} files; movers out of {whose} prefectures {movers}"
         )
 
 
@@ -71,11 +75,14 @@ def simulate(
     on_progress: Progress = silent,
     movers: int | None = None,
     processes: int | None = None,
+    *,
+    national: bool = False,
 ) -> SimulationSummary:
     """Simulate `persons` people over `days` dates from `first` and write landing, reference and truth below `out`.
 
     movers: persons who leave one of Hubei's prefectures for another prefecture on an average day of 10-24 January 2020
-    (the scale is 5 million over that); every one of them is simulated. By default three in ten persons, or as many as
+    (the scale is 5 million over that); every one of them is simulated. national: of all prefectures, not Hubei's alone
+    (100 million over that), see `popflow.synthetic.national`. By default three in ten persons, or as many as
     the persons can supply. Beyond those whom the movers need, persons are a sample of the residents of all counties.
     on_progress is told how many parts are done. Raises PopflowError where `out` is not empty or the persons
     are too few for the movers.
@@ -83,11 +90,11 @@ def simulate(
     _refuse(out, days, persons)
     troubles = troubles or Troubles()
     places = shipped_places()
-    demand = Demand.of(places)
+    demand: Movement = NationalDemand.of(places) if national else Demand.of(places)
     scale, needed = _scaled(places, demand, first, days, persons, movers)
     home = homes(places, persons, needed, seed)
     nation = Nation(places, place_cells(places, troubles, seed), troubles, seed, out)
-    summary = SimulationSummary(persons, scale=scale)
+    summary = SimulationSummary(persons, scale=scale, national=national)
     summary.sims = _write_reference(nation, home, first)
     moves = plan(places, demand, scale, home, first, days, troubles, seed)
     tasks = _tasks(nation, home, moves, days, summary)
@@ -105,18 +112,18 @@ def _refuse(out: Path, days: int, persons: int) -> None:
 
 
 def _scaled(
-    places: Places, demand: Demand, first: dt.date, days: int, persons: int, movers: int | None
+    places: Places, demand: Movement, first: dt.date, days: int, persons: int, movers: int | None
 ) -> tuple[float, Floats]:
     """The scale, and the persons that each prefecture must hold for it."""
     at_full_size = needed_persons(places, demand, 1.0, first, days)
-    most = LARGEST_NEEDED_SHARE * (persons - len(at_full_size)) / at_full_size.sum() * HUBEI_MOVERS_A_DAY
+    most = LARGEST_NEEDED_SHARE * (persons - len(at_full_size)) / at_full_size.sum() * demand.movers_a_day
     wanted = min(USUAL_MOVER_SHARE * persons, most) if movers is None else movers
     if wanted > most:
         least = int(persons * wanted / most) + 1 if most > 0 else 10 * len(at_full_size)
         raise PopflowError(
             f"persons = {persons} cannot supply {movers} movers a day over {days} days; at least {least}"
         )
-    scale = HUBEI_MOVERS_A_DAY / max(wanted, 1e-9)
+    scale = demand.movers_a_day / max(wanted, 1e-9)
     return scale, at_full_size / scale
 
 
@@ -129,11 +136,11 @@ def _write_reference(nation: Nation, home: Ints, first: dt.date) -> int:
 def _tasks(
     nation: Nation, home: Ints, moves: Iterator[DayMoves], days: int, summary: SimulationSummary
 ) -> Iterator[Task]:
-    hubei = nation.places.in_province(HUBEI)
+    of = nation.places.in_province(HUBEI) | summary.national
     for day, move in enumerate(moves):
         truth.write_day(nation.out, nation.places, move)
         left, reached = nation.places.prefecture[move.start[move.movers]], nation.places.prefecture[move.destination]
-        summary.movers[move.date] = int((hubei[left] & (left != reached)).sum())
+        summary.movers[move.date] = int((of[left] & (left != reached)).sum())
         summary.unmet += move.unmet
         for part, persons in enumerate(parts_of(len(home))):
             inside = slice(*np.searchsorted(move.movers, [persons.start, persons.stop]))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,8 @@ class NationalDemand:
     with_hubei: NDArray[np.bool_]  # pairs with Hubei at one end, which `hubei` knows
     trips: Floats
     homeward: Floats
+    movers_a_day: ClassVar[int] = MOVERS_A_DAY
+    of_all: ClassVar[bool] = True
 
     @classmethod
     def of(cls, places: Places) -> NationalDemand:
