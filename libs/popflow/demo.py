@@ -29,14 +29,14 @@ MARK = "popflow-demo"  # a file of this name says that the folder is a demo's an
 
 
 @dataclass(frozen=True)
-class Shown:
+class Part:
     """A table with its title, or a line alone."""
 
     title: str
     frame: pd.DataFrame | None = None
 
 
-def run_demo(out: Path, days: int, persons: int, seed: int, on_progress: Progress) -> list[Shown]:
+def run_demo(out: Path, days: int, persons: int, seed: int, on_progress: Progress) -> list[Part]:
     """Simulate so many days up to 22 January 2020, run the nights, and say what came of it."""
     _make_room(out)
     first = LAST - dt.timedelta(days=days - 1)
@@ -68,12 +68,12 @@ def _night(lake: Lake, out: Path, date: dt.date, on_progress: Progress) -> dict[
     return nightly(lake, night)
 
 
-def _nights(lake: Lake, nights: dict[dt.date, dict[str, Done]]) -> list[Shown]:
+def _nights(lake: Lake, nights: dict[dt.date, dict[str, Done]]) -> list[Part]:
     """What each night read, counted and published."""
     return [
-        Shown("Records read, and repeated ones", _records(lake)),
-        Shown("Nights", pd.DataFrame([_night_row(lake, *night) for night in nights.items()])),
-        Shown(
+        Part("Records read, and repeated ones", _records(lake)),
+        Part("Nights", pd.DataFrame([_night_row(lake, *night) for night in nights.items()])),
+        Part(
             "Share of the outflow that is shown, by step of the chain, last night", _shares(lake, nights[max(nights)])
         ),
     ]
@@ -111,7 +111,7 @@ def _shares(lake: Lake, night: dict[str, Done]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _answers(lake: Lake) -> list[Shown]:
+def _answers(lake: Lake) -> list[Part]:
     """The top destinations of Wuhan's outflow, beside the shares that the scenario was fed with."""
     frame = Reader(lake).ask(lake.contracts.headline.indicator, "wuhan", LAST, LAST, "prefecture")
     shown = frame[frame["kind"] == "shown"]
@@ -124,8 +124,8 @@ def _answers(lake: Lake) -> list[Shown]:
     percent = table.assign(**{c: [f"{100 * v:.2f} %" for v in table[c]] for c in ("share", "scenario")})
     title = f"Outflow of Wuhan on {LAST}: {min(TOP, len(table))} of the {len(table)} prefectures shown"
     return [
-        Shown(title, percent.head(TOP)),
-        Shown(f"Rank correlation with the scenario's shares over the {len(table)} prefectures shown: {rank:.3f}"),
+        Part(title, percent.head(TOP)),
+        Part(f"Rank correlation with the scenario's shares over the {len(table)} prefectures shown: {rank:.3f}"),
     ]
 
 
@@ -135,10 +135,10 @@ def _fed_shares() -> pd.Series:
     return persons / persons.sum()
 
 
-def _places(out: Path, first: dt.date) -> list[Shown]:
+def _places(out: Path, first: dt.date) -> list[Part]:
     lake = out / "lake"
     lines = [
         f"Published: {lake}/published/flows and {lake}/published/releases; exact tables, secret: {lake}/restricted",
         f"Ask on: popflow pull outflow --area wuhan --from {first + ONE_DAY} --to {LAST} --level county --lake {lake}",
     ]
-    return [Shown(line) for line in lines]
+    return [Part(line) for line in lines]

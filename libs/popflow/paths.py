@@ -81,8 +81,8 @@ def refuse_for_tables(place: str) -> str:
     try:
         place.encode()
     except UnicodeEncodeError:
-        shown = os.fsencode(place).decode(errors="replace")
-        raise PopflowError(f"{shown}: is not written in UTF-8, which Delta tables need; rename the folder") from None
+        readable = os.fsencode(place).decode(errors="replace")
+        raise PopflowError(f"{readable}: is not written in UTF-8, which Delta tables need; rename the folder") from None
     if found := NO_TABLE_BELOW.search(place):
         raise PopflowError(
             f"{place!r}: Delta tables cannot lie below a folder whose name holds {found[0]!r}; rename the folder "

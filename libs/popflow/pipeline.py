@@ -38,12 +38,12 @@ EXACT = "the indicators' exact tables"
 class Done:
     """What a stage did, in a line for people.
 
-    shown: national figures that a log may hold. warnings: a line each. summary: of the intake. persons: of the night's
+    figures: national ones, which a log may hold. warnings: a line each. summary: of the intake. persons: of the night's
     state; secret. tables: what was released, by indicator.
     """
 
     said: str
-    shown: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     summary: IntakeSummary | None = None
     persons: int | None = None
@@ -200,8 +200,8 @@ def find_persons(lake: Lake, night: Night) -> Done:
     states = person_states(yesterday, today, night.date)
     lake.replace("person_state", states, as_of=night.date)
     persons = lake.read("person_state", as_of=night.date).count()
-    shown = _national(lake, persons)
-    return Done(f"{shown:,} persons", {"persons": shown}, persons=persons)
+    rounded_persons = _national(lake, persons)
+    return Done(f"{rounded_persons:,} persons", {"persons": rounded_persons}, persons=persons)
 
 
 def find_flows(lake: Lake, night: Night) -> Done:
@@ -220,8 +220,8 @@ def release(lake: Lake, night: Night) -> Done:
     if night.yesterday not in _computed(lake):
         return Done("nothing: the first date of a lake has no origins")
     released = release_date(lake, night.date, night.mnos, night.run_id, night.reason_of_release)
-    shown = {"audit_seconds": round(released.audit_seconds)}
-    return Done(released.said, shown, released.warnings, tables=released.tables)
+    figures = {"audit_seconds": round(released.audit_seconds)}
+    return Done(released.said, figures, released.warnings, tables=released.tables)
 
 
 def is_first(lake: Lake, night: Night) -> bool:
@@ -243,9 +243,9 @@ def _attend(lake: Lake, night: Night, stage: Stage, log: RunLog) -> Done:
     night.on_progress(stage.name)
     reads, writes = stage.reads_of(lake.contracts), stage.writes_of(lake.contracts)
     name = stage.name if night.date == log.date else f"{stage.name} of {night.date}"
-    with log.stage(name, reads, writes) as shown, kept_from_others(lake, sample=night.sample):
+    with log.stage(name, reads, writes) as figures, kept_from_others(lake, sample=night.sample):
         done = stage.run(lake, night)
-        shown |= done.shown
+        figures |= done.figures
     return done
 
 

@@ -191,11 +191,11 @@ class _Lines(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         ahead, self._ahead = self._ahead, b""
         data = ahead + self._file.read(max(size - len(ahead), 0))
-        shown = np.frombuffer(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), np.uint8) != NEWLINE
-        if len(shown):
+        in_line = np.frombuffer(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), np.uint8) != NEWLINE
+        if len(in_line):
             # A line begins where something stands behind a line's end.
-            self.lines += int(np.count_nonzero(shown[1:] & ~shown[:-1])) + int(self._newline and shown[0])
-            self._newline = not shown[-1]
+            self.lines += int(np.count_nonzero(in_line[1:] & ~in_line[:-1])) + int(self._newline and in_line[0])
+            self._newline = not in_line[-1]
         return data
 
 

@@ -16,7 +16,7 @@ from popflow.encryption.key_file import add_master_key, drop_master_key
 from popflow.errors import PopflowError
 from popflow.paths import local_path
 
-keys = typer.Typer(help="Keys of the restricted zone; none is ever shown.", no_args_is_help=True)
+keys = typer.Typer(help="Keys of the restricted zone; none is ever printed.", no_args_is_help=True)
 FILE = typer.Option("--file", envvar=environment.MASTER_KEYS.name, help="File of master keys, mode 0600.")
 
 

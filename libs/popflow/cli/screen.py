@@ -43,8 +43,8 @@ def show(frame: pd.DataFrame, title: str = "", limit: int | None = None) -> None
     from popflow.reading.tables_out import drawn
 
     columns = [(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame.columns]
-    shown = frame.head(limit or len(frame)).itertuples(index=False, name=None)
-    show_table(drawn(columns, [[_cell(value) for value in row] for row in shown], title))
+    rows = frame.head(limit or len(frame)).itertuples(index=False, name=None)
+    show_table(drawn(columns, [[_cell(value) for value in row] for row in rows], title))
 
 
 def show_table(table: Table) -> None:

@@ -49,6 +49,6 @@ def demo(
     from popflow.demo import run_demo
 
     with progress("demo") as on_progress:
-        shown = run_demo(out, days, persons, seed, on_progress)
-    for part in shown:
+        parts = run_demo(out, days, persons, seed, on_progress)
+    for part in parts:
         show(part.frame, part.title) if part.frame is not None else say(part.title)

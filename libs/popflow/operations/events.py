@@ -48,8 +48,8 @@ class RunLog:
         return cls(ops_folder(lake), date, run_id)
 
     def say(self, event: str, **figures: Any) -> None:
-        """One line: when, which run, what, and figures that may be shown."""
-        line = {"at_utc": _now(), "run_id": self.run_id, "date": str(self.date), "event": event} | shown(figures)
+        """One line: when, which run, what, and figures that a log may hold."""
+        line = {"at_utc": _now(), "run_id": self.run_id, "date": str(self.date), "event": event} | loggable(figures)
         append_private(self.folder / "events" / f"{self.date}.jsonl", json.dumps(line, ensure_ascii=False) + "\n")
 
     @contextmanager
@@ -87,7 +87,7 @@ class RunLog:
 
     def _ended(self, name: str, began: dt.datetime, outcome: str, figures: Mapping[str, Any]) -> None:
         seconds = round((dt.datetime.now(dt.UTC) - began).total_seconds(), 1)
-        self.stages[name] = {"outcome": outcome, "seconds": seconds} | shown(figures)
+        self.stages[name] = {"outcome": outcome, "seconds": seconds} | loggable(figures)
         self.say("stage_ended", stage=name, **self.stages[name])
 
     def _lineage(self, kind: str, stage: str, reads: Iterable[str], writes: Iterable[str]) -> None:
@@ -111,16 +111,16 @@ def lineage_event(
     }
 
 
-def shown(figures: Mapping[str, Any]) -> dict[str, Any]:
+def loggable(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Figures as a log may hold them; raises PopflowError for a value that could be a row or a table."""
-    return {name: _shown(name, value) for name, value in figures.items()}
+    return {name: _loggable(name, value) for name, value in figures.items()}
 
 
-def _shown(name: str, value: Any) -> Any:
+def _loggable(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _shown(f"{name}.{key}", one) for key, one in value.items()}
+        return {str(key): _loggable(f"{name}.{key}", one) for key, one in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_shown(name, one) for one in value]
+        return [_loggable(name, one) for one in value]
     if hasattr(value, "item"):
         value = value.item()
     if value is None or isinstance(value, bool | int | float):

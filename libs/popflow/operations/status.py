@@ -28,8 +28,8 @@ def status(lake: Lake, nights: int = 14) -> pd.DataFrame:
     """
     dates = sorted(_dates(lake), reverse=True)[:nights]
     landed, released, runs = _landed(lake, dates), _released(lake, dates), _last_runs(lake, dates)
-    shown = [date for date in map(str, dates) if date in landed or date in released or date in runs]
-    return pd.DataFrame([_row(date, landed, released, runs) for date in shown], columns=COLUMNS)
+    listed = [date for date in map(str, dates) if date in landed or date in released or date in runs]
+    return pd.DataFrame([_row(date, landed, released, runs) for date in listed], columns=COLUMNS)
 
 
 def _dates(lake: Lake) -> set[dt.date]:

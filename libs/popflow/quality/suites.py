@@ -116,7 +116,7 @@ def checked(contract: Table, sample: pd.DataFrame) -> pd.DataFrame:
 def great_expectations() -> Any:
     """GX, imported where it is needed, since that takes seconds; its analytics are off before, as it looks then.
 
-    It takes no digest of what it is shown. GX tries Spark Connect, whose import ends a process that runs no file
+    It takes no digest of what it looks at. GX tries Spark Connect, whose import ends a process that runs no file
     (python -c, a worker of a pool) with exit code 0: it takes it for its own doctests.
     """
     NO_ANALYTICS.set("false")
