@@ -158,7 +158,7 @@ def test_nothing_is_written_through_a_link_or_into_a_device(tmp_path: Path):
 def test_a_workbook_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """XlsxWriter drops what a sheet does not hold, and says so in a number that it returns."""
     one = answer().iloc[:1]
-    frame = pd.concat([one] * (workbook.MOST_ROWS + 1), ignore_index=True)
+    frame = one.loc[one.index.repeat(workbook.MOST_ROWS + 1)]
     with pytest.raises(PopflowError, match="1,048,576 rows, and a sheet of Excel holds 1,048,575"):
         save(frame, tmp_path / "a.xlsx")
     assert not list(tmp_path.iterdir())
