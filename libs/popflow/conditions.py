@@ -20,7 +20,7 @@ Condition = tuple[str, str, Any]  # column, = or in, value or values
 
 
 def filters(contract: Table, equals: Mapping[str, Any]) -> list[Condition]:
-    """What makes rows those of a table, and the wanted ones, as delta-rs and pyarrow take it."""
+    """Conditions on rows of a table: these values of columns, and its kind where it is stored in another."""
     wanted = [(c, "in", list(v)) if isinstance(v, list | set | tuple) else (c, "=", v) for c, v in equals.items()]
     return [*wanted, ("kind", "=", contract.table)] if contract.stored_in else wanted
 

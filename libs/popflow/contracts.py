@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -18,9 +18,6 @@ from popflow.errors import PopflowError
 from popflow.feeds import Feed
 from popflow.indicators import Indicator, Retired, read_indicators, refuse_together
 from popflow.tables import Table
-
-if TYPE_CHECKING:
-    pass
 
 K_MINIMUM = 20  # constants of the promise (docs/design, section 6): disclosure.yaml can only raise them
 FLOOR_MINIMUM = 10

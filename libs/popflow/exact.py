@@ -50,8 +50,10 @@ def keep_population(lake: Lake, date: dt.date, days: DataFrame, mnos: MNOs) -> N
 def replace_counts(lake: Lake, name: str, rows: DataFrame, **partition: Any) -> None:
     """Write counts in place of a partition's rows.
 
-    On one machine through the driver and by delta-rs, which is seconds faster; on a cluster by Spark, since the counts
-    of a nation's pairs of counties are some hundred megabytes. Raises PopflowError as `Lake.replace` does.
+    On one machine through the driver and by delta-rs, which is seconds faster; by Spark on a cluster, since the counts
+    of a nation's pairs of counties are some hundred megabytes, and where the table is encrypted. Raises PopflowError as
+    `Lake.replace` does.
     """
     through_driver = (lake.spark.sparkContext.master or "").startswith("local")
-    lake.replace(name, rows.toArrow() if through_driver else rows, **partition)
+    by_spark = not through_driver or lake.encrypts(lake.contracts.table(name))
+    lake.replace(name, rows if by_spark else rows.toArrow(), **partition)

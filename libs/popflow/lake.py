@@ -1,8 +1,7 @@
 """Delta tables by contract name, zone by zone: the only code that reads or writes them.
 
-Spark reads and writes what is as large as the
-nation. What fits the driver (aggregates, reference) goes through delta-rs, where a commit takes 20 ms and not 2 s; and
-what an analyst reads, who needs no Java.
+Spark reads and writes what is as large as the nation. What fits the driver (aggregates, reference) goes through
+delta-rs, where a commit takes 20 ms and not 2 s; and what an analyst reads, who needs no Java.
 """
 
 from __future__ import annotations
@@ -111,7 +110,7 @@ class Lake(Zones):
     def read_arrow(self, name: str, columns: Sequence[str] | None = None, **equals: Any) -> pa.Table:
         """Rows of a table as Arrow, for what is too large for pandas, such as millions of cells."""
         contract, stored = self._contracts_of(name)
-        if self._encrypted(contract):
+        if self.encrypts(contract):
             return self.read(name, **equals).select(*(columns or contract.columns)).toArrow()
         wanted = conditions.filters(contract, equals)
         files = self._dataset_of(name, stored, wanted)
@@ -125,7 +124,7 @@ class Lake(Zones):
         table, in its tasks; of what it gives all is returned.
         """
         contract, stored = self._contracts_of(name)
-        if self._encrypted(contract):
+        if self.encrypts(contract):
             from pyspark.sql.pandas.types import from_arrow_schema
 
             return self.read(name).select(*columns).mapInArrow(task, from_arrow_schema(schema)).toArrow()
@@ -164,7 +163,7 @@ class Lake(Zones):
         self._create(name)
         condition = " OR ".join(f"({conditions.sql(partition)})" for partition in partitions)
         with self._readable(contract):
-            if isinstance(rows, pa.Table) and not self._encrypted(contract) and not self._is_spelled_otherwise(name):
+            if isinstance(rows, pa.Table) and not self.encrypts(contract) and not self._is_spelled_otherwise(name):
                 self._overwrite(name, rows, condition or None)
                 return
             writer = self._ordered(contract, self._spark_frame(rows)).write.format("delta").mode("overwrite")
@@ -276,7 +275,7 @@ class Lake(Zones):
         small: bytes below which a file is. The rows stay as they are and in their partition. Nothing is done to a table
         that is encrypted, whose files Spark writes large enough at once.
         """
-        if self._encrypted(self.contracts.table(name)) or not (table := self._open(name)):
+        if self.encrypts(self.contracts.table(name)) or not (table := self._open(name)):
             return 0
         before = len(table.file_uris())
         for only in delta_log.crowded(table, most_files, small):
@@ -364,7 +363,7 @@ class Lake(Zones):
     def _is_written(self, name: str, app_id: str) -> bool:
         return self._refuse_missing(name).transaction_version(app_id) is not None
 
-    def _encrypted(self, contract: Table) -> bool:
+    def encrypts(self, contract: Table) -> bool:
         """Whether the table's files are encrypted, so that only Spark reads and writes them."""
         return contract.zone == "restricted" and environment.MASTER_KEYS.is_set()
 

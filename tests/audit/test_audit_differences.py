@@ -15,7 +15,7 @@ DATE = dt.date(2020, 1, 10)
 WUHAN, HUANGSHI = "420102", "420202"
 COVERED = ("420102", "420103", "420202", "420203", "430102", "430103", "430104", "430202", "430203", "430204")
 # From two counties of Wuhan to six of Hunan; the other origins send many, so that origins are all shown.
-ATOMS = {
+BASE_CELLS = {
     ("420102", "430102"): persons(60),
     ("420103", "430102"): persons(40),
     ("420102", "430103"): persons(7),
@@ -51,7 +51,7 @@ HUNAN_COUNTIES = [
 def verdict_on(
     rows: list[tuple], base_cells: dict | None = None, covered: tuple[str, ...] = COVERED, **options
 ) -> Verdict:
-    base_cells = ATOMS if base_cells is None else base_cells
+    base_cells = BASE_CELLS if base_cells is None else base_cells
     options = {"plant": False, "mnos": toy.MNOS, "covered": covered} | options
     return audit(toy.flows_frame(rows, DATE), toy.base_cells_frame(base_cells, DATE), **options)
 
@@ -61,7 +61,7 @@ def found(verdict: Verdict) -> dict[str, str]:
 
 
 def with_cell(cell: tuple[str, str], values: tuple[int, ...]) -> dict:
-    return ATOMS | {cell: values}
+    return BASE_CELLS | {cell: values}
 
 
 def test_a_table_that_follows_the_rules_passes() -> None:
@@ -75,7 +75,7 @@ def test_no_row_is_no_leak() -> None:
 
 def test_a_parent_less_its_shown_children_is_a_small_group() -> None:
     """130 - 100 = 30 hides a rest; 130 - 100 with 15 of the others gone is 15."""
-    base_cells = {cell: values for cell, values in ATOMS.items() if cell != ("420102", "430104")}
+    base_cells = {cell: values for cell, values in BASE_CELLS.items() if cell != ("420102", "430104")}
     rows = [(*row[:4], row[4] - 15) if row[4] in (440, 340, 250, 130) else row for row in ROWS]
     verdict = verdict_on([*rows, ("prefecture", "420100", "county", "430102", 100)], base_cells)
     assert found(verdict)["A1"] == (
@@ -100,7 +100,7 @@ def test_an_mno_takes_off_its_own(without: int, ok: bool) -> None:
 
 
 def test_with_one_mno_there_is_nobody_to_subtract() -> None:
-    base_cells = {cell: (*values[:2], 0) for cell, values in ATOMS.items()}
+    base_cells = {cell: (*values[:2], 0) for cell, values in BASE_CELLS.items()}
     frame = toy.base_cells_frame(base_cells, DATE, mnos=("mobile",))
     rows = toy.flows_frame(ROWS + HUNAN_COUNTIES, DATE)
     assert audit(rows, frame, covered=COVERED, mnos=("mobile",), plant=False).ok
@@ -148,7 +148,7 @@ def test_a_sensitive_county_is_never_shown_alone(contracts) -> None:
 
 def test_a_county_without_a_cell_is_no_child() -> None:
     """Two of three counties shown, no rest: right where the third has no cell that night."""
-    base_cells = {cell: values for cell, values in ATOMS.items() if cell != ("420102", "430204")}
+    base_cells = {cell: values for cell, values in BASE_CELLS.items() if cell != ("420102", "430204")}
     rows = [(*row[:4], row[4] - 40) if row[4] in (440, 340, 250, 120) else row for row in ROWS] + HUNAN_COUNTIES[:2]
     assert verdict_on(rows, base_cells, tuple(c for c in COVERED if c != "430204")).ok
     assert not verdict_on(rows, base_cells).ok

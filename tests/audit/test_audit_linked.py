@@ -11,7 +11,7 @@ from popflow.audit import audit, linked
 
 DATE = dt.date(2020, 1, 10)
 COVERED = ("420102", "420103", "420202", "430102", "430103", "440103")
-ATOMS = {
+BASE_CELLS = {
     ("420102", "430102"): persons(25),
     ("420102", "430103"): persons(35),
     ("420103", "430102"): persons(35),
@@ -25,10 +25,10 @@ MARGIN = ("county", "420102", "prefecture", "430100", 60)
 
 
 def verdict_on(*strays: tuple):
-    rows = toy.publish(ATOMS, COVERED)
+    rows = toy.publish(BASE_CELLS, COVERED)
     assert ("prefecture", "420100", "county", "430102", 60) in rows
     frame = toy.flows_frame([*rows, *(row for row in strays if row not in rows)], DATE)
-    return audit(frame, toy.base_cells_frame(ATOMS, DATE), covered=COVERED, mnos=toy.MNOS, plant=False)
+    return audit(frame, toy.base_cells_frame(BASE_CELLS, DATE), covered=COVERED, mnos=toy.MNOS, plant=False)
 
 
 def test_the_chain_alone_passes() -> None:

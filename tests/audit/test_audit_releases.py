@@ -7,7 +7,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 import toy_publisher as toy
-from test_audit_differences import ATOMS, COVERED, HUNAN_COUNTIES, ROWS
+from test_audit_differences import BASE_CELLS, COVERED, HUNAN_COUNTIES, ROWS
 from toy_publisher import persons
 
 from popflow.audit import Candidate, Verdict, audit
@@ -23,7 +23,7 @@ def corrected(came: int, went: int = 0, *, without: tuple[int, ...] | None = Non
     left = {CELL: persons(went)} if went else {}
     zero = (0,) * 5
     changed = tuple(
-        a + b - c for a, b, c in zip(ATOMS[CELL], joined.get(CELL, zero), left.get(CELL, zero), strict=True)
+        a + b - c for a, b, c in zip(BASE_CELLS[CELL], joined.get(CELL, zero), left.get(CELL, zero), strict=True)
     )
     rows = [(*row[:4], row[4] + came - went) if row[4] in (440, 340, 250, 120) else row for row in ROWS]
     rows += [*HUNAN_COUNTIES[:2], (*HUNAN_COUNTIES[2][:4], 40 + came - went)]
@@ -31,8 +31,8 @@ def corrected(came: int, went: int = 0, *, without: tuple[int, ...] | None = Non
         [toy.flows_frame(ROWS + HUNAN_COUNTIES, DATE), toy.flows_frame(rows, DATE, release=2)], ignore_index=True
     )
     base_cells = [
-        toy.base_cells_frame(ATOMS, DATE),
-        toy.base_cells_frame(ATOMS | {CELL: changed}, DATE, release=2),
+        toy.base_cells_frame(BASE_CELLS, DATE),
+        toy.base_cells_frame(BASE_CELLS | {CELL: changed}, DATE, release=2),
         toy.base_cells_frame(joined, DATE, release=2, change="joined", against=against),
         toy.base_cells_frame(left, DATE, release=2, change="left", against=against),
     ]
@@ -110,8 +110,8 @@ def test_what_was_withheld_once_is_not_shown_later() -> None:
     rows = [(*row[:4], row[4] + 25) if row[4] in (440, 340, 250, 130) else row for row in ROWS]
     history = [toy.flows_frame(ROWS, DATE), toy.flows_frame(rows + HUNAN_COUNTIES, DATE, release=2)]
     base_cells = [
-        toy.base_cells_frame(ATOMS, DATE),
-        toy.base_cells_frame(ATOMS | {("420102", "430102"): persons(85)}, DATE, release=2),
+        toy.base_cells_frame(BASE_CELLS, DATE),
+        toy.base_cells_frame(BASE_CELLS | {("420102", "430102"): persons(85)}, DATE, release=2),
         toy.base_cells_frame(added, DATE, release=2, change="joined", against=1),
     ]
     verdict = audit(pd.concat(history), pd.concat(base_cells), covered=COVERED, mnos=toy.MNOS, plant=False)
@@ -120,7 +120,7 @@ def test_what_was_withheld_once_is_not_shown_later() -> None:
 
 
 def test_first_write_wins() -> None:
-    rows, base_cells = toy.flows_frame(ROWS, DATE), toy.base_cells_frame(ATOMS, DATE)
+    rows, base_cells = toy.flows_frame(ROWS, DATE), toy.base_cells_frame(BASE_CELLS, DATE)
     again = Candidate(rows, base_cells)
     verdict = audit(rows, base_cells, candidate=again, covered=COVERED, mnos=toy.MNOS, plant=False)
     assert "first write wins" in verdict.text()
@@ -145,8 +145,8 @@ def test_two_chains_in_one_release(contracts) -> None:
     later = history.assign(release=2, persons=history["persons"] + 30 * history["persons"].isin((80, 150, 200)))
     added = {("430103", "420202"): persons(30)}
     joined = toy.base_cells_frame(added, DATE, release=2, change="joined", against=1)
-    base_cells = toy.base_cells_frame(ATOMS | second, DATE)
-    new = toy.base_cells_frame(ATOMS | second | {("430103", "420202"): persons(110)}, DATE, release=2)
+    base_cells = toy.base_cells_frame(BASE_CELLS | second, DATE)
+    new = toy.base_cells_frame(BASE_CELLS | second | {("430103", "420202"): persons(110)}, DATE, release=2)
     options = {"covered": COVERED, "mnos": toy.MNOS, "areas": areas, "plant": False}
     assert audit(history, base_cells, **options).ok, audit(history, base_cells, **options).text()
     both, all_base_cells = pd.concat([history, later]), pd.concat([base_cells, new, joined])

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import toy_publisher as toy
-from test_audit_differences import ATOMS
+from test_audit_differences import BASE_CELLS
 from toy_lake import Reading, candidate, date_of, publish, references, rows_of, written
 
 from popflow.audit import Verdict, audit_lake, lake_audit, stamp_published
@@ -79,7 +79,7 @@ def test_of_a_candidates_date_the_earlier_releases_are_read_and_nothing_else(sta
     joined = toy.base_cells_frame(
         {("420102", "430102"): toy.persons(25)}, date_of(3), release=2, change="joined", against=1
     )
-    more = ATOMS | {("420102", "430102"): toy.persons(85)}
+    more = BASE_CELLS | {("420102", "430102"): toy.persons(85)}
     touched = (440, 340, 250, 130)
     rows = rows_of(date_of(3)).assign(release=2)
     rows["persons"] += 25 * rows["persons"].isin(touched)
@@ -89,7 +89,7 @@ def test_of_a_candidates_date_the_earlier_releases_are_read_and_nothing_else(sta
     assert verdict.ok, verdict.text()
     assert (verdict.counts["dates"], verdict.counts["releases"], verdict.counts["corrections"]) == (1, 2, 1)
     read, _ = reading.taken()
-    assert (read["flows"], read["base_cells"]) == (len(rows), len(ATOMS))
+    assert (read["flows"], read["base_cells"]) == (len(rows), len(BASE_CELLS))
 
 
 def test_a_night_stamps_what_it_published_and_the_next_does_not_read_it(dry: Lake, monkeypatch) -> None:

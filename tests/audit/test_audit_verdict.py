@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import toy_publisher as toy
-from test_audit_differences import ATOMS, COVERED, HUNAN_COUNTIES, ROWS
+from test_audit_differences import BASE_CELLS, COVERED, HUNAN_COUNTIES, ROWS
 from toy_history import Toy
 
 import popflow.audit
@@ -20,7 +20,7 @@ DATE = dt.date(2020, 1, 10)
 
 
 def verdict_on(rows: pd.DataFrame, base_cells: object = None, **options) -> Verdict:
-    base_cells = toy.base_cells_frame(ATOMS, DATE) if base_cells is None else base_cells
+    base_cells = toy.base_cells_frame(BASE_CELLS, DATE) if base_cells is None else base_cells
     return audit(rows, base_cells, **({"covered": COVERED, "mnos": toy.MNOS, "plant": False} | options))
 
 
@@ -80,7 +80,7 @@ def _negative(base_cells: pd.DataFrame) -> pd.DataFrame:
     ],
 )
 def test_base_cells_that_cannot_be_believed_are_not_ok(rows: pd.DataFrame, change, text: str) -> None:
-    verdict = verdict_on(rows, change(toy.base_cells_frame(ATOMS, DATE)))
+    verdict = verdict_on(rows, change(toy.base_cells_frame(BASE_CELLS, DATE)))
     assert not verdict.ok
     assert text in verdict.text() or "stands twice" in verdict.text()
 
@@ -128,7 +128,7 @@ def test_every_planted_leak_is_caught_wherever_it_is(three_nights: Toy) -> None:
 
 
 def test_the_digest_is_of_what_was_audited(three_nights: Toy) -> None:
-    candidate = Candidate(toy.flows_frame(ROWS + HUNAN_COUNTIES, DATE), toy.base_cells_frame(ATOMS, DATE))
+    candidate = Candidate(toy.flows_frame(ROWS + HUNAN_COUNTIES, DATE), toy.base_cells_frame(BASE_CELLS, DATE))
     nothing = three_nights.rows.iloc[:0]
     verdict = verdict_on(nothing, three_nights.base_cells.iloc[:0], candidate=candidate, history_version=7)
     assert verdict.ok, verdict.text()
@@ -181,7 +181,7 @@ def test_rows_that_are_not_those_that_were_audited_are_a_failure(three_nights: T
 
 def test_without_base_cells_all_that_the_rows_say_is_still_looked_at(rows: pd.DataFrame) -> None:
     """And the verdict says of which dates that was."""
-    nothing = toy.base_cells_frame(ATOMS, DATE).iloc[:0]
+    nothing = toy.base_cells_frame(BASE_CELLS, DATE).iloc[:0]
     verdict = verdict_on(rows, nothing, gone=[DATE])
     assert verdict.ok, verdict.text()
     assert "1 dates, 2020-01-10 to 2020-01-10, were looked at by their rows alone" in verdict.text()
@@ -204,7 +204,7 @@ def test_rows_published_under_earlier_rules_are_counted_and_not_attacked(rows: p
 
 @pytest.mark.parametrize("indicator", ["stock", "outflow_block", "inflow"])
 def test_nothing_else_is_published_any_more(rows: pd.DataFrame, indicator: str) -> None:
-    candidate = Candidate(rows.assign(indicator=indicator), toy.base_cells_frame(ATOMS, DATE, indicator))
+    candidate = Candidate(rows.assign(indicator=indicator), toy.base_cells_frame(BASE_CELLS, DATE, indicator))
     verdict = verdict_on(rows.iloc[:0], candidate=candidate)
     assert [finding.code for finding in verdict.findings] == ["A6"]
 
@@ -212,7 +212,7 @@ def test_nothing_else_is_published_any_more(rows: pd.DataFrame, indicator: str) 
 @pytest.mark.parametrize("release", [2, 3])
 def test_a_third_release_of_a_date_is_refused(three_nights: Toy, release: int) -> None:
     nothing = three_nights.rows.iloc[:0]
-    rows, base_cells = toy.flows_frame(ROWS, DATE), toy.base_cells_frame(ATOMS, DATE)
+    rows, base_cells = toy.flows_frame(ROWS, DATE), toy.base_cells_frame(BASE_CELLS, DATE)
     candidate = Candidate(rows.assign(release=release), base_cells.assign(release=release))
     verdict = verdict_on(nothing, three_nights.base_cells.iloc[:0], candidate=candidate)
     said = [finding.equation for finding in verdict.findings if "corrected once" in finding.equation]
@@ -220,11 +220,11 @@ def test_a_third_release_of_a_date_is_refused(three_nights: Toy, release: int) -
 
 
 def test_a_candidate_is_attacked_whatever_was_found_good(rows: pd.DataFrame) -> None:
-    """The same rows as before, and base cells that do not bear them out."""
-    nothing, good = rows.iloc[:0], Candidate(rows, toy.base_cells_frame(ATOMS, DATE))
+    """Rows that were found good once, with base cells that do not bear them out."""
+    nothing, good = rows.iloc[:0], Candidate(rows, toy.base_cells_frame(BASE_CELLS, DATE))
     first = verdict_on(nothing, good.base_cells.iloc[:0], candidate=good)
     assert first.ok
-    other = Candidate(rows, toy.base_cells_frame(ATOMS | {("420102", "430202"): (40, 3, 3, 3, 3)}, DATE))
+    other = Candidate(rows, toy.base_cells_frame(BASE_CELLS | {("420102", "430202"): (40, 3, 3, 3, 3)}, DATE))
     assert not verdict_on(nothing, good.base_cells.iloc[:0], candidate=other, known=first.good).ok
 
 
@@ -235,7 +235,7 @@ def test_a_summary_names_no_figure(rows: pd.DataFrame) -> None:
 
 
 def test_columns_by_mno_are_the_same_as_a_map(rows: pd.DataFrame) -> None:
-    base_cells = toy.base_cells_frame(ATOMS, DATE)
+    base_cells = toy.base_cells_frame(BASE_CELLS, DATE)
     wide = pd.DataFrame(base_cells["persons_without"].tolist()).add_prefix("without_")
     verdict = verdict_on(rows, base_cells.drop(columns="persons_without").join(wide))
     assert verdict.ok, verdict.text()

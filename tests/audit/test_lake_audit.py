@@ -6,12 +6,10 @@ import datetime as dt
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 import toy_publisher as toy
-from deltalake import write_deltalake
 from toy_history import Toy
-from toy_lake import released
+from toy_lake import released, written
 
 from popflow.audit import Candidate, audit_lake
 from popflow.contracts import Contracts
@@ -24,21 +22,12 @@ def dry(tmp_path: Path, contracts: Contracts) -> Lake:
     return Lake(tmp_path / "lake", contracts)
 
 
-def _written(lake: Lake, name: str, frame: pd.DataFrame) -> None:
-    contract = lake.contracts.table(name)
-    rows = frame[list(contract.columns)].to_dict("records")
-    for row in rows:
-        row |= {c: list(v.items()) for c, v in row.items() if isinstance(v, dict)}
-    table = pa.Table.from_pylist(rows, schema=contract.arrow_schema())
-    write_deltalake(lake.path(name), table, partition_by=contract.partition_by or None)
-
-
 def _reference(lake: Lake) -> None:
     cells = pd.DataFrame({"county_code": toy.COVERED}).assign(
         mno="mobile", area_share=1.0, is_border=False, valid_from=dt.date(2020, 1, 1), valid_to=None
     )
     cells["cell_id"] = [f"460-00-1-{i}" for i in range(len(cells))]
-    _written(lake, "cell_to_county", cells)
+    written(lake, "cell_to_county", cells)
 
 
 def test_a_lake_is_audited_with_a_candidate(dry: Lake, three_nights: Toy) -> None:
@@ -46,9 +35,9 @@ def test_a_lake_is_audited_with_a_candidate(dry: Lake, three_nights: Toy) -> Non
     *before, last = sorted(set(three_nights.rows["date"]))
     rows, base_cells = three_nights.rows, three_nights.base_cells
     _reference(lake)
-    _written(lake, "flows", rows[rows["date"] != last])
-    _written(lake, "base_cells", base_cells[base_cells["date"] != last])
-    _written(lake, "releases", pd.DataFrame([released(date) for date in before]))
+    written(lake, "flows", rows[rows["date"] != last])
+    written(lake, "base_cells", base_cells[base_cells["date"] != last])
+    written(lake, "releases", pd.DataFrame([released(date) for date in before]))
     candidate = Candidate(rows[rows["date"] == last], base_cells[base_cells["date"] == last])
     verdict = audit_lake(lake, candidate=candidate, candidate_mnos=toy.MNOS, seed=1, time_limit_s=120)
     assert verdict.ok, verdict.text()
@@ -69,9 +58,9 @@ def test_an_empty_lake_has_nothing_to_give_away(dry: Lake) -> None:
 def test_a_history_that_cannot_be_read_is_not_ok(dry: Lake, three_nights: Toy, table: str) -> None:
     date = min(three_nights.rows["date"])
     _reference(dry)
-    _written(dry, "flows", three_nights.rows[three_nights.rows["date"] == date])
-    _written(dry, "base_cells", three_nights.base_cells[three_nights.base_cells["date"] == date])
-    _written(dry, "releases", pd.DataFrame([released(date)]))
+    written(dry, "flows", three_nights.rows[three_nights.rows["date"] == date])
+    written(dry, "base_cells", three_nights.base_cells[three_nights.base_cells["date"] == date])
+    written(dry, "releases", pd.DataFrame([released(date)]))
     assert audit_lake(dry, plant=False).ok
     for file in Path(dry.path(table)).rglob("*.parquet"):
         file.write_bytes(b"0123456789abcdef")

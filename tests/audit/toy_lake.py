@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import toy_publisher as toy
 from deltalake import write_deltalake
-from test_audit_differences import ATOMS, COVERED, HUNAN_COUNTIES, ROWS
+from test_audit_differences import BASE_CELLS, COVERED, HUNAN_COUNTIES, ROWS
 
 import popflow.lake
 from popflow.audit import Candidate
@@ -75,14 +75,14 @@ def publish(lake: Lake, nights: Sequence[int], base_cells_from: int = 1) -> None
     written(lake, "flows", pd.concat([rows_of(date) for date in dates]))
     kept = [date for night, date in zip(nights, dates, strict=True) if night >= base_cells_from]
     if kept:
-        written(lake, "base_cells", pd.concat([toy.base_cells_frame(ATOMS, date) for date in kept]))
+        written(lake, "base_cells", pd.concat([toy.base_cells_frame(BASE_CELLS, date) for date in kept]))
     written(lake, "releases", pd.DataFrame([released(date) for date in dates]))
 
 
 def candidate(night: int) -> dict:
     """What a night's audit is given."""
     date = date_of(night)
-    return {"candidate": Candidate(rows_of(date), toy.base_cells_frame(ATOMS, date)), "candidate_mnos": toy.MNOS}
+    return {"candidate": Candidate(rows_of(date), toy.base_cells_frame(BASE_CELLS, date)), "candidate_mnos": toy.MNOS}
 
 
 class Reading:

@@ -137,11 +137,17 @@ def test_what_fits_the_driver_is_one_file_also_where_spark_writes_it(cluster: La
     assert len(files(cluster, "flows")) == 1
 
 
-def test_a_nations_pairs_do_not_pass_through_the_driver_of_a_cluster(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("where", ["encrypted", "on a cluster"])
+def test_a_nations_pairs_pass_through_the_driver_of_one_machine_alone_and_in_clear(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, where: str
+):
     counts = [(DAY, "420102", "420103", 5, 5, {"mobile": 1})]
     frame = lake.spark.createDataFrame(lake.frame("flows_exact", counts))
     replace_counts(lake, "flows_exact", frame, date=DAY)
-    monkeypatch.setattr(lake.spark.sparkContext, "master", "spark://somewhere:7077")
+    if where == "encrypted":
+        monkeypatch.setattr(lake, "encrypts", lambda contract: True)
+    else:
+        monkeypatch.setattr(lake.spark.sparkContext, "master", "spark://somewhere:7077")
     monkeypatch.setattr(type(frame), "toArrow", None)
     replace_counts(lake, "flows_exact", frame, date=DAY)
     monkeypatch.undo()

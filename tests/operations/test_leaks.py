@@ -223,7 +223,7 @@ def test_what_could_be_a_token_is_looked_up_in_portions(left: Path, contracts: C
 
 def test_an_encrypted_register_is_asked_in_sparks_tasks(lake: Lake, monkeypatch: pytest.MonkeyPatch):
     registered(lake, 20)
-    monkeypatch.setattr(lake, "_encrypted", lambda contract: True)
+    monkeypatch.setattr(lake, "encrypts", lambda contract: True)
     known = RegisterTokens(lake)
     assert known.forms().lengths == (12, 15, 32)
     assert known.among({"sim-00000007", "sim-00000021"}) == {"sim-00000007"}

@@ -36,7 +36,7 @@ class Files:
 
     @cached_property
     def base_cells(self) -> dict[dt.date, str]:
-        """By date, the same for its base_cells."""
+        """By date, a digest of the data files that hold its base cells."""
         return self._by_date("base_cells", self._base_cells)
 
     @property

@@ -82,15 +82,7 @@ def packages(
     about = f"packages for {', '.join(only or ['every province'])}: {days} days up to {date}"
     Trail.of(at).append("package", "flows", uuid.uuid4().hex[:12], contracts.stated(), about)
     with progress("packages") as on_progress:
-        folders = run(
-            at,
-            date,
-            out,
-            days,
-            only,
-            on_progress,
-            lang if drawn else None,
-        )
+        folders = run(at, date, out, days, only, on_progress, lang if drawn else None)
     say(f"{len(folders)} packages written to {out}")
 
 

@@ -8,7 +8,7 @@ row, or the row of its prefecture, its province, its side of the border, and so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,39 +102,30 @@ def placed(flows: pd.DataFrame, views: Sequence[View]) -> pd.DataFrame:
     In: rows of the contract `flows`, one release a date. Out: chain (number of the view), date, persons, step, is_rest,
     origin (prefecture), origin_county, side, province, prefecture, county; a code that the row does not fix is ''.
     """
-    import numpy as np
     import pandas as pd
 
     if flows.empty or not views:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in PLACED.items()})
     numbers = {name: number for number, view in enumerate(views) for name in (view.chain, view.prefix)}
-    nowhere = np.zeros(len(flows), "int64")
-    chain, *origin, of_rest = _by_code(flows, "origin", nowhere, lambda _, *place: _origin_codes(numbers, *place))
-    known = chain >= 0
+
+    def of_origin(level: str, code: str) -> tuple[int, str, str, bool]:
+        return _origin_codes(numbers, level, code)
 
     def of_destination(number: int, level: str, code: str) -> tuple[str, str, str, str, bool, bool]:
         if number < 0:
             return "", "", "", "", False, False
-        side, *within = destination_codes(level, code, views[number].province)
-        return (side, *within, code.startswith(REST), side in ("", *views[number].sides))  # type: ignore[return-value]
+        view = views[number]
+        side, province, prefecture, county = destination_codes(level, code, view.province)
+        return side, province, prefecture, county, code.startswith(REST), side in ("", *view.sides)
 
-    *destination, to_rest, looked_at = _by_code(flows, "destination", chain, of_destination)
+    chain, *origin, of_rest = _of_each(of_origin, flows["origin_level"], flows["origin_code"])
+    end = flows["destination_level"], flows["destination_code"]
+    *destination, to_rest, looked_at = _of_each(of_destination, chain, *end)
+    (step,) = _of_each(lambda *kind: (views[0].steps[kind],), flows["origin_level"], flows["destination_level"])
     codes = dict(zip(("origin", "origin_county", *PLACES), (*origin, *destination), strict=True))
     about = {"chain": chain, "date": flows["date"].array, "persons": flows["persons"].array}
-    about |= {"step": _steps(flows, views[0].steps), "is_rest": of_rest | to_rest}
-    return pd.DataFrame(about | codes)[known & looked_at].reset_index(drop=True)
-
-
-def _steps(flows: pd.DataFrame, steps: Mapping[tuple[str, str], int]) -> Any:
-    """The number of each row's step."""
-    import numpy as np
-    import pandas as pd
-
-    origin, origins = pd.factorize(flows["origin_level"])
-    destination, destinations = pd.factorize(flows["destination_level"])
-    number, known = pd.factorize(origin * len(destinations) + destination)
-    kinds = [divmod(int(one), len(destinations)) for one in known]
-    return np.array([steps[origins[o], destinations[d]] for o, d in kinds], dtype="int64")[number]
+    about |= {"step": step, "is_rest": of_rest | to_rest}
+    return pd.DataFrame(about | codes)[(chain >= 0) & looked_at].reset_index(drop=True)
 
 
 def _origin_codes(numbers: Mapping[str, int], level: str, code: str) -> tuple[int, str, str, bool]:
@@ -150,18 +141,19 @@ def _origin_codes(numbers: Mapping[str, int], level: str, code: str) -> tuple[in
     return chain, "rest" if rest else code, "", rest
 
 
-def _by_code(flows: pd.DataFrame, end: str, chain: Any, of_code: Callable[[int, str, str], tuple]) -> Iterator[Any]:
-    """What a function says of each row's chain, level and code, column by column; it is asked once for each of them."""
+def _of_each(say: Callable[..., tuple], *columns: Any) -> list[Any]:
+    """What a function says of the rows, column by column; it is asked once for each combination of their values."""
+    import numpy as np
     import pandas as pd
 
-    level, levels = pd.factorize(flows[f"{end}_level"])
-    code, codes = pd.factorize(flows[f"{end}_code"])
-    number, known = pd.factorize((chain * len(levels) + level) * len(codes) + code)
-    said = []
-    for one in known:
-        above, of = divmod(int(one), len(codes))
-        said.append(of_code(above // len(levels), levels[above % len(levels)], codes[of]))
-    return (pd.Series(values).to_numpy()[number] for values in zip(*said, strict=True))
+    values, number = [np.asarray(column) for column in columns], np.zeros(len(columns[0]), "int64")
+    for column in values:
+        place, known = pd.factorize(column)
+        number = number * len(known) + place
+    number, _ = pd.factorize(number)
+    firsts = np.flatnonzero(~pd.Series(number).duplicated())
+    said = [say(*row) for row in zip(*(column[firsts] for column in values), strict=True)]
+    return [pd.Series(column).to_numpy()[number] for column in zip(*said, strict=True)]
 
 
 def finest_rows(tree: pd.DataFrame, top: int) -> pd.DataFrame:

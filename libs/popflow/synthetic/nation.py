@@ -40,9 +40,9 @@ TINY = 20_000  # person-days below which starting processes takes longer than th
 class SimulationSummary:
     """What a simulation has made.
 
-    scale: persons of the real nation that a mover stands for. movers: persons by date who left a prefecture
-    for another, one of Hubei's or, where it is national, any.
-    records, bytes: by MNO. unmet: moves for which no person was there, on all dates.
+    scale: persons of the real nation that a mover stands for. movers: persons by date who left a prefecture for
+    another, one of Hubei's or, where it is national, any. records, bytes: by MNO. unmet: moves for which no person was
+    there, on all dates.
     """
 
     persons: int
@@ -82,10 +82,10 @@ def simulate(
 
     movers: persons who leave one of Hubei's prefectures for another prefecture on an average day of 10-24 January 2020
     (the scale is 5 million over that); every one of them is simulated. national: of all prefectures, not Hubei's alone
-    (100 million over that), see `popflow.synthetic.national`. By default three in ten persons, or as many as
-    the persons can supply. Beyond those whom the movers need, persons are a sample of the residents of all counties.
-    on_progress is told how many parts are done. Raises PopflowError where `out` is not empty or the persons
-    are too few for the movers.
+    (100 million over that), see `popflow.synthetic.national`. By default three in ten persons, or as many as the
+    persons can supply. Beyond those whom the movers need, persons are a sample of the residents of all counties.
+    on_progress is told how many parts are done. Raises PopflowError where `out` is not empty or the persons are too few
+    for the movers.
     """
     _refuse(out, days, persons)
     troubles = troubles or Troubles()
