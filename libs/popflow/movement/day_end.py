@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from popflow.geography.codes import COUNTIES_A_PREFECTURE
 from popflow.movement.definition import MIN_RUN_SLOTS, SLOTS_A_DAY, SLOTS_AN_HOUR
 from popflow.movement.slots import Bools, Ints
 
@@ -43,14 +44,30 @@ def runs_of(matrix: Ints) -> tuple[Runs, Longs]:
 def day_ends(counties: Ints) -> Ints:
     """County in which each person ends the day.
 
-    The last run of at least 4 slots of the day; without one, the longest run, ties to the later. The day's slots count,
-    not those before midnight; the last run lasts to midnight.
+    The prefecture is that of the last run of at least 4 slots of the day; without one, of the longest run, ties to the
+    later. The county is that of the day's last run inside this prefecture, however short. The day's slots count, not
+    those before midnight; the last run lasts to midnight.
     """
     runs, length = runs_of(counties[1:])
+    prefecture = _prefecture(_last_long(runs, length))
+    inside = (runs.value > 0) & (_prefecture(runs.value) == prefecture[runs.person])
+    return runs.value[_best(runs, np.where(inside, runs.start, -1))]
+
+
+def _last_long(runs: Runs, length: Longs) -> Ints:
+    """County of each person's last run of at least 4 slots, else of the longest: the day end by `day-end-1`."""
     score = np.where(length >= MIN_RUN_SLOTS, SLOTS_A_DAY**2 + runs.start, length * SLOTS_A_DAY + runs.start)
-    score = np.where(runs.value > 0, score, -1)
+    return runs.value[_best(runs, np.where(runs.value > 0, score, -1))]
+
+
+def _best(runs: Runs, score: Longs) -> Bools:
+    """Of each person's runs the one with the highest score; no two that can win have the same."""
     best = np.maximum.reduceat(score, np.flatnonzero(np.append(True, np.diff(runs.person) > 0)))
-    return runs.value[score == best[runs.person]]
+    return score == best[runs.person]
+
+
+def _prefecture(counties: Ints) -> Ints:
+    return counties // COUNTIES_A_PREFECTURE
 
 
 def hours(counties: Ints) -> Runs:

@@ -58,7 +58,9 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
         raise PopflowError("a correction needs --reason and --signed-by: both stand in its release, for good")
     record_releases(lake)
     name = lake.contracts.correctable.indicator
-    numbers = [int(row["release"]) for row in releases_of(lake, name, date)]
+    earlier = releases_of(lake, name, date)
+    numbers = [int(row["release"]) for row in earlier]
+    _refuse_other_definition(date, [row["definition"] for row in earlier], lake.contracts.correctable.definition)
     _refuse_unless_kept(lake, date, numbers)
     mnos = _mnos_of(lake, date)
     persons = _computed_anew(lake, date, mnos)
@@ -92,6 +94,16 @@ def _refuse_unless_kept(lake: Lake, date: dt.date, numbers: Sequence[int]) -> No
         if (str(date), str(number)) not in kept:
             raise PopflowError(
                 f"{date} cannot be corrected: whom its release {number} counted is not kept any more (released_persons)"
+            )
+
+
+def _refuse_other_definition(date: dt.date, earlier: Sequence[str], now: str) -> None:
+    """Raise PopflowError for a date of another definition: who moved by one alone would seem to have joined or left."""
+    for one in earlier:
+        if one != now:
+            raise PopflowError(
+                f"{date} cannot be corrected: it was released by definition {one}, and persons are counted by {now} now; "
+                "its release stands"
             )
 
 
