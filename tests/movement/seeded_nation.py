@@ -12,7 +12,7 @@ from popflow.contracts import Contracts
 from popflow.intake.register import with_mno_masks
 
 FIRST = dt.date(2020, 1, 21)
-COUNTIES = ["420102", "420106", "420902", "421002", "429004", "430102", "430602", "411502"]
+COUNTIES = ["420102", "420106", "420902", "420921", "429004", "430102", "430103", "411502"]
 MNOS = ["mobile", "unicom", "telecom"]
 WORD = (1 << 48) - 1
 

@@ -6,6 +6,7 @@ METHODS.md sections 4 and 6.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from popflow.movement.definition import MIN_RUN_SLOTS, SLOTS_A_DAY, SLOTS_AN_HOU
 from popflow.movement.slots import Bools, Ints
 
 Longs = NDArray[np.int64]
+Rule = Callable[[Ints], Ints]  # from the matrix to the county of each person's day end
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,10 @@ def runs_of(matrix: Ints) -> tuple[Runs, Longs]:
 
 
 def day_ends(counties: Ints) -> Ints:
-    """County in which each person ends the day.
+    """County in which each person ends the day: definition `day-end-2`.
 
-    The prefecture is that of the last run of at least 4 slots of the day; without one, of the longest run, ties to the
-    later. The county is that of the day's last run inside this prefecture, however short. The day's slots count, not
-    those before midnight; the last run lasts to midnight.
+    The prefecture is that of the day end by `day-end-1`. The county is that of the day's last run inside this
+    prefecture, however short.
     """
     runs, length = runs_of(counties[1:])
     prefecture = _prefecture(_last_long(runs, length))
@@ -54,8 +55,16 @@ def day_ends(counties: Ints) -> Ints:
     return runs.value[_best(runs, np.where(inside, runs.start, -1))]
 
 
+def day_ends_1(counties: Ints) -> Ints:
+    """County in which each person ends the day by `day-end-1`.
+
+    The last run of at least 4 slots of the day; without one, the longest run, ties to the later. The day's slots count,
+    not those before midnight; the last run lasts to midnight.
+    """
+    return _last_long(*runs_of(counties[1:]))
+
+
 def _last_long(runs: Runs, length: Longs) -> Ints:
-    """County of each person's last run of at least 4 slots, else of the longest: the day end by `day-end-1`."""
     score = np.where(length >= MIN_RUN_SLOTS, SLOTS_A_DAY**2 + runs.start, length * SLOTS_A_DAY + runs.start)
     return runs.value[_best(runs, np.where(runs.value > 0, score, -1))]
 
@@ -68,6 +77,9 @@ def _best(runs: Runs, score: Longs) -> Bools:
 
 def _prefecture(counties: Ints) -> Ints:
     return counties // COUNTIES_A_PREFECTURE
+
+
+DEFINITIONS: Mapping[str, Rule] = {"day-end-1": day_ends_1, "day-end-2": day_ends}
 
 
 def hours(counties: Ints) -> Runs:
