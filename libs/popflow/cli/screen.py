@@ -69,7 +69,7 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return "" if pd.isna(value) else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return "" if value is None or value is pd.NaT else str(value)
+    return "" if value is None or value is pd.NaT or value is pd.NA else str(value)
 
 
 def say(text: str) -> None:

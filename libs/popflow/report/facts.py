@@ -53,8 +53,7 @@ def gather(
 
 def _series(reader: Reader, question: Question) -> dict[str, Any]:
     """One source's figures: by county, by prefecture, by date."""
-    serving = reader.served(question)
-    flows = reader.flows(question, serving)
+    serving, flows = reader.shown(question)
     answer = rows.answer(question, flows, serving, reader.places)
     ranked = _ranked_level(question)
     ranking = rows.answer(replace(question, level=ranked), flows, serving, reader.places)

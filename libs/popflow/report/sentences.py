@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from popflow.reading.notices import figure
+
 Both = dict[str, str]
 
 DEFINITIONS: list[tuple[Both, Both]] = [
@@ -82,20 +84,6 @@ def caption(facts: dict[str, Any]) -> Both:
         "zh": f"{facts['title']['zh']} · {first} 至 {last} · 未公布不等于零 · {made}",
         "en": f"{facts['title']['en']} · {first} to {last} · not shown is not zero · {made}",
     }
-
-
-def figure(summary: dict[str, Any]) -> Both:
-    """A figure with its unit: exact, or at least and at most."""
-    low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
-    zh_unit = "人" if summary["unit"] == "persons" else "人次"
-    if low == high:
-        return {"zh": f"{low} {zh_unit}", "en": f"{low} {summary['unit']}"}
-    if low == "0":
-        return {
-            "zh": f"0 至 {high} {zh_unit}（未单独公布）",
-            "en": f"between 0 and {high} {summary['unit']} (not shown)",
-        }
-    return {"zh": f"至少 {low}、至多 {high} {zh_unit}", "en": f"at least {low} and at most {high} {summary['unit']}"}
 
 
 def period(first: str, last: str) -> Both:
