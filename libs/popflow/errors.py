@@ -11,6 +11,10 @@ class Held(PopflowError):  # noqa: N818 a state of a date, not a fault
     """A date is held back: nothing was published, and the message says what is waited for."""
 
 
+class NotShown(PopflowError):  # noqa: N818 a state of dates, not a fault
+    """Published dates show nothing of what is asked."""
+
+
 class NoTable(PopflowError):  # noqa: N818 a state of a lake, not a fault
     """A table was asked for that nobody has written yet."""
 

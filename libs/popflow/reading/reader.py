@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from popflow import contracts as contracts_module
 from popflow.dates import date_range, dates_between, moment
-from popflow.errors import NoTable, PopflowError
+from popflow.errors import NoTable, NotShown, PopflowError
 from popflow.lake import Lake
 from popflow.reading import both_ways, rows
 from popflow.reading.answers import inflow_frame, matrix_frame, net_frame
@@ -287,7 +287,7 @@ class Reader:
         found = self._rows_of(question, serving, filters(question, self.places))
         dates = set(found.loc[found["origin_code"] == question.area.chain, "date"])
         if not dates:
-            raise PopflowError(
+            raise NotShown(
                 f"nothing of {question.area.name_en} is shown on {question.first} to {question.last}: too few persons "
                 "left its province, or these dates were released before it was an area"
             )
