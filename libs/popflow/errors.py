@@ -26,7 +26,7 @@ class AtWork(PopflowError):  # noqa: N818 a state of a lake, not a fault
 def printable(text: object) -> str:
     """Text of people and files as a terminal or a log may be given it: what steers either is written out.
 
-    Control characters, line ends, marks of writing direction and bytes that are no text become their Python escapes.
+    Control characters, line ends, marks of writing direction and bytes that are not text become their Python escapes.
     """
     return "".join(c if c.isprintable() or c in SPACES else repr(c)[1:-1] for c in str(text))
 

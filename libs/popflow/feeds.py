@@ -22,7 +22,7 @@ DIRECTIVES = "YmdHMSfz"  # those of a time's format that all engines know
 
 def _printable(text: str) -> str:
     if any(not (char.isprintable() or char in "\t\x01\x02\x1c\x1d\x1e\x1f") for char in text):
-        raise ValueError("holds a character that is no text")
+        raise ValueError("holds a character that is not text")
     return text
 
 
@@ -59,7 +59,7 @@ class TimeField(Declared):
         if "'" in (self.format or ""):
             raise ValueError("format: a single quote is read differently by the engines; leave it out")
         if len(set(found)) < len(found):
-            raise ValueError("format: each part of a time stands there once")
+            raise ValueError("format: each part of a time appears once")
         if self.format and ("z" in found) != (self.kind == "zoned_text"):
             raise ValueError("format: %z is of kind zoned_text, and of no other")
         return self
@@ -80,7 +80,7 @@ class TokenField(Declared):
         try:
             re.compile(value)
         except (re.error, OverflowError):
-            raise ValueError("is no regular expression; write it as ^[0-9a-f]{32}$") from None
+            raise ValueError("is not a regular expression; write it as ^[0-9a-f]{32}$") from None
         return value
 
 
@@ -94,7 +94,7 @@ class CellField(Declared):
 
 
 class EventField(Declared):
-    """Which column holds the event kind and what its values mean; a value that is not listed is no error."""
+    """Which column holds the event kind and what its values mean; a value that is not listed is not an error."""
 
     from_column: Name = Field(alias="from")
     kinds: dict[Text, EventKind] = Field(max_length=200)
@@ -152,5 +152,5 @@ class Feed(Declared):
         if self.format == "csv" and not self.delimiter:
             raise ValueError("delimiter: a csv feed needs one")
         if twice := [name for name, times in Counter(self.columns).items() if times > 1]:
-            raise ValueError(f"columns: '{twice[0]}' stands there twice")
+            raise ValueError(f"columns: '{twice[0]}' appears twice")
         return self

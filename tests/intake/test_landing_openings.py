@@ -164,7 +164,7 @@ def test_a_manifest_that_is_no_file_stops_its_own_delivery_alone(
     got = found(landing, contracts)
     assert [one.delivery_id for one in got.ready] == ["sound"]
     (line,) = got.refused
-    assert "odd/manifest.json: is no regular file" in line
+    assert "odd/manifest.json: is not a regular file" in line
 
 
 def test_a_delivery_that_is_a_link_or_an_mnos_folder_that_is_none_is_refused_by_name(
@@ -177,7 +177,7 @@ def test_a_delivery_that_is_a_link_or_an_mnos_folder_that_is_none_is_refused_by_
     got = found(landing, contracts)
     assert [one.delivery_id for one in got.ready] == ["sound"]
     assert [line.rpartition("/")[2].partition(":")[0] for line in got.refused] == ["linked", "loop", str(D)]
-    assert "is no folder that can be listed" in got.refused[2]
+    assert "is not a folder that can be listed" in got.refused[2]
 
 
 def test_links_in_a_delivery_are_not_followed(landing: Path, deliver: Deliver, contracts: Contracts) -> None:

@@ -202,7 +202,7 @@ def test_the_commands_tell_the_same(published, tmp_path: Path) -> None:
     [
         (lambda reader: reader.inflow("wuhan", **WINDOW, by="county"), "origins are told by province or prefecture"),
         (lambda reader: reader.inflow("atlantis", **WINDOW), "is called 'atlantis'"),
-        (lambda reader: reader.net("430102", **WINDOW), "is no area of which flows are published"),
+        (lambda reader: reader.net("430102", **WINDOW), "is not an area of which flows are published"),
         (lambda reader: reader.matrix("pair", **WINDOW), "the levels are province, prefecture, county"),
         (lambda reader: reader.matrix(**WINDOW, wide=True, daily=True), "ask for --daily without it"),
         (lambda reader: reader.inflow("wuhan", "2019-01-01", "2019-01-02"), "2019"),

@@ -28,7 +28,7 @@ def accuracy(
     trouble: Annotated[list[str] | None, typer.Option(help="A trouble by name, all, or none; repeatable.")] = None,
     way: Annotated[str, typer.Option(help="short, or night: the whole pipeline by Spark, the same figures.")] = "short",
 ) -> None:
-    """Simulate nations with known truth and say how far the figures before protection are from it.
+    """Simulate nations with known truth, and measure how far the figures before protection are from it.
 
     Without --trouble: every trouble on, none, and each one alone.
 

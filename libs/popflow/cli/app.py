@@ -1,7 +1,7 @@
 """The program `popflow`: its commands, and how it stops.
 
-Exit codes: 0 done; 1 refused or failed, with one line on standard error that says what and the mend; 2 the words of the
-call are off; 3 the night is held back, nothing was published; 130 interrupted.
+Exit codes: 0 done; 1 refused or failed, with one line on standard error that says what and how to mend it; 2 a command
+line that popflow does not understand; 3 the night is held back, nothing was published; 130 interrupted.
 """
 
 from __future__ import annotations

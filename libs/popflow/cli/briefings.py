@@ -64,7 +64,7 @@ def report(
 
 def packages(
     date: Annotated[str, typer.Option(help="The last date, inclusive, as 2020-01-22.")],
-    out: Annotated[Path, typer.Option(help="Folder for the packages, one subfolder a province.")],
+    out: Annotated[Path, typer.Option(help="Folder for the packages, one subfolder a place.")],
     lake: Annotated[str, LAKE],
     days: Days = 14,
     only: Annotated[
@@ -75,7 +75,7 @@ def packages(
 ) -> None:
     """Write one package for each place: who came and who left, as briefings, Excel, GeoPackage, pictures and PDF.
 
-    The package is on the trail.
+    Each call is on the audit trail.
 
     Example: popflow packages --date 2020-01-22 --out packages --only hunan --lake lake
     """

@@ -42,7 +42,7 @@ def nightly(
     allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Release without this MNO, for good.")] = None,
     reason: Annotated[str | None, typer.Option(callback=plain_text, help="Reason, kept in the release.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    sample: Annotated[bool, typer.Option("--sample", help="The deliveries are a simulation's: of a sample.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="The deliveries hold a sample of people only.")] = False,
     keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Upkeep after the night.")] = True,
     contracts_folder: Feeds = None,
 ) -> None:
@@ -199,7 +199,7 @@ def _trail(lake: str | None, anchor: Path | None, state: Path | None) -> Trail:
 def deliveries(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
     lake: Annotated[str, LAKE],
-    rows: Annotated[bool, typer.Option("--set-aside", help="name the rows that were set aside, by file")] = False,
+    rows: Annotated[bool, typer.Option("--set-aside", help="Name the rows that were set aside, by file.")] = False,
 ) -> None:
     """What came in for a date: records, quarantine by reason, duplicates, reduction, by MNO.
 
@@ -255,7 +255,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(callback=plain_text, help="Reason, kept in the notice for good.")],
     signed_by: Annotated[str, typer.Option(callback=plain_text, help="Name of who answers for it.")],
     lake: Annotated[str, LAKE],
-    indicator: Annotated[str | None, typer.Option(help="Of which indicator; the headline's if not given.")] = None,
+    indicator: Annotated[str | None, typer.Option(help="The indicator; the main one by default.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Stop serving the newest release of a date, for good; asks first. What was read cannot be called back.

@@ -37,7 +37,7 @@ def load(
     lake: Annotated[str, LAKE],
     as_of: Annotated[str, typer.Option(help="subscribers: date from which this register holds.")] = "",
     encoding: Annotated[str, typer.Option(help="counties: encoding of a Shapefile's names, such as gb18030.")] = "",
-    sample: Annotated[bool, typer.Option("--sample", help="subscribers: a simulation's, of a sample.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="subscribers: those of a simulated sample.")] = False,
     contracts_folder: Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")] = None,
 ) -> None:
     """Load a reference file into the lake; a register only where restricted tables are encrypted or signed for.

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-NO_TEXT = re.compile("[\ud800-\udfff]")  # how bytes that are no UTF-8 come from a command line
+NO_TEXT = re.compile("[\ud800-\udfff]")  # how bytes that are not UTF-8 come from a command line
 WIDEST = 250  # letters of a line in a pipe or file: no cell of any table is cut
 
 
 @contextmanager
 def progress(doing: str) -> Iterator[Progress]:
-    """A line that says what is being done and for how long; silent where standard error is no terminal."""
+    """A line that says what is being done and for how long; silent where standard error is not a terminal."""
     from rich.console import Console
     from rich.progress import Progress as Bar
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -78,9 +78,11 @@ def say(text: str) -> None:
 
 
 def plain_text(value: str | None) -> str | None:
-    """What somebody says of an act, which is kept for good. Raises PopflowError for bytes that are no text."""
+    """What somebody says of an act, which is kept for good. Raises PopflowError for bytes that are not text."""
     if value is not None and NO_TEXT.search(value):
-        raise PopflowError(f"'{printable(value)}': is not written in UTF-8; type it anew, or set the terminal to UTF-8")
+        raise PopflowError(
+            f"'{printable(value)}': is not written in UTF-8; type it again, or set the terminal to UTF-8"
+        )
     return value
 
 

@@ -33,7 +33,7 @@ class Fault(NamedTuple):
 def faults_of(cells: pd.DataFrame, feeds: Mapping[str, Feed]) -> tuple[pd.Series, list[Fault]]:
     """Cell ids as the feeds assemble them, and the faults of ids and places; a row may have several.
 
-    In: mno, cell_id, lon, lat, radius_m, valid_from, valid_to; null where nothing stands. Null is no fault here.
+    In: mno, cell_id, lon, lat, radius_m, valid_from, valid_to; null where nothing stands. Null is not a fault here.
     """
     ids, no_form = _canonical(cells, feeds)
     places = _place_faults(cells)

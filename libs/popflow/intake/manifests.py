@@ -138,7 +138,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         known = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1 and key in FIELDS]
-        raise PopflowError(f"{known[0] if known else 'a field'}: stands there twice in one object; leave one")
+        raise PopflowError(f"{known[0] if known else 'a field'}: appears twice in one object; leave one")
     return found
 
 

@@ -128,7 +128,7 @@ def _loggable(name: str, value: Any) -> Any:
     if (isinstance(value, str | dt.date) and len(str(value)) <= LONGEST_WORD) or name == "why":
         return str(value)
     raise PopflowError(
-        f"event figure '{name}': a {type(value).__name__} is no figure; log counts, shares and short words"
+        f"event figure '{name}': a {type(value).__name__} is not a figure; log counts, shares and short words"
     )
 
 
@@ -140,7 +140,7 @@ def outcome_of(error: BaseException) -> str:
 def reason_of(error: BaseException) -> str:
     """What may be written of an error: our own messages, and only the kind of any other, which may hold a record."""
     if isinstance(error, PopflowError):
-        return printable(error)  # a path in it may hold bytes that are no text, and no file takes these
+        return printable(error)  # a path in it may hold bytes that are not text, and no file takes these
     fault = fault_in(error)
     return str(fault) if fault else type(error).__name__
 

@@ -94,7 +94,7 @@ def _run_of(path: Path) -> dict[str, Any]:
         return {name: str(run[name]) for name in ("date", "outcome", "why", "run_id", "ended_at_utc")}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         date, run_id = path.name.split(".")[:2]
-        why = f"{path}: is no summary of a run; remove it"
+        why = f"{path}: is not a summary of a run; remove it"
         return {"date": date, "outcome": "unknown", "why": why, "run_id": run_id, "ended_at_utc": ""}
 
 

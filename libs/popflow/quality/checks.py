@@ -76,7 +76,7 @@ class QualityChecks:
 
     @classmethod
     def of(cls, lake: Lake, date: dt.date, run_id: str) -> QualityChecks:
-        """The data-quality checks of a run of a lake. Raises PopflowError where the ops zone is no local folder."""
+        """The data-quality checks of a run of a lake. Raises PopflowError where the ops zone is not a local folder."""
         return cls(lake.local_zone("ops") / "quality", date, run_id)
 
     def check(self, suite: str, figures: pd.DataFrame, *, sample: bool = False) -> CheckVerdict:
