@@ -88,7 +88,7 @@ def test_each_person_is_in_at_most_one_cell(nights):
 
 
 def test_the_flows_of_a_seeded_nation_stay_what_they_are(nights):
-    """The definition `day-end-1` is a promise: whoever changes a flow of this nation needs a new name for it."""
+    """The definition `day-end-2` is a promise: whoever changes a flow of this nation needs a new name for it."""
     rows = sorted(
         (
             str(f.date),

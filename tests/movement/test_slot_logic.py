@@ -71,7 +71,7 @@ def test_numpy_finds_what_the_plain_logic_finds(days):
     assert numpy_days(days) == [plain_day(*one) for one in days]
 
 
-A, B, C = "420102", "420902", "430102"
+A, A2, B, C = "420102", "420106", "420902", "430102"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,19 @@ A, B, C = "420102", "420902", "430102"
             None,
             B,
         ),
+        ("the last county of the prefecture", [("00:00", "23:15", A), ("23:15", "24:00", A2)], None, A2),
+        (
+            "the last county before another prefecture",
+            [("00:00", "23:00", A), ("23:00", "23:30", A2), ("23:30", "24:00", B)],
+            None,
+            A2,
+        ),
+        (
+            "back in the prefecture for a quarter-hour",
+            [("00:00", "22:00", A), ("22:00", "23:45", B), ("23:45", "24:00", A2)],
+            None,
+            B,
+        ),  # an hour in B: B is the prefecture
         ("ties to the later", [("23:30", "23:45", A), ("23:45", "24:00", B)], None, B),
         ("came with a run that fills the morning", [("07:00", "07:15", B), ("07:15", "07:30", A)], (A, 0), A),
     ],

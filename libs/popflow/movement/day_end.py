@@ -15,6 +15,7 @@ from popflow.movement.definition import MIN_RUN_SLOTS, SLOTS_A_DAY, SLOTS_AN_HOU
 from popflow.movement.slots import Bools, Ints
 
 Longs = NDArray[np.int64]
+COUNTIES_A_PREFECTURE = 100  # the last two digits of a GB/T 2260 code
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,22 @@ def runs_of(matrix: Ints) -> tuple[Runs, Longs]:
 def day_ends(counties: Ints) -> Ints:
     """County in which each person ends the day.
 
-    The last run of at least 4 slots of the day; without one, the longest run, ties to the later. The day's slots count,
-    not those before midnight; the last run lasts to midnight.
+    The prefecture is that of the last run of at least 4 slots of the day; without one, of the longest run, ties to the
+    later. The county is that of the day's last run in this prefecture, however short. The day's slots count, not those
+    before midnight; the last run lasts to midnight.
     """
     runs, length = runs_of(counties[1:])
-    score = np.where(length >= MIN_RUN_SLOTS, SLOTS_A_DAY**2 + runs.start, length * SLOTS_A_DAY + runs.start)
-    score = np.where(runs.value > 0, score, -1)
-    best = np.maximum.reduceat(score, np.flatnonzero(np.append(True, np.diff(runs.person) > 0)))
-    return runs.value[score == best[runs.person]]
+    lasting = np.where(length >= MIN_RUN_SLOTS, SLOTS_A_DAY**2 + runs.start, length * SLOTS_A_DAY + runs.start)
+    stayed = _greatest(runs, lasting, runs.value > 0)
+    inside = runs.value // COUNTIES_A_PREFECTURE == (runs.value[stayed] // COUNTIES_A_PREFECTURE)[runs.person]
+    return runs.value[_greatest(runs, runs.start, inside)]
+
+
+def _greatest(runs: Runs, score: Longs, among: Bools) -> Bools:
+    """Which run of each person has the greatest score of those that count; each person has one that does."""
+    of_those = np.where(among, score, -1)
+    best = np.maximum.reduceat(of_those, np.flatnonzero(np.append(True, np.diff(runs.person) > 0)))
+    return of_those == best[runs.person]
 
 
 def hours(counties: Ints) -> Runs:

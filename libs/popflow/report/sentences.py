@@ -11,7 +11,7 @@ Both = dict[str, str]
 
 DEFINITIONS: list[tuple[Both, Both]] = [
     (
-        {"zh": "流动（day-end-1）", "en": "Flow (day-end-1)"},
+        {"zh": "流动", "en": "Flow"},
         {
             "zh": "某日的流动：出发地为前一日结束时所在区县，目的地为当日结束时所在区县。每人每日只计入一个组合。",
             "en": "A person's flow of a date goes from the county where the day before ended to the county where the "
