@@ -85,8 +85,8 @@ def _write_page(asked: Asked, spreads: pd.DataFrame, file: Path) -> None:
     head = (
         f"<h1>Unprotected figures beside the truth</h1><p>Simulated nations of {asked.persons:,} persons over "
         f"{asked.days} dates, seeds {', '.join(map(str, asked.seeds))}. A trouble's name: that one alone; all: every "
-        "one at its rate; promised: all but late hours, borders and thin phones; none: a feed without any. A cell is of "
-        "one date. Point: mean; line: best to worst seed.</p>"
+        "one at its rate; promised: all but late hours, borders and thin phones; none: a feed without any. A cell is "
+        "of one date. Point: mean; line: best to worst seed.</p>"
     )
     tables = "".join(
         f"<h2>{title}</h2>{frame.to_html(index=False, float_format=lambda x: f'{x:.4f}', border=0)}"
