@@ -11,6 +11,10 @@ class Held(PopflowError):  # noqa: N818 a state of a date, not a fault
     """A date is held back: nothing was published, and the message says what is waited for."""
 
 
+class Amiss(PopflowError):  # noqa: N818 a state of a night, not a fault of the call
+    """A night that somebody asked about failed, or was taken back."""
+
+
 class NotShown(PopflowError):  # noqa: N818 a state of dates, not a fault
     """Published dates show nothing of what is asked."""
 

@@ -98,7 +98,11 @@ def test_a_failed_stage_says_so_and_passes_the_error_on(bare_lake: Lake):
 def test_only_our_own_words_of_an_error_are_kept():
     assert reason_of(PopflowError("deliveries: telecom is missing")) == "deliveries: telecom is missing"
     assert reason_of(ValueError("could not convert 0123456789abcdef|20200122")) == "ValueError"
-    assert (outcome_of(Held("x")), outcome_of(ValueError("x"))) == ("held", "failed")
+    assert (outcome_of(Held("x"), begun=False), outcome_of(ValueError("x"), begun=False)) == ("held", "failed")
+    assert (outcome_of(PopflowError("x"), begun=False), outcome_of(PopflowError("x"), begun=True)) == (
+        "refused",
+        "failed",
+    )
 
 
 @pytest.mark.parametrize("value", [pd.DataFrame({"a": [1]}), b"raw", "x" * 201, {"deep": object()}])

@@ -26,6 +26,7 @@ OF_A_NATION = ["trouble", "seed", *SCORES]
 CELL = ["trouble", "quantity", "level"]
 FIGURES = ["wmape", "bias", "found", "rank"]
 THIN = " records a day"
+THIN_MOVERS = 0.094  # out of Hubei's prefectures, so that a fifth of all person-days are moves, as in replayed tracks
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def _measured(asked: Asked, known: Contracts, trouble: str, seed: int, say: Prog
     shutil.rmtree(work, ignore_errors=True)  # what a run that was stopped has left
     nation = work / "simulation"
     say("simulating")
-    simulate(nation, FIRST, asked.days, asked.persons, seed, troubles_named(trouble))
+    movers = round(THIN_MOVERS * asked.persons) if trouble.endswith(THIN) else None
+    simulate(nation, FIRST, asked.days, asked.persons, seed, troubles_named(trouble), movers=movers)
     found = measured(nation, asked.dates, work / "nights", asked.way, known, say)
     scored = scores(found.on(asked.dates[1:]), truth(nation).on(asked.dates[1:]), WUHAN)
     shutil.rmtree(work)

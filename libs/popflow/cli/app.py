@@ -1,7 +1,8 @@
 """The program `popflow`: its commands, and how it stops.
 
 Exit codes: 0 done; 1 refused or failed, with one line on standard error that says what and how to mend it; 2 a command
-line that popflow does not understand; 3 the night is held back, nothing was published; 130 interrupted.
+line that popflow does not understand; 3 the night is held back, nothing was published; 4 the night that
+`status --check` asks about failed or was withdrawn; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from popflow.cli import (
     simulation,
 )
 from popflow.encryption.faults import fault_in
-from popflow.errors import Held, PopflowError, one_line
+from popflow.errors import Amiss, Held, PopflowError, one_line
 
 app = typer.Typer(
     name="popflow",
@@ -58,6 +59,8 @@ def stopping_in_one_line(run: Callable[[], object]) -> None:
         run()
     except Held as held:
         _stop(str(held), 3)
+    except Amiss as amiss:
+        _stop(str(amiss), 4)
     except PopflowError as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:

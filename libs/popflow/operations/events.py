@@ -62,14 +62,17 @@ class RunLog:
         try:
             yield figures
         except BaseException as error:
-            self._ended(name, began, outcome_of(error), figures)
+            self._ended(name, began, outcome_of(error, begun=True), figures)
             self._lineage("FAIL", name, reads, writes)
             raise
         self._ended(name, began, "done", figures)
         self._lineage("COMPLETE", name, reads, writes)
 
     def finish(self, outcome: str, why: str = "") -> Path:
-        """Write the summary (JSON and text); outcome: released, empty, held, failed or done. Returns the JSON file."""
+        """Write the summary (JSON and text) and return the JSON file.
+
+        outcome: released, empty, held, failed, refused or done.
+        """
         summary = {
             "run_id": self.run_id,
             "date": str(self.date),
@@ -132,9 +135,14 @@ def _loggable(name: str, value: Any) -> Any:
     )
 
 
-def outcome_of(error: BaseException) -> str:
-    """How a run that ended with this error is called."""
-    return "held" if isinstance(error, Held) else "failed"
+def outcome_of(error: BaseException, *, begun: bool) -> str:
+    """How a run that ended with this error is called; begun: whether any of its stages had begun.
+
+    What popflow refuses before it has begun is no failed night: nothing of the date was tried.
+    """
+    if isinstance(error, Held):
+        return "held"
+    return "failed" if begun or not isinstance(error, PopflowError) else "refused"
 
 
 def reason_of(error: BaseException) -> str:
