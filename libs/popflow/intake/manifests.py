@@ -107,15 +107,16 @@ def read_manifest(address: str, feed: Feed, date: dt.date, delivery_id: str) -> 
     """
     where = f"{address}/{MANIFEST}"
     try:
-        manifest = _parsed(read_whole(where, feed.limits.manifest_bytes))
+        manifest = parsed(read_whole(where, feed.limits.manifest_bytes))
         _refuse_other_folder(manifest, feed.mno, date, delivery_id)
-        _refuse_beyond(manifest, feed)
+        refuse_beyond(manifest, feed)
     except PopflowError as refusal:
         raise PopflowError(f"{printable(where)}: {refusal}") from None
     return manifest
 
 
-def _parsed(content: bytes) -> Manifest:
+def parsed(content: bytes) -> Manifest:
+    """What a manifest says, wherever it lies. Raises PopflowError, without its path, for what does not hold."""
     try:
         return Manifest.model_validate(json.loads(_decoded(content), object_pairs_hook=_each_key_once))
     except ValidationError as error:
@@ -163,7 +164,8 @@ def _refuse_other_folder(manifest: Manifest, mno: str, date: dt.date, delivery_i
             )
 
 
-def _refuse_beyond(manifest: Manifest, feed: Feed) -> None:
+def refuse_beyond(manifest: Manifest, feed: Feed) -> None:
+    """Raise PopflowError where a manifest is beyond its feed's limits, or names a file twice."""
     limits = feed.limits
     if len(manifest.files) > limits.files:
         raise PopflowError(f"files: lists more than {limits.files:,}, the contract's limit; send it in several")
