@@ -43,6 +43,12 @@ def known_contracts(folder: Path | None) -> Contracts:
     return known.with_feeds(folder) if folder else known
 
 
+def _place(given: str) -> Path:
+    """The folder as it is named, no link followed: the night refuses a delivery that is one."""
+    found = local_path(given)
+    return found if "://" in given else Path(os.path.abspath(given))  # noqa: PTH100 - absolute() leaves dots in it
+
+
 @delivery.command()
 def manifest(
     folder: Folder,
@@ -66,7 +72,7 @@ def manifest(
 
     if area and area_before:
         raise PopflowError("--area and --area-before: give one of them")
-    place = local_path(folder)
+    place = _place(folder)
     feed = feed_of(known_contracts(contracts_folder), mno)
     told = Told(day(date), delivery_id or place.name, area, area_before)
     with progress("reading") as on_progress:
@@ -102,7 +108,7 @@ def check(
     from popflow.delivery.known_cells import known_cells
     from popflow.delivery.told import as_json, check_lines
 
-    place, known = local_path(folder), known_contracts(contracts_folder)
+    place, known = _place(folder), known_contracts(contracts_folder)
     if counties and not cells:
         raise PopflowError("--counties: give the cells that lie in them too, by --cells")
     with progress("checking") as on_progress:

@@ -187,7 +187,8 @@ def _activity(checked: Checked, mno: str, date: dt.date) -> pd.DataFrame:
     """The hours of the date, by records, where the night counts SIMs."""
     hours = checked.by_hour().get(date)
     rows = [(date, mno, "", sum(hours), hours)] if hours else []
-    return pd.DataFrame(rows, columns=["date", "mno", "prefecture_code", "sims", "sims_by_hour"])
+    frame = pd.DataFrame(rows, columns=["date", "mno", "prefecture_code", "sims", "sims_by_hour"])
+    return frame.astype({"sims": "int64"})  # also without a row: the figures divide by it
 
 
 def _date(delivery: Delivery | None, day: int) -> dt.date:
