@@ -12,7 +12,17 @@ import re
 from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    StrictStr,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from popflow.errors import PopflowError, printable
 from popflow.feeds import Feed
@@ -31,7 +41,7 @@ FIELDS = {
     "created_at_utc": 'a time in quotes, as "2020-01-22T20:00:00Z", or left out',
     "files": "a list of one object for each file",
     "name": "a plain name: no slash, backslash or control character",
-    "area": "a text in quotes, or left out",
+    "area": "the area of the network that the file covers, a text in quotes, or left out",
     "bytes": "the file's size, a whole number",
     "sha256": "the file's SHA-256, 64 hexadecimal digits in quotes",
     "rows": "the file's number of records, a whole number",
@@ -71,32 +81,45 @@ def _date(value: Any) -> dt.date:
     return dt.date(*(int(part) for part in parts.groups()))
 
 
-PlainName = Annotated[StrictStr, AfterValidator(_name)]
-DeliveryId = Annotated[StrictStr, AfterValidator(_id)]
-Text = Annotated[StrictStr, AfterValidator(_text)]
-Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+# What other programs check before they send: as the validators, but for what a pattern cannot tell.
+A_NAME = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
+NAME_SCHEMA = A_NAME | {"pattern": r"^[^/\\\x00-\x1f\x7f-\x9f]+$"}
+ID_SCHEMA = A_NAME | {"pattern": r"^[^/\\'`\x00-\x1f\x7f-\x9f]+$"}
+HASH_SCHEMA = {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}
+DATE_SCHEMA = {"type": "string", "pattern": f"^{DATE.pattern}$"}
+WHOLE_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]}
+
+PlainName = Annotated[StrictStr, AfterValidator(_name), WithJsonSchema(NAME_SCHEMA)]
+DeliveryId = Annotated[StrictStr, AfterValidator(_id), WithJsonSchema(ID_SCHEMA)]
+Text = Annotated[StrictStr, AfterValidator(_text), WithJsonSchema({"type": "string", "maxLength": LONGEST_TEXT})]
+Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0), WithJsonSchema(WHOLE_SCHEMA)]
+Sha256 = Annotated[
+    StrictStr, AfterValidator(str.lower), Field(pattern=HASH_SCHEMA["pattern"]), WithJsonSchema(HASH_SCHEMA)
+]
+Date = Annotated[dt.date, BeforeValidator(_date), WithJsonSchema(DATE_SCHEMA)]
 
 
 class ManifestFile(BaseModel):
     """One file as its manifest describes it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    name: PlainName
-    area: Text = ""
-    bytes: Whole
-    sha256: Annotated[StrictStr, AfterValidator(str.lower), Field(pattern=r"^[0-9a-fA-F]{64}$")]
-    rows: Whole
+    name: PlainName = Field(description=FIELDS["name"])
+    area: Text = Field(default="", description=FIELDS["area"])
+    bytes: Whole = Field(description=FIELDS["bytes"])
+    sha256: Sha256 = Field(description=FIELDS["sha256"])
+    rows: Whole = Field(description=FIELDS["rows"])
 
 
 class Manifest(BaseModel):
     """manifest.json: written last, it says that a delivery is complete and what is in it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    mno: PlainName
-    event_date: Annotated[dt.date, BeforeValidator(_date)]
-    delivery_id: DeliveryId
-    created_at_utc: Text = ""
-    files: Annotated[list[ManifestFile], FailFast()] = Field(min_length=1)  # one fault is told, not a million
+    mno: PlainName = Field(description=FIELDS["mno"])
+    event_date: Date = Field(description=FIELDS["event_date"])
+    delivery_id: DeliveryId = Field(description=FIELDS["delivery_id"])
+    created_at_utc: Text = Field(default="", description=FIELDS["created_at_utc"])
+    # One fault is told, not a million.
+    files: Annotated[list[ManifestFile], FailFast()] = Field(min_length=1, description=FIELDS["files"])
 
 
 def read_manifest(address: str, feed: Feed, date: dt.date, delivery_id: str) -> Manifest:
