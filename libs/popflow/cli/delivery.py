@@ -80,7 +80,7 @@ def manifest(
             place, feed, told, replace=replace, plain=plain, workers=workers, on_progress=on_progress
         )
     files, rows = counted(len(found.files), "file"), counted(sum(file.rows for file in found.files), "record")
-    say(f"written: {place}/manifest.json: {files}, {rows}")
+    say(f"written: {folder}/manifest.json: {files}, {rows}")
     more = f" --contracts {contracts_folder}" if contracts_folder else ""
     say(f"check it: popflow delivery check {folder} --cells CELLS.csv{more}")
 
@@ -106,7 +106,7 @@ def check(
     from popflow.delivery.check import check_delivery
     from popflow.delivery.files import Look
     from popflow.delivery.known_cells import known_cells
-    from popflow.delivery.told import as_json, check_lines
+    from popflow.delivery.told import as_json, check_lines, fitted
 
     place, known = _place(folder), known_contracts(contracts_folder)
     if counties and not cells:
@@ -118,7 +118,7 @@ def check(
     if form is Form.json:
         typer.echo(json.dumps(as_json(found), indent=1))
     else:
-        for line in check_lines(found):
+        for line in fitted(check_lines(found)):
             say(line)
     if found.stops:
         raise typer.Exit(1)

@@ -47,7 +47,7 @@ def try_(
     """
     from popflow.delivery.files import Look
     from popflow.delivery.known_cells import known_cells
-    from popflow.delivery.told import trial_lines
+    from popflow.delivery.told import fitted, trial_lines
     from popflow.delivery.trial import try_file
 
     known, contract = named_feed(feed_name, known_contracts(contracts_folder))
@@ -57,7 +57,7 @@ def try_(
         of_mno = known_cells(cells, known, contract.mno, counties, on_progress) if cells else None
         look = Look(None if whole else sample, rows, failures)
         found = try_file(file, contract, of_mno, day(date) if date else None, look)
-    for line in trial_lines(found, failures):
+    for line in fitted(trial_lines(found, failures)):
         say(line)
     if found.found.set_aside:
         raise typer.Exit(1)

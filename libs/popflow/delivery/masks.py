@@ -17,10 +17,10 @@ def form_of(token: str | None) -> str:
     """A token's form in words: how long it is, and of which kinds of letters."""
     if not token:
         return "empty"
-    kinds = (("[0-9]", "digits"), ("[a-f]", "letters a to f"), ("[A-F]", "letters A to F"), ("[g-z]", "letters g to z"),
-             ("[G-Z]", "letters G to Z"), (r"\s", "blanks"), (r"[^0-9A-Za-z\s]", "other signs"))  # fmt: skip
+    kinds = (("[0-9]", "digits"), ("[a-f]", "a to f"), ("[A-F]", "A to F"), ("[g-z]", "g to z"),
+             ("[G-Z]", "G to Z"), (r"\s", "blanks"), (r"[^0-9A-Za-z\s]", "other signs"))  # fmt: skip
     there = [name for pattern, name in kinds if re.search(pattern, token)]
-    return f"{len(token)} characters: {', '.join(there)}"
+    return f"{len(token)} characters ({', '.join(there)})"
 
 
 def shape_of(text: str | None) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from popflow.delivery.masks import cell_shown, form_of, shape_of
@@ -38,10 +40,8 @@ def why(row: RowRead, feed: Feed, seen: Sight, date: dt.date) -> str:
         return f"{column}: {form_of(row.token)}; the pattern asks for {fields.sim_token.pattern}"
     if reason == "time_outside":
         found = local_time(row.time, seen.window, date) if seen.window else None
-        told = "is beyond the calendar" if found is None else f"is of {found.date()}"
-        return (
-            f"{printable(fields.time.from_column)}: {told}; a delivery of {date} holds the day before to the day after"
-        )
+        told = "beyond the calendar" if found is None else str(found.date())
+        return f"{printable(fields.time.from_column)}: {told} is more than a day from {date}"
     cell = cell_told(row.cell or "", feed)
     if row.cell in seen.of_other_dates:
         return f"cell {cell}: has no row that holds on the record's date"
@@ -54,8 +54,22 @@ def cell_told(cell: int | str, feed: Feed) -> str:
     shown = cell_shown(text, feed)
     if shown != text or feed.fields.cell_id.base != "hex" or not isinstance(cell, int):
         return shown
-    numbers = divmod(cell, 1 << feed_sql.CELL_PART_BITS) if len(feed.fields.cell_id.from_columns) == 2 else (cell,)
-    return f"{shown} (hexadecimal {', '.join(f'{number:X}' for number in numbers)})"
+    return f"{shown} (hexadecimal {', '.join(f'{number:X}' for number in _numbers(cell, feed))})"
+
+
+def in_hexadecimal(unknown: Iterable[int | str], feed: Feed, cells: pa.Table) -> int:
+    """How many unknown cells are in the table of cells by their hexadecimal numbers, which should be in decimal."""
+    if feed.fields.cell_id.base != "hex":
+        return 0
+    known, field = set(cells.column("cell_id").to_pylist()), feed.fields.cell_id
+    before = [field.prefix] if field.prefix else []
+    own = (_numbers(cell, feed) for cell in unknown if isinstance(cell, int))
+    return sum(field.separator.join([*before, *(f"{number:X}" for number in numbers)]) in known for numbers in own)
+
+
+def _numbers(cell: int, feed: Feed) -> tuple[int, ...]:
+    two = len(feed.fields.cell_id.from_columns) == 2
+    return divmod(cell, 1 << feed_sql.CELL_PART_BITS) if two else (cell,)
 
 
 def _time_fault(row: RowRead, feed: Feed, given: dict[str, str | None]) -> list[str]:

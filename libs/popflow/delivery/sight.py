@@ -53,15 +53,20 @@ class RowRead(NamedTuple):
 
 @dataclass
 class Sight:
-    """What was seen of one file. Counts are of the rows that were classified."""
+    """What was seen of one file. Counts are of the rows that were classified.
+
+    Cells are left out of its text: a column of tokens may have been taken for them.
+    """
 
     window: feed_sql.Window | None = None
     hours: Counter[tuple[int, int]] = field(default_factory=Counter)  # (day 0, 1 or 2; hour): accepted records
     dates: Counter[int] = field(default_factory=Counter)  # days after the window's first: records of any time
     earliest: int | None = None
     latest: int | None = None
-    unknown: Counter[int | str] = field(default_factory=Counter)  # records by cell
-    of_other_dates: set[int | str] = field(default_factory=set)  # of the unknown cells, those that have other dates
+    unknown: Counter[int | str] = field(default_factory=Counter, repr=False)  # records by cell
+    of_other_dates: set[int | str] = field(
+        default_factory=set, repr=False
+    )  # of the unknown cells, those that have other dates
     odd_tokens: Counter[str] = field(default_factory=Counter)
     first: list[RowRead] = field(default_factory=list)
     failed: dict[int, list[RowRead]] = field(default_factory=dict)  # by place

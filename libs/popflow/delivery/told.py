@@ -6,12 +6,14 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from popflow.dates import ONE_DAY
 from popflow.delivery.check import Checked
 from popflow.delivery.files import SEALED_HERE, FileFound
-from popflow.delivery.reasons import cell_told, reason_of, why, why_whole
+from popflow.delivery.known_cells import KnownCells
+from popflow.delivery.reasons import cell_told, in_hexadecimal, reason_of, why, why_whole
 from popflow.delivery.sight import RowRead, local_time
 from popflow.delivery.trial import Trial
 from popflow.errors import printable
@@ -22,6 +24,7 @@ from popflow.intake.manifests import MANIFEST
 from popflow.intake.token_form import FAULTS
 
 SHOWN = 10  # cells, rows or files of a kind that are named; how many more there are is said
+WIDTH = 80
 BAR = 40  # signs of the fullest hour
 AGAIN = "the same as a file before it: it is not read again"
 SEALED = "encrypted: size and fingerprint fit; its lines cannot be read here"
@@ -32,6 +35,13 @@ MEANS = {
     "time_outside": "the time is before the day before, or after the day after",
     "unknown_cell": "the table of cells does not have the cell on that date",
 }
+
+
+def fitted(lines: Iterator[str]) -> Iterator[str]:
+    """Lines broken between words where they are wider than a terminal; what cannot be broken stays."""
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        yield from wrap(line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def check_lines(checked: Checked) -> Iterator[str]:
@@ -53,7 +63,7 @@ def check_lines(checked: Checked) -> Iterator[str]:
     yield from ("", *_files(checked))
     yield from (f"cells: {line}" for line in (checked.cells.said if checked.cells else []))
     yield from ("", *_records(checked))
-    yield from _seen(checked.found, feed)
+    yield from _seen(checked.found, feed, checked.cells)
     yield from ("", *_hours(checked))
     yield from ("", *_verdict(checked))
 
@@ -91,10 +101,10 @@ def _records(checked: Checked) -> Iterator[str]:
             if rows := [row for _, row, why in one.quarantined if why == reason and row]:
                 more = f" and {one.records(reason) - SHOWN:,} more" if one.records(reason) > SHOWN else ""
                 told = ", ".join(map(str, sorted(rows)[:SHOWN]))
-                yield f"  {printable(one.file.name)}: {reason} in rows {told}{more}"
+                yield f"  {printable(one.file.name)}: {reason} in row{'s' * (len(rows) > 1)} {told}{more}"
 
 
-def _seen(found: list[FileFound], feed: Feed) -> Iterator[str]:
+def _seen(found: list[FileFound], feed: Feed, cells: KnownCells | None) -> Iterator[str]:
     """Unknown cells, and tokens that are no pseudonyms."""
     unknown: Counter[int | str] = Counter()
     tokens: Counter[str] = Counter()
@@ -107,8 +117,11 @@ def _seen(found: list[FileFound], feed: Feed) -> Iterator[str]:
             yield f"  {printable(cell_told(cell, feed))}: {records:,} of the lines that were looked at"
         if len(unknown) > SHOWN:
             yield f"  and {len(unknown) - SHOWN:,} more"
+        if cells and (known := in_hexadecimal(unknown, feed, cells.table)):
+            yield f"  {known:,} of them would be known if the numbers in the file of cells were hexadecimal"
+            yield "  write them there in decimal"
     for what, records in tokens.items():
-        yield f"  warning: {feed.fields.sim_token.from_column}: in {records:,} lines it {what}; {FAULTS[what]}"
+        yield f"  warning: {feed.fields.sim_token.from_column}: in {counted(records, 'record')} it {what}; {FAULTS[what]}"
 
 
 def _hours(checked: Checked) -> Iterator[str]:
@@ -172,7 +185,7 @@ def trial_lines(trial: Trial, rows: int) -> Iterator[str]:
         if records := found.records(reason):
             yield f"  {records:,} of {total:,} {reason}: {means}"
     yield from _failed(trial, rows)
-    yield from _seen([found], feed)
+    yield from _seen([found], feed, trial.cells)
     if trial.cells is None:
         yield "cells were not checked; --cells CELLS.csv checks them"
 
