@@ -52,8 +52,11 @@ def test_rows_are_shown_as_they_are_read(tmp_path: Path, cells: KnownCells):
 
 
 def test_each_row_that_fails_has_its_reason(tmp_path: Path, cells: KnownCells):
-    bad = [line(at="22.01.2020 10:00"), line(ci="1Z"), line(lac=""), line(token="ab"),
-           line(at="2019-12-01T10:00:00+08:00"), line(ci="63"), line(lac="2C0F", ci="FF", at="2018-01-01T10:00:00+08:00"), "", "a;b"]  # fmt: skip
+    bad = [
+        *(line(at="22.01.2020 10:00"), line(ci="1Z"), line(lac=""), line(token="ab")),
+        *(line(at="2019-12-01T10:00:00+08:00"), line(ci="63")),
+        *(line(lac="2C0F", ci="FF", at="2018-01-01T10:00:00+08:00"), "", "a;b"),
+    ]
     said = told(written(tmp_path, *[line()] * 9, *bad), cells)
     for reason in (
         "row 11: event_time: 99.99.9999 99:99 is not a time as %Y-%m-%dT%H:%M:%S%z",
@@ -63,7 +66,7 @@ def test_each_row_that_fails_has_its_reason(tmp_path: Path, cells: KnownCells):
         "row 15: event_time: 2019-12-01 is more than a day from 2020-01-22",
         "row 16: cell 460-20-6145-99 (hexadecimal 1801, 63): is not in the table",
         "row 17: event_time: 2018-01-01 is more than a day from 2020-01-22",
-        "row 18: event_time: nothing is not a time",
+        "row 18: event_time: an empty field is not a time",
         "9 of 18 accepted",
     ):
         assert reason in said, reason

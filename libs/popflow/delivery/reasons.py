@@ -37,7 +37,7 @@ def why(row: RowRead, feed: Feed, seen: Sight, date: dt.date) -> str:
         return "; ".join([*_time_fault(row, feed, given), *_cell_faults(row, feed, given)])
     if reason == "no_token":
         column = printable(fields.sim_token.from_column)
-        return f"{column}: {form_of(row.token)}; the pattern asks for {fields.sim_token.pattern}"
+        return f"{column}: {form_of(row.token)}, not {fields.sim_token.pattern}"
     if reason == "time_outside":
         found = local_time(row.time, seen.window, date) if seen.window else None
         told = "beyond the calendar" if found is None else str(found.date())

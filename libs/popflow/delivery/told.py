@@ -32,7 +32,7 @@ MEANS = {
     "accepted": "taken in",
     "unparseable": "the time or the cell cannot be read",
     "no_token": "the token is not in the form of the feed's pattern",
-    "time_outside": "the time is before the day before, or after the day after",
+    "time_outside": "the time is more than a day from the delivery's date",
     "unknown_cell": "the table of cells does not have the cell on that date",
 }
 
@@ -114,14 +114,15 @@ def _seen(found: list[FileFound], feed: Feed, cells: KnownCells | None) -> Itera
     if unknown:
         yield "unknown cells, as cells.csv would have them:"
         for cell, records in unknown.most_common(SHOWN):
-            yield f"  {printable(cell_told(cell, feed))}: {records:,} of the lines that were looked at"
+            yield f"  {printable(cell_told(cell, feed))}: {counted(records, 'record')}"
         if len(unknown) > SHOWN:
             yield f"  and {len(unknown) - SHOWN:,} more"
         if cells and (known := in_hexadecimal(unknown, feed, cells.table)):
             yield f"  {known:,} of them would be known if the numbers in the file of cells were hexadecimal"
             yield "  write them there in decimal"
     for what, records in tokens.items():
-        yield f"  warning: {feed.fields.sim_token.from_column}: in {counted(records, 'record')} it {what}; {FAULTS[what]}"
+        column = printable(feed.fields.sim_token.from_column)
+        yield f"  warning: {column}: in {counted(records, 'record')} it {what}; {FAULTS[what]}"
 
 
 def _hours(checked: Checked) -> Iterator[str]:
