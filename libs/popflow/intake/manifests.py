@@ -83,9 +83,9 @@ def _date(value: Any) -> dt.date:
 
 # What other programs check before they send: as the validators, but for what a pattern cannot tell.
 A_NAME = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
-NAME_SCHEMA = A_NAME | {"pattern": r"^[^/\\\x00-\x1f\x7f-\x9f]+$"}
-ID_SCHEMA = A_NAME | {"pattern": r"^[^/\\'`\x00-\x1f\x7f-\x9f]+$"}
-HASH_SCHEMA = {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}
+NAME_SCHEMA = A_NAME | {"not": {"pattern": r"[/\\\x00-\x1f\x7f-\x9f]"}}
+ID_SCHEMA = A_NAME | {"not": {"pattern": r"[/\\'`\x00-\x1f\x7f-\x9f]"}}
+HASH_SCHEMA = {"type": "string", "pattern": "^[0-9a-fA-F]{64}$", "maxLength": 64}
 DATE_SCHEMA = {"type": "string", "pattern": f"^{DATE.pattern}$"}
 WHOLE_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]}
 
@@ -94,7 +94,7 @@ DeliveryId = Annotated[StrictStr, AfterValidator(_id), WithJsonSchema(ID_SCHEMA)
 Text = Annotated[StrictStr, AfterValidator(_text), WithJsonSchema({"type": "string", "maxLength": LONGEST_TEXT})]
 Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0), WithJsonSchema(WHOLE_SCHEMA)]
 Sha256 = Annotated[
-    StrictStr, AfterValidator(str.lower), Field(pattern=HASH_SCHEMA["pattern"]), WithJsonSchema(HASH_SCHEMA)
+    StrictStr, AfterValidator(str.lower), Field(pattern="^[0-9a-fA-F]{64}$"), WithJsonSchema(HASH_SCHEMA)
 ]
 Date = Annotated[dt.date, BeforeValidator(_date), WithJsonSchema(DATE_SCHEMA)]
 
