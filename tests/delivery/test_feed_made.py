@@ -129,13 +129,20 @@ def test_a_first_line_that_is_a_record_is_never_taken_for_names(tmp_path: Path):
         (["--zone", "Mars", "--time-kind", "local_text"], "zone"),
         (["--token", "nobody"], "fields: column 'nobody' is neither under columns nor under constants"),
         (["--mno", "mobile"], "mno: mobile has the feed mobile already; an MNO has one feed"),
-        (["--mno-bit", "99"], "mno_bit: Input should be less than or equal to 30"),
+        (["--time-kind", "seconds"], "fields.time.kind: Input should be 'local_text', 'epoch_s'"),
     ],
 )
 def test_a_wrong_answer_is_one_line_and_nothing_is_written(tmp_path: Path, words: list[str], said: str):
     with pytest.raises(PopflowError, match=said):
         new("virtual", "--file", str(EXAMPLE / "first.csv"), "--folder", str(tmp_path / "f"), "--yes", *words)
     assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", ".hidden", "", "a\nb"])
+def test_a_name_is_no_path(tmp_path: Path, name: str):
+    with pytest.raises(PopflowError, match="is no name of a feed; write letters"):
+        new(name, "--file", str(EXAMPLE / "first.csv"), "--folder", str(tmp_path / "f"), "--yes", "--mno", "x")
+    assert list(tmp_path.rglob("*.yaml")) == []
 
 
 def test_what_the_file_does_not_tell_is_asked_for_by_its_option(tmp_path: Path):

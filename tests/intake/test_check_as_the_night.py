@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +15,18 @@ from checked_packs import cells_of
 from landing_files import PREFIXES, A, B, D, mobile_bytes, mobile_line, telecom_bytes, unicom_bytes
 
 from popflow.delivery.check import Checked, check_delivery
+from popflow.delivery.known_cells import known_cells
+from popflow.delivery.manifest import Told, write_manifest
 from popflow.errors import PopflowError
 from popflow.intake.deliveries import discover
 from popflow.intake.night import take_in
 from popflow.intake.summary import mno_intake
 from popflow.lake import Lake
+from popflow.reference import load_cells
 
 Deliver = Callable[..., Path]
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "docs" / "examples" / "virtual"
 TEN = "2020-01-22 10:00:00"
 GOOD = mobile_line(A, TEN, 1, 1)
 
@@ -129,3 +136,25 @@ def test_a_delivery_that_the_night_refuses_is_refused_in_the_same_words(
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path, contracts) -> None:
     with pytest.raises(PopflowError, match="there is no such folder"):
         check_delivery(tmp_path / "nowhere", contracts)
+
+
+def test_the_example_of_the_page_is_taken_in_as_its_check_says(tmp_path: Path, contracts, spark) -> None:
+    (tmp_path / "feeds").mkdir()
+    page = (ROOT / "docs" / "how-to" / "send-a-delivery.md").read_text()
+    (yaml,) = re.findall(r'```yaml title="feeds/virtual.yaml"\n(.*?)```', page, re.S)
+    (tmp_path / "feeds" / "virtual.yaml").write_text(yaml)
+    known = contracts.with_feeds(tmp_path / "feeds")
+    folder = tmp_path / "landing" / "virtual" / str(D) / "20200122-1"
+    folder.mkdir(parents=True)
+    shutil.copy(EXAMPLE / "first.csv", folder / "part-0.csv")
+    write_manifest(folder, known.feeds["virtual"], Told(D, "20200122-1"))
+    checked = check_delivery(folder, known, lambda mno: known_cells(EXAMPLE / "cells.csv", known, mno))
+    lake = Lake(tmp_path / "lake", known, spark)
+    load_cells(lake, EXAMPLE / "cells.csv")
+    night = take_in(lake, str(tmp_path / "landing"), D, ["virtual"]).mnos["virtual"]
+    assert not checked.stops
+    assert (night.quarantined_files, night.accepted, night.rows) == (0, 36, 40)
+    assert checked.by_reason() == {"accepted": 36} | night.by_reason
+    rows = lake.read_pandas("quarantine")
+    assert set(zip(rows.file, rows.row_number, rows.reason, strict=True)) == set(checked.quarantine)
+    assert set(lake.read_pandas("presence").county_code) == {"420102", "420103", "430104"}  # one has moved

@@ -17,7 +17,7 @@ from popflow.errors import PopflowError
 from popflow.paths import local_path
 
 delivery = typer.Typer(help="Write and check a delivery before it is sent; no Spark, no lake.", no_args_is_help=True)
-SAMPLE_ROWS = 100_000
+SAMPLE_ROWS, MOST_ROWS = 100_000, 1_000_000_000
 
 Folder = Annotated[str, typer.Argument(help="Folder with the delivery's files.")]
 Contracted = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
@@ -90,7 +90,9 @@ def check(
     folder: Folder,
     cells: Annotated[Path | None, typer.Option(help="The MNO's cells, CSV or Parquet.")] = None,
     counties: Annotated[Path | None, typer.Option(help="Own polygons; those that popflow ships if not given.")] = None,
-    sample: Annotated[int, typer.Option(min=1, help="Lines of a file that are classified, about.")] = SAMPLE_ROWS,
+    sample: Annotated[
+        int, typer.Option(min=1, max=MOST_ROWS, help="Lines of a file that are classified, about.")
+    ] = SAMPLE_ROWS,
     whole: Annotated[bool, typer.Option("--whole", help="Classify every line.")] = False,
     part: Annotated[bool, typer.Option("--part", help="The date has other deliveries: do not judge hours.")] = False,
     form: Annotated[Form, typer.Option("--format", help="text or json.")] = Form.text,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from popflow.cli.delivery import SAMPLE_ROWS, Contracted, known_contracts
-from popflow.cli.screen import DATE_HELP, day, progress, say
+from popflow.cli.delivery import MOST_ROWS, SAMPLE_ROWS, Contracted, known_contracts
+from popflow.cli.screen import DATE_HELP, day, plain_text, progress, say
 from popflow.contracts import Contracts
 from popflow.declared import entries, validated
 from popflow.errors import PopflowError, printable
@@ -35,7 +35,7 @@ def try_(
     date: Annotated[str, typer.Option(help=f"Date of the delivery; the commonest if not given. {DATE_HELP}")] = "",
     rows: Annotated[int, typer.Option(min=0, max=1000, help="First rows that are shown.")] = 5,
     failures: Annotated[int, typer.Option(min=0, max=10_000, help="Rows that fail, shown for each reason.")] = 10,
-    sample: Annotated[int, typer.Option(min=1, help="Lines that are classified, about.")] = SAMPLE_ROWS,
+    sample: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="Lines that are classified, about.")] = SAMPLE_ROWS,
     whole: Annotated[bool, typer.Option("--whole", help="Classify every line.")] = False,
     contracts_folder: Contracted = None,
 ) -> None:
@@ -78,13 +78,15 @@ def named_feed(name: str, known: Contracts) -> tuple[Contracts, Feed]:
 @feed.command()
 def new(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of the feed, and of its file.")],
+    name: Annotated[str, typer.Argument(callback=plain_text, help="Name of the feed, and of its file.")],
     file: Annotated[Path | None, typer.Option("--file", help="A first file, to guess answers from.")] = None,
     folder: Annotated[Path, typer.Option(help="Folder of the feeds.")] = Path("feeds"),
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take options, guesses and defaults.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Write it anew where there is one.")] = False,
     mno: Annotated[str | None, typer.Option(help="The MNO; the feed's name if not given.")] = None,
-    mno_bit: Annotated[int | None, typer.Option(help="The MNO's number; a free one if not given.")] = None,
+    mno_bit: Annotated[
+        int | None, typer.Option(min=0, max=30, help="The MNO's number; a free one if not given.")
+    ] = None,
     meaning: Annotated[str | None, typer.Option(help="What the feed holds, in a sentence.")] = None,
     format: Annotated[str | None, typer.Option(help="csv, jsonl or parquet.")] = None,
     compression: Annotated[str | None, typer.Option(help="none or gzip.")] = None,
@@ -104,7 +106,9 @@ def new(
     cell_separator: Annotated[str | None, typer.Option(help="What joins the parts of a cell's id.")] = None,
     event: Annotated[str | None, typer.Option(help="Column with the kind of event; - for none.")] = None,
     kinds: Annotated[str | None, typer.Option(help="What its values mean, as A=attach,U=location_update.")] = None,
-    retention_days: Annotated[int | None, typer.Option(help="Days that a delivery stays in landing.")] = None,
+    retention_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days that a delivery stays in landing.")
+    ] = None,
 ) -> None:
     """Ask what a feed is like, and write its YAML; with --file what the file tells is proposed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from popflow.feeds import Feed
 from popflow.reading.tables_out import at_once
 
 HIGHEST_BIT = 30
+PLAIN = re.compile(r"\w[\w-]{0,99}")  # of a feed, which names its file
 SPELT = {"tab": "\t", "\\t": "\t", "\\x01": "\x01"}  # delimiters that cannot be typed
 
 
@@ -75,6 +77,8 @@ def feed_of_answers(name: str, answers: Answers, known: Contracts, where: Path) 
 
     Raises PopflowError, naming the field, for what is no contract, and where the MNO has a feed already.
     """
+    if not PLAIN.fullmatch(name):
+        raise PopflowError(f"'{printable(name)}': is no name of a feed; write letters, digits, _ and -")
     body = _body(name, answers, known)
     feed = validated(Feed, body, where)
     others = [one.feed for one in known.feeds.values() if one.mno == feed.mno and one.feed != name]
