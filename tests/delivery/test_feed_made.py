@@ -112,6 +112,13 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes):
         guessed(tmp_path / "nowhere")
 
 
+def test_fields_in_quotation_marks_are_told_at_once(tmp_path: Path):
+    path = tmp_path / "f.csv"
+    path.write_text(f'"{TOKEN}";"2020-01-22 10:00:00"\n' * 5)
+    with pytest.raises(PopflowError, match=r"f\.csv: its fields stand in quotation marks"):
+        guessed(path)
+
+
 def test_a_first_line_that_is_a_record_is_never_taken_for_names(tmp_path: Path):
     path = tmp_path / "f.csv"
     path.write_text("".join(f"{hashlib.md5(bytes([n])).hexdigest()};13912345678;x\n" for n in range(5)))

@@ -21,6 +21,7 @@ ROWS = 500
 MOST = 4 << 20  # bytes that are looked at
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 DELIMITERS = ("|", ";", "\t", ",", "\x01")
+QUOTED = re.compile(r"""\s*(["'])[^"']*\1\s*\W""")  # a line whose first field is in quotation marks
 NO_NAME = re.compile(r"[0-9A-Fa-f]{12,}|[0-9]{5,}")  # a value: tokens, times, numbers of people; it is never shown
 
 
@@ -57,7 +58,10 @@ def first_lines(path: Path) -> FirstLines:
     if not lines:
         raise PopflowError(f"{printable(path)}: has no line; name another file of the MNO")
     compression = "gzip" if zipped else "none"
-    return _of_json(lines, compression) if lines[0].lstrip().startswith("{") else _of_csv(lines, compression)
+    try:
+        return _of_json(lines, compression) if lines[0].lstrip().startswith("{") else _of_csv(lines, compression)
+    except PopflowError as fault:
+        raise PopflowError(f"{printable(path)}: {fault}") from None
 
 
 def is_name(text: str) -> bool:
@@ -66,6 +70,9 @@ def is_name(text: str) -> bool:
 
 
 def _of_csv(lines: list[str], compression: str) -> FirstLines:
+    if sum(bool(QUOTED.match(line)) for line in lines) > len(lines) // 2:
+        raise PopflowError("its fields stand in quotation marks, which would be part of their values; have it written "
+                           "without them")  # fmt: skip
     delimiter = max(DELIMITERS, key=lambda one: min(line.count(one) for line in lines[:50]))
     rows = [line.split(delimiter) for line in lines]
     names = [name.strip().strip('"') for name in rows[0]]

@@ -99,7 +99,8 @@ def feed_of(contracts: Contracts, mno: str) -> Feed:
         if feed.mno == mno:
             return feed
     known = ", ".join(sorted(feed.mno for feed in contracts.feeds.values()))
-    raise PopflowError(f"no landing contract for the MNO '{printable(mno)}'; there are {known}")
+    raise PopflowError(f"no landing contract for the MNO '{printable(mno)}'; there are {known}; "
+                       "--contracts FOLDER adds the feeds of a folder")  # fmt: skip
 
 
 def _refuse_missing_folder(landing: str) -> None:
