@@ -173,7 +173,7 @@ def trial_lines(trial: Trial, rows: int) -> Iterator[str]:
     if trial.cells is not None:
         yield from (f"cells: {line}" for line in trial.cells.said)
     yield from ("", "the first rows, as read:")
-    yield f"  {'row':>5} {'token':<8} {'time':<19} {'cell':<17} {'county':<6} comes to"
+    yield f"  {'row':>5} {'token':<8} {'time':<16} {'cell':<17} {'county':<6} comes to"
     for row in seen.first:
         yield _row(row, trial)
     yield ""
@@ -206,7 +206,7 @@ def _row(row: RowRead, trial: Trial) -> str:
     fits = "none" if not row.token else f"{len(row.token)} signs"
     cell = "" if row.cell is None else printable(cell_told(row.cell, trial.feed)).partition(" (hex")[0]
     county = f"{row.place % DAY_PLACE:06}" if row.place > 0 and trial.cells is not None else ""
-    return f"  {row.row:>5} {fits:<8} {_moment(row.time, trial):<19} {cell:<17} {county:<6} {_becomes(row, trial)}"
+    return f"  {row.row:>5} {fits:<8} {_moment(row.time, trial):<16} {cell:<17} {county:<6} {_becomes(row, trial)}"
 
 
 def _becomes(row: RowRead, trial: Trial) -> str:
@@ -217,13 +217,13 @@ def _becomes(row: RowRead, trial: Trial) -> str:
 
 
 def _moment(value: int | None, trial: Trial) -> str:
-    """A time to the second within the delivery's dates; beyond them its date alone: it may be no time at all."""
+    """A time to the minute within the delivery's dates; beyond them its date alone: it may be no time at all."""
     window = trial.found.seen.window
     found = local_time(value, window, trial.date) if window else None
     if found is None:
         return "none" if value is None else "beyond the calendar"
     near = abs(found.date() - trial.date) <= ONE_DAY
-    return found.strftime("%Y-%m-%d %H:%M:%S") if near else found.date().isoformat()
+    return found.strftime("%Y-%m-%d %H:%M") if near else found.date().isoformat()
 
 
 def as_json(checked: Checked) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from popflow.dates import FIRST_DATE, LOCAL, ONE_DAY
 from popflow.delivery.files import FileFound, Look, look_at
 from popflow.delivery.fingerprints import fingerprint
 from popflow.delivery.known_cells import KnownCells
@@ -45,11 +46,12 @@ def try_file(path: Path, feed: Feed, cells: KnownCells | None, date: dt.date | N
 
 
 def _commonest_date(look: Callable[[dt.date], FileFound]) -> dt.date:
-    """The date of most records; NO_DATE where no time can be read."""
-    dates = look(NO_DATE).seen.dates
-    for number, _ in dates.most_common():
-        try:
+    """The date of most records since 2000 and up to tomorrow; NO_DATE without one.
+
+    What is read as a time may be the number of a person: its moments are shown within a date alone that may be one.
+    """
+    last = dt.datetime.now(LOCAL).date() + ONE_DAY
+    for number, _ in look(NO_DATE).seen.dates.most_common():
+        if (FIRST_DATE - NO_DATE).days < number < (last - NO_DATE).days + 2:
             return NO_DATE + dt.timedelta(days=number - 1)
-        except OverflowError:
-            continue
     return NO_DATE
