@@ -61,6 +61,21 @@ def test_values_of_events_are_shown_and_no_token(tmp_path: Path):
     assert [one for one in hashes if one[:12] in told.output] == []
 
 
+def test_an_answer_that_cannot_stand_is_asked_for_again(tmp_path: Path):
+    wrong_then_right = ["China Mobile", "virtual", "", "xml", "csv", "", "", "", "", "", "nobody", "token", "(a+)+", "",
+                        "", "soon", "", "%b", "", "", "octal", "", "", "", "A=roaming", "A=attach", "", ""]  # fmt: skip
+    told = new("virtual", "--file", str(EXAMPLE / "first.csv"), "--folder", str(tmp_path), "--cell-prefix", "460-20",
+               answers="\n".join(wrong_then_right) + "\n")  # fmt: skip
+    assert told.exit_code == 0, told.output
+    for said in (
+        *("String should match pattern", "Input should be 'csv'", "'nobody' is none of the columns token, event_time"),
+        *("write characters, [classes]", "Input should be 'local_text'", "%b is not one of"),
+        *("Input should be 'decimal'", "Input should be 'attach'"),
+    ):
+        assert said in told.output, said
+    assert contract(tmp_path / "virtual.yaml").fields.event.kinds == {"A": "attach"}
+
+
 TIMES = {
     "%Y-%m-%d %H:%M:%S": "2020-01-22 10:00:00",
     "%Y/%m/%d %H:%M:%S": "2020/01/22 10:00:00",

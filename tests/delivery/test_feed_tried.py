@@ -92,7 +92,7 @@ def test_a_sample_is_named_as_one_has_the_whole_head_and_keeps_the_rows_numbers(
     said = told(path, sample=2000, failures=5000)
     assert "a sample of" in said
     assert "--whole reads all" in said
-    rows = [int(row) for row in re.findall(r"row (\d+): token: 1 characters", said)]
+    rows = [int(row) for row in re.findall(r"row (\d+): token: 1 character", said)]
     assert rows[:300] == list(range(2, 302))
     assert [row for row in rows if lines[row - 2] == line()] == []
     assert max(rows) > 5000

@@ -114,6 +114,7 @@ def new(
 
     Example: popflow feed new virtual --file first.csv.gz
     """
+    from popflow.delivery.answers import fault_of
     from popflow.delivery.guesses import guessed
     from popflow.delivery.new_feed import QUESTIONS, feed_of_answers, write_feed
 
@@ -124,6 +125,9 @@ def new(
     for question in QUESTIONS:
         if question.key not in answers and question.is_asked(answers):
             answers[question.key] = _answer(question, guesses, answers, yes)
+            while not yes and (fault := fault_of(question.key, answers)):
+                say(f"  {fault}")
+                answers[question.key] = _answer(question, guesses, answers, yes)
     path = folder / f"{name}.yaml"
     _, text = feed_of_answers(name, answers, known, path)
     say(f"written: {write_feed(folder, name, text, replace=replace)}")

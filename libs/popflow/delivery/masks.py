@@ -20,7 +20,7 @@ def form_of(token: str | None) -> str:
     kinds = (("[0-9]", "digits"), ("[a-f]", "a to f"), ("[A-F]", "A to F"), ("[g-z]", "g to z"),
              ("[G-Z]", "G to Z"), (r"\s", "blanks"), (r"[^0-9A-Za-z\s]", "other signs"))  # fmt: skip
     there = [name for pattern, name in kinds if re.search(pattern, token)]
-    return f"{len(token)} characters ({', '.join(there)})"
+    return f"{len(token)} character{'s' * (len(token) != 1)} ({', '.join(there)})"
 
 
 def shape_of(text: str | None) -> str:

@@ -10,6 +10,7 @@ import yaml
 
 from popflow.contracts import Contracts
 from popflow.declared import validated
+from popflow.delivery.answers import listed, meanings
 from popflow.delivery.first_lines import is_name
 from popflow.delivery.guesses import Answers
 from popflow.errors import PopflowError, printable
@@ -120,7 +121,7 @@ def free_bit(known: Contracts, mno: str) -> int:
 def _body(name: str, answers: Answers, known: Contracts) -> Answers:
     time: Answers = {"from": answers["time"], "kind": answers["time_kind"]}
     time |= {key: answers[given] for key, given in (("format", "time_format"), ("zone", "zone")) if answers.get(given)}
-    cell = {"from": _listed(answers["cell"]), "base": answers["cell_base"], "prefix": answers.get("cell_prefix") or "",
+    cell = {"from": listed(answers["cell"]), "base": answers["cell_base"], "prefix": answers.get("cell_prefix") or "",
             "separator": answers["cell_separator"]}  # fmt: skip
     fields: Answers = {
         "sim_token": {"from": answers["token"], "pattern": answers["pattern"]},
@@ -128,7 +129,7 @@ def _body(name: str, answers: Answers, known: Contracts) -> Answers:
         "cell_id": cell,
     }
     if has_event(answers):
-        fields["event"] = {"from": answers["event"], "kinds": _kinds(str(answers.get("kinds") or ""))}
+        fields["event"] = {"from": answers["event"], "kinds": meanings(str(answers.get("kinds") or ""))}
     body: Answers = {
         "feed": name,
         "mno": answers["mno"],
@@ -142,18 +143,7 @@ def _body(name: str, answers: Answers, known: Contracts) -> Answers:
     if answers["format"] == "csv":
         delimiter = str(answers["delimiter"])
         body |= {"delimiter": SPELT.get(delimiter, delimiter), "header": answers["header"]}
-    return body | {"columns": _listed(answers["columns"]), "fields": fields}
-
-
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in str(text).split(",") if name.strip()]
-
-
-def _kinds(text: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in _listed(text)]
-    if odd := [value for value, sign, _ in pairs if not sign]:
-        raise PopflowError(f"--kinds: '{printable(odd[0])}' has no meaning; write it as A=attach,U=location_update")
-    return {value.strip(): kind.strip() for value, _, kind in pairs}
+    return body | {"columns": listed(answers["columns"]), "fields": fields}
 
 
 def _yaml(body: Answers) -> str:

@@ -15,6 +15,7 @@ from popflow.delivery.sight import RowRead, Sight, cell_text, local_time
 from popflow.errors import printable
 from popflow.feeds import Feed
 from popflow.intake import feed_sql, spelling
+from popflow.intake.encrypted import is_encrypted
 from popflow.intake.file_checks import FILE_REASONS
 from popflow.intake.file_rows import header_names
 from popflow.intake.parquet_columns import DAMAGE, names_in_tables
@@ -97,7 +98,7 @@ def _cell_faults(row: RowRead, feed: Feed, given: dict[str, str | None]) -> list
 
 def why_whole(reason: str, path: Path, feed: Feed) -> str:
     """Why a file is set aside whole, with the columns that it lacks or has in another type."""
-    if reason != "file_columns":
+    if reason != "file_columns" or is_encrypted(path.name):
         return FILE_REASONS[reason]
     with open_regular(str(path)).stream as stream:
         if feed.format == "parquet":
