@@ -214,6 +214,9 @@ def _refuse_unread(tables: dict[str, Table], folder: Path) -> None:
 
 def _refuse_shared_bits(feeds: dict[str, Feed], folder: Path) -> None:
     owners: dict[int, str] = {}
+    of_mno: dict[str, str] = {}
     for feed in feeds.values():
+        if (first := of_mno.setdefault(feed.mno, feed.feed)) != feed.feed:
+            raise PopflowError(f"{folder}: {feed.feed}.yaml: mno: {feed.mno} has the feed {first}; an MNO has one feed")
         if owners.setdefault(feed.mno_bit, feed.mno) != feed.mno:
             raise PopflowError(f"{folder}: mno_bit {feed.mno_bit} of {feed.mno} belongs to {owners[feed.mno_bit]}")

@@ -19,7 +19,9 @@ from popflow.cli import (
     analyst,
     briefings,
     corrections,
+    delivery,
     doctor,
+    feed,
     keys,
     night,
     reference,
@@ -37,7 +39,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-MODULES = (simulation, accuracy, scenario, reference, night, corrections, analyst, briefings, doctor, share, keys)
+MODULES = (
+    simulation,
+    accuracy,
+    scenario,
+    reference,
+    night,
+    corrections,
+    analyst,
+    briefings,
+    doctor,
+    share,
+    keys,
+    delivery,
+    feed,
+)
 for module in MODULES:
     module.register(app)
 

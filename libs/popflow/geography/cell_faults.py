@@ -46,7 +46,11 @@ def faults_of(cells: pd.DataFrame, feeds: Mapping[str, Feed]) -> tuple[pd.Series
             "give the cell's id",
             _bools(pc.is_in(pc.ascii_lower(text), pa.array(NO_ID))) | _matches(text, r"[\x00-\x1f\x7f]"),
         ),
-        Fault("cell_id is not as the MNO's feed makes it", "see fields.cell_id of its landing contract", no_form),
+        Fault(
+            "cell_id is not as the MNO's feed makes it",
+            "write it as fields.cell_id of its feed says, with its prefix, and numbers in decimal",
+            no_form,
+        ),
         *places,
     ]
     return ids, [*found, *_spelling_faults(cells.assign(cell_id=ids), cells["cell_id"], feeds, unplaced)]

@@ -108,17 +108,19 @@ def deliveries_under(address: str, most: int) -> dict[str, Listing]:
         return {}
     except OSError as error:
         raise PopflowError(f"{printable(address)}: is not a folder that can be listed ({error.strerror})") from None
-    listed = {_as_text(entry.name): _listing(entry, most) for entry in found}
+    listed = {_as_text(entry.name): folder_listing(entry.path, most) for entry in found}
     return {name: listing for name, listing in listed.items() if listing.names or listing.fault}
 
 
-def _listing(entry: os.DirEntry[str], most: int) -> Listing:
-    if entry.is_symlink():
-        return Listing(frozenset(), "is a link; a delivery is a folder of its own")
-    if not entry.is_dir(follow_symlinks=False):
-        return Listing(frozenset())
+def folder_listing(path: str, most: int) -> Listing:
+    """What lies in one folder of this machine; nothing in what is none. most: as `deliveries_under` has it."""
     try:
-        return _bounded(_below(entry.path, most), most)
+        kind = os.lstat(path).st_mode
+        if stat.S_ISLNK(kind):
+            return Listing(frozenset(), "is a link; a delivery is a folder of its own")
+        if not stat.S_ISDIR(kind):
+            return Listing(frozenset())
+        return _bounded(_below(path, most), most)
     except OSError as error:
         return Listing(frozenset(), f"cannot be listed ({error.strerror})")
 

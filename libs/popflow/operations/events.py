@@ -138,7 +138,7 @@ def _loggable(name: str, value: Any) -> Any:
 def outcome_of(error: BaseException, *, begun: bool) -> str:
     """How a run that ended with this error is called; begun: whether any of its stages had begun.
 
-    What popflow refuses before it has begun is no failed night: nothing of the date was tried.
+    What popflow refuses before it has begun is not a failed night: nothing of the date was tried.
     """
     if isinstance(error, Held):
         return "held"
