@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
@@ -65,7 +65,7 @@ def nightly(
         _ask(missing, day(date))
     at = open_unrecorded(lake, known, new=True)
     night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample)
-    with kept_up(at, night.date, landing) if keep_up else nullcontext():
+    with _told_of(at, night.date), kept_up(at, night.date, landing) if keep_up else nullcontext():
         with progress(f"night of {date}") as on_progress:
             done = run(at, dataclasses.replace(night, on_progress=on_progress))
         for stage, what in done.items():
@@ -94,6 +94,12 @@ def _known(feeds: Path | None) -> contracts.Contracts:
     """The contracts, with the feeds of a further folder where one is given."""
     known = contracts.load()
     return known.with_feeds(feeds) if feeds else known
+
+
+def _told_of(lake: Lake, date: dt.date) -> AbstractContextManager[None]:
+    from popflow.operations.notices import told_of
+
+    return told_of(lake, date, lambda text: typer.echo(f"popflow: {text}", err=True))
 
 
 @contextmanager
@@ -138,8 +144,8 @@ def status(
 ) -> None:
     """The last nights: what landed, what was held or released, and why.
 
-    With --check, for a monitor: exit code 0 for a night that is released, or empty; 3 for one that is held or was not
-    run; 4 for one that failed or was withdrawn; 1 where the lake cannot be read.
+    With --check, for a monitor: exit code 0 for a night that is released, empty, or a lake's first; 3 for one that is
+    held or was not run; 4 for one that failed or was withdrawn; 1 where the lake cannot be read.
 
     Example: popflow status --lake lake
 
@@ -161,12 +167,14 @@ def status(
 
 def _check(nights: pd.DataFrame, date: dt.date | None) -> None:
     """Say of one night whether it is as it should be, and end with the exit code of its state."""
+    from popflow.operations.status import GOOD
+
     of_date = nights if date is None else nights[nights["date"] == str(date)]
     if of_date.empty:
         raise Held(f"{date or 'no night'}: nothing is known of it; it was not run, and no delivery was taken in")
     night = of_date.iloc[0]
     line = f"{night['date']} {night['state']}" + (f": {night['why']}" if night["why"] else "")
-    if night["state"] in ("released", "empty"):
+    if night["state"] in GOOD:
         say(line)
     elif night["state"] in ("held", "landed", "refused"):
         raise Held(line)

@@ -73,16 +73,12 @@ def show_each(frame: pd.DataFrame, title: str, form: Form = "text", named: Seque
 
 
 def wrapped(text: str, head: str) -> list[str]:
-    """A text in lines of 80 columns under each other; only what is longer than a line is broken within a word."""
-    room = PAGE_WIDTH - len(head)
+    """A text in lines of 80 columns under each other; a longer word, such as a path, stays whole on its line."""
     lines = [""]
-    for word in re.split(r"(?<=[ /])", text):
-        if lines[-1] and _width(lines[-1]) + _width(word.rstrip()) > room:
+    for word in re.split(r"(?<= )|(?<=[\u3000-\u9fff\uff00-\uffef])", text):
+        if lines[-1] and len(head) + _width(lines[-1]) + _width(word.rstrip()) > PAGE_WIDTH:
             lines.append("")
-        for letter in word:
-            if _width(lines[-1]) + _width(letter) > room and letter != " ":
-                lines.append("")
-            lines[-1] += letter
+        lines[-1] += word
     return [f"{head if at == 0 else ' ' * len(head)}{line.rstrip()}" for at, line in enumerate(lines)]
 
 
