@@ -99,6 +99,8 @@ JAVA_HOME = Variable("JAVA_HOME", "folder", "the Java that `popflow doctor` and 
 S3_ENDPOINT = Variable("AWS_ENDPOINT_URL", "text", "an object storage that speaks S3", "Amazon's")
 S3_REGION = Variable("AWS_REGION", "name", "its region", "`us-east-1`")
 XDG_CACHE_HOME = Variable("XDG_CACHE_HOME", "folder", "caches of the account", "`~/.cache`")
+OPENLINEAGE_URL = Variable("OPENLINEAGE_URL", "text", "lineage backend that gets the events of each stage as well")
+OPENLINEAGE_KEY = Variable("OPENLINEAGE_API_KEY", "text", "its key, sent as a bearer token")
 COLUMNS = Variable("COLUMNS", "text", "width of tables that go into a pipe or file", "as wide as they need")
 LOCALES = [Variable(name, "name", "whether names of files are UTF-8 to what popflow starts; if not, LC_ALL is set")
            for name in ("LC_ALL", "LC_CTYPE", "LANG")]  # fmt: skip
@@ -116,7 +118,8 @@ SECRETS = [KEY_FILE, MASTER_KEYS, AGE_IDENTITY, TRAIL_ANCHOR, SHARE_ANCHOR, PURP
 SPARK = [JARS, MASTER, DRIVER_MEMORY, JAVA_OPTIONS, SPARK_LOG]
 PROGRAM = [CHROMIUM, DEBUG]
 NOTICES = [WEBHOOK, MAIL_TO, MAIL_FROM, SMTP, METRICS]
-READ_OF_OTHERS = [JAVA_HOME, S3_ENDPOINT, S3_REGION, XDG_CACHE_HOME, COLUMNS, *LOCALES, UNDER_SPARK_SUBMIT]
+LINEAGE = [OPENLINEAGE_URL, OPENLINEAGE_KEY]
+READ_OF_OTHERS = [JAVA_HOME, S3_ENDPOINT, S3_REGION, XDG_CACHE_HOME, *LINEAGE, COLUMNS, *LOCALES, UNDER_SPARK_SUBMIT]
 SET_OF_OTHERS = [TEMPORARY, WORKERS_PYTHON, NO_ANALYTICS, BLAS_THREADS, NO_PLUGINS]
 # Airflow's DAGs run where popflow is not installed: they read these, and NOTICES, by airflow_dags/night_plan.py.
 AIRFLOW = [

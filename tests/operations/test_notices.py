@@ -42,10 +42,12 @@ def serving(server: socketserver.TCPServer) -> Iterator[int]:
         thread.join()
 
 
-def web(heard: list[dict], status: int = 200) -> http.server.HTTPServer:
+def web(heard: list[dict], status: int = 200, keys: list[str | None] | None = None) -> http.server.HTTPServer:
     class Hook(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            if keys is not None:
+                keys.append(f"{self.path} {self.headers['Authorization']}")
             self.send_response(status)
             self.end_headers()
 
@@ -189,3 +191,26 @@ def test_nothing_is_told_where_nobody_is_named(lake: Lake, monkeypatch: pytest.M
     for name in ("WEBHOOK", "MAIL_TO", "METRICS"):
         monkeypatch.delenv(f"POPFLOW_{name}", raising=False)
     assert night(lake, D21, Held("no telecom")) == []
+
+
+def test_a_lineage_backend_gets_the_events_that_the_lake_keeps(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    sent: list[dict] = []
+    keys: list[str | None] = []
+    with serving(web(sent, 201, keys)) as backend:
+        monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{backend}/")
+        monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
+        night(lake, D21, PopflowError("a check"))
+    kept = (Path(lake.zone("ops")) / "lineage" / f"{D21}.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in kept] == sent
+    assert [event["eventType"] for event in sent] == ["START", "FAIL"]
+    assert keys == ["/api/v1/lineage Bearer secret"] * 2
+
+
+def test_a_lineage_backend_that_is_down_stops_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9/x?token=secret")
+    with recorded_run(lake, D21, "run", "a night") as log, log.stage("intake", [], ["presence"]):
+        pass
+    events = (Path(lake.zone("ops")) / "events" / f"{D21}.jsonl").read_text()
+    assert events.count("lineage_not_sent") == 2
+    assert "secret" not in events
+    assert len((Path(lake.zone("ops")) / "lineage" / f"{D21}.jsonl").read_text().splitlines()) == 2

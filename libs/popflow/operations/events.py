@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from popflow import __version__
+from popflow import __version__, environment
 from popflow.encryption.faults import fault_in
 from popflow.errors import Held, PopflowError, printable
 from popflow.operations.owner_only import append_private, ops_folder, write_private
+from popflow.operations.posting import NOT_SENT, kind_of, post
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -27,6 +28,7 @@ PRODUCER = f"https://example.org/popflow/{__version__}"  # a name in the form of
 SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 NAMESPACE = uuid.UUID("6d2c0f4c-4a4e-5b0e-9f5a-0c8d3a1f7e21")
 LONGEST_WORD = 200
+LINEAGE_PATH = "api/v1/lineage"  # of OpenLineage's HTTP transport
 
 
 @dataclass
@@ -96,6 +98,12 @@ class RunLog:
     def _lineage(self, kind: str, stage: str, reads: Iterable[str], writes: Iterable[str]) -> None:
         event = lineage_event(kind, stage, self.run_id, self.date, reads, writes)
         append_private(self.folder / "lineage" / f"{self.date}.jsonl", json.dumps(event) + "\n")
+        if address := environment.OPENLINEAGE_URL.text():
+            key = environment.OPENLINEAGE_KEY.text()
+            try:
+                post(f"{address.rstrip('/')}/{LINEAGE_PATH}", event, {"Authorization": f"Bearer {key}"} if key else {})
+            except NOT_SENT as error:
+                self.say("lineage_not_sent", stage=stage, why=kind_of(error))
 
 
 def lineage_event(

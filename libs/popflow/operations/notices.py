@@ -6,10 +6,7 @@ A notice and the metrics hold national figures and popflow's own words: no token
 from __future__ import annotations
 
 import datetime as dt
-import json
 import smtplib
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -21,6 +18,7 @@ from prometheus_client.exposition import generate_latest
 from popflow import __version__, environment
 from popflow.errors import AtWork, Held, PopflowError
 from popflow.operations.events import reason_of
+from popflow.operations.posting import NOT_SENT, SECONDS, kind_of, post
 from popflow.operations.status import GOOD, STATES, status
 from popflow.reading.tables_out import at_once
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from popflow.lake import Lake
     from popflow.progress import Progress
 
-SECONDS = 10  # to wait for a receiver
 NIGHTS = 30  # among which the newest release is looked for
 
 
@@ -54,15 +51,17 @@ def told_of(lake: Lake, date: dt.date, say: Progress) -> Iterator[None]:
 def _each(say: Progress, lake: Lake, notice: dict[str, Any] | None) -> None:
     receivers: list[tuple[environment.Variable, Any]] = [(environment.METRICS, lambda: write_metrics(lake))]
     if notice is not None:
-        receivers += [(environment.WEBHOOK, lambda: _post(notice)), (environment.MAIL_TO, lambda: _mail(notice))]
+        receivers += [
+            (environment.WEBHOOK, lambda: post(environment.WEBHOOK.text() or "", notice)),
+            (environment.MAIL_TO, lambda: _mail(notice)),
+        ]
     for variable, tell in receivers:
         if variable.text() is None:
             continue
         try:
             tell()
-        except (OSError, ValueError, PopflowError, smtplib.SMTPException) as error:
-            why = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
-            say(f"not told by {variable} ({why}); the night stays what it is")
+        except (*NOT_SENT, PopflowError, smtplib.SMTPException) as error:
+            say(f"not told by {variable} ({kind_of(error)}); the night stays what it is")
 
 
 def write_metrics(lake: Lake) -> None:
@@ -99,15 +98,6 @@ def metrics(lake: Lake) -> CollectorRegistry:
     for mno in lake.contracts.mno_bits():
         landed.labels(mno).set(newest is not None and mno in newest["landed"].split(", "))
     return found
-
-
-def _post(notice: dict[str, Any]) -> None:
-    address = environment.WEBHOOK.text() or ""
-    if not address.startswith(("https://", "http://")):
-        raise ValueError("not an address of a web server")
-    request = urllib.request.Request(address, json.dumps(notice).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=SECONDS):
-        pass
 
 
 def _mail(notice: dict[str, Any]) -> None:
