@@ -57,7 +57,7 @@ def test_a_register_is_loaded_and_keyed(lake: Lake, tmp_path: Path) -> None:
         (HEADER + GOOD.replace("mobile", "tietong"), r"mno: not one of mobile, telecom, unicom in 1 row\(s\)"),
         ("mno,sim_token\nmobile,x\n", "person_token: the register lacks this column"),
         (HEADER, "the register has no rows"),
-        (HEADER + GOOD + f"mobile,{A.upper()},{PERSON},person,\n", r"sim_token: 1 SIM\(s\) stand .* in 2 rows"),
+        (HEADER + GOOD + f"mobile,{A.upper()},{PERSON},person,\n", r"sim_token: 1 SIM\(s\) appear .* in 2 rows"),
         (
             HEADER + GOOD + f"unicom,{B},{PERSON * 2},person,\n",
             "person_token: of 32 and 64 characters; a person is found",
