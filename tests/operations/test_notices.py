@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import published_lake
+import small_lake
 from popflow import contracts
 from popflow.errors import AtWork, Held, PopflowError
 from popflow.lake import Lake
@@ -214,3 +215,14 @@ def test_a_lineage_backend_that_is_down_stops_nothing(lake: Lake, monkeypatch: p
     assert events.count("lineage_not_sent") == 2
     assert "secret" not in events
     assert len((Path(lake.zone("ops")) / "lineage" / f"{D21}.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_the_metrics_read_of_the_restricted_zone_is_on_the_trail(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    published_lake.write_table(Path(lake.root), "deliveries", small_lake.deliveries(D20))
+    monkeypatch.setenv("POPFLOW_METRICS", str(tmp_path / "popflow.prom"))
+    night(lake, D20)
+    assert samples(tmp_path / "popflow.prom")["popflow_mno_landed", "telecom"] == 1
+    entries = (Path(lake.zone("ops")) / "trail.jsonl").read_text().splitlines()
+    assert {(json.loads(line)["verb"], json.loads(line)["table"]) for line in entries} == {("read", "deliveries")}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import smtplib
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -19,6 +20,7 @@ from popflow import __version__, environment
 from popflow.errors import AtWork, Held, PopflowError
 from popflow.operations.events import reason_of
 from popflow.operations.posting import NOT_SENT, SECONDS, kind_of, post
+from popflow.operations.purposes import watch
 from popflow.operations.status import GOOD, STATES, status
 from popflow.reading.tables_out import at_once
 
@@ -73,9 +75,9 @@ def write_metrics(lake: Lake) -> None:
 
 
 def metrics(lake: Lake) -> CollectorRegistry:
-    """The newest night and the newest release of a lake, as Prometheus's client holds them."""
+    """The newest night and the newest release of a lake, as Prometheus's client holds them; read on the trail."""
     found = CollectorRegistry()
-    nights = status(lake, NIGHTS)
+    nights = status(watch(lake, uuid.uuid4().hex[:12]), NIGHTS)
     state = Gauge("popflow_night_state", "1 for the state of the newest night", ["state"], registry=found)
     newest = nights.iloc[0] if len(nights) else None
     for name in STATES:
