@@ -17,7 +17,7 @@ ZONE = "Asia/Shanghai"
 DEADLINE = dt.timedelta(hours=4)  # after 02:00 a delivery is late, and the date is held back
 MOST_DATES = 400  # of one backfill
 
-# A run at 02:00 is of the day before; a run that somebody starts names its date. What is no date ends the task.
+# A run at 02:00 is of the day before; a run that somebody starts names its date. What is not a date ends the task.
 DATE = (
     "{{ macros.datetime.strptime(dag_run.conf.get('date') or data_interval_start.in_timezone('" + ZONE + "')"
     ".to_date_string(), '%Y-%m-%d').date().isoformat() }}"
@@ -89,12 +89,12 @@ def upkeep_variables() -> dict[str, str]:
 
 
 def manifests(mno: str) -> str:
-    """Where an MNO's manifest of the date is waited for: a pattern, of which the landing folder's name is no part."""
+    """Where an MNO's manifest of the date is waited for: a pattern, of which the landing folder's name is not a part."""
     return f"{glob.escape(setting('LANDING'))}/{mno}/{DATE}/*/manifest.json"
 
 
 def dates_between(first: str, last: str) -> list[str]:
-    """Dates of a backfill, in order. Raises ValueError for what is no date, and for more than a year of them."""
+    """Dates of a backfill, in order. Raises ValueError for what is not a date, and for more than a year of them."""
     start, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
     if end < start:
         raise ValueError(f"to {last} lies before from {first}")

@@ -50,7 +50,7 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
 
 
 def on_post_template(output: str, template_name: str, config: Any) -> str:
-    """The same for pages that are no file of the folder, such as 404."""
+    """The same for pages that are not files of the folder, such as 404."""
     return on_post_page(output, None, config)
 
 

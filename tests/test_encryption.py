@@ -122,7 +122,7 @@ def test_a_key_file_that_is_missing_open_or_empty_is_refused(keys: Path, tmp_pat
     keys.write_text("")
     with pytest.raises(PopflowError, match="holds no master key"):
         at_rest_settings("/lake/restricted", keys)
-    with pytest.raises(PopflowError, match="no name"):
+    with pytest.raises(PopflowError, match="not a name"):
         add_master_key(keys, "two words")
 
 
@@ -140,9 +140,9 @@ def test_a_key_after_a_line_without_its_end_stands_on_its_own_line(keys: Path):
         (b"2020-02", "holds a name, a blank and a key"),
         (b"2020-02 " + KEY + b" more", "holds a name, a blank and a key"),
         (b"\xff\xfe " + KEY, "holds a name, a blank and a key"),
-        (b"2020-02 no*base64=", "no base64"),
+        (b"2020-02 no*base64=", "not base64"),
         (b"2020-02 " + KEY[:8], "6 bytes, not 32"),
-        (b"2020-01 " + KEY, "of this name is there already"),
+        (b"2020-01 " + KEY, "of this name already exists"),
     ],
 )
 def test_a_malformed_line_is_named_by_its_number_and_never_shown(keys: Path, line: bytes, said: str):
@@ -169,7 +169,7 @@ def test_the_name_of_the_jar_is_its_sources_digest(tmp_path: Path, monkeypatch: 
 
 
 def test_plain_files_are_found_whatever_the_lakes_own_path_holds(tmp_path: Path):
-    """A zone below a folder called _delta_log is no log."""
+    """A zone below a folder called _delta_log is not a log."""
     zone = tmp_path / "_delta_log" / "_scratch" / "restricted"
     for name in ("t/date=1/a.parquet", "t/_delta_log/1.checkpoint.parquet", "_scratch/1/cells.parquet"):
         path = zone / name

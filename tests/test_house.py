@@ -35,7 +35,19 @@ ORDER = [
     "release",
     "reading",
 ]
-ORDER += ["quality", "synthetic", "report", "operations", "sharing", "pipeline", "accuracy", "scenario", "demo", "cli"]
+ORDER += [
+    "quality",
+    "delivery",
+    "synthetic",
+    "report",
+    "operations",
+    "sharing",
+    "pipeline",
+    "accuracy",
+    "scenario",
+    "demo",
+    "cli",
+]
 NEVER = {
     "movement": {"lake", "quality"},
     "disclosure": {"lake", "quality", "intake", "movement"},

@@ -190,7 +190,7 @@ WRONG = {
     "no such landing folder": (["--date", "2020-01-23", "--landing", "nowhere"], 1, "no such landing folder"),
     "an MNO without a contract": (["--date", "2020-01-23", "--mno", "acme"], 1, "no MNO 'acme'"),
     "a missing MNO": (["--date", "2020-01-23"], 3, "held back: no delivery of"),
-    "no date": (["--date", "23.1.2020"], 1, "is no date; write it as 2020-01-22"),
+    "no date": (["--date", "23.1.2020"], 1, "is not a date; write it as 2020-01-22"),
     "an engine of another kind": (["--date", "2020-01-23", "--engine", "steam"], 1, "no engine 'steam'"),
     "a reason is missing": (["--date", "2020-01-23", "--allow-missing-mno", "telecom", "--yes"], 1, "needs --reason"),
 }

@@ -79,7 +79,7 @@ def test_one_that_lacks_what_must_be_known_is_refused_with_the_mend(tmp_path: Pa
     future = contracts.model_copy(update={"tables": contracts.tables | {"flows_exact": newer}})
     with pytest.raises(PopflowError, match="stays: version 2 of the contract flows_exact had it otherwise") as refused:
         written(tmp_path, future, DAY, stays=[], trailing_slots=3)
-    assert "move the table away and make it anew" in str(refused.value)
+    assert "move the table away and make it again" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert Lake(tmp_path, contracts).read_pandas("flows_exact")["date"].tolist() == [EVE]
 

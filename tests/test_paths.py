@@ -92,7 +92,7 @@ def test_a_lake_of_any_name_is_written_and_read_without_java(name: str, tmp_path
 
 @pytest.mark.parametrize("as_address", [False, True])
 def test_deliveries_of_any_name_are_found(as_address: bool, tmp_path: Path, contracts: Contracts):
-    """One name that is no UTF-8 hides no other delivery."""
+    """One name that is not UTF-8 hides no other delivery."""
     landing = tmp_path / "a%20b [x] #1" / "landing"
     for delivery in (*ODD, "a[b", "a%20b", GBK):
         folder = landing / "mobile" / str(DAY) / delivery

@@ -175,7 +175,7 @@ def _refuse_uncounted(indicators: Mapping[str, Indicator], tables: Mapping[str, 
         there = set(table.columns) if table is not None and table.zone == "restricted" else set()
         if missing := sorted(EXACT_COLUMNS - there):
             raise PopflowError(
-                f"{folder}/indicators/{one.indicator}.yaml: exact: {one.exact} is no restricted table with "
+                f"{folder}/indicators/{one.indicator}.yaml: exact: {one.exact} is not a restricted table with "
                 f"{', '.join(missing)}"
             )
 
@@ -189,14 +189,14 @@ def refuse_unlisted(contract: Table, purpose: str) -> None:
     """Raise PopflowError unless the table's contract lists the purpose."""
     if purpose not in contract.purpose:
         listed = ", ".join(contract.purpose)
-        raise PopflowError(f"{contract.table}: '{purpose}' is no purpose of its contract; state one of {listed}")
+        raise PopflowError(f"{contract.table}: '{purpose}' is not a purpose of its contract; state one of {listed}")
 
 
 def refuse_unknown(contracts: Contracts, purpose: str) -> None:
     """Raise PopflowError for a purpose that no table's contract lists."""
     listed = sorted({one for table in contracts.tables.values() for one in table.purpose})
     if purpose not in listed:
-        raise PopflowError(f"{environment.PURPOSE}: '{purpose}' is no purpose of any contract; state one of "
+        raise PopflowError(f"{environment.PURPOSE}: '{purpose}' is not a purpose of any contract; state one of "
                            f"{', '.join(listed)}")  # fmt: skip
 
 
@@ -214,6 +214,9 @@ def _refuse_unread(tables: dict[str, Table], folder: Path) -> None:
 
 def _refuse_shared_bits(feeds: dict[str, Feed], folder: Path) -> None:
     owners: dict[int, str] = {}
+    of_mno: dict[str, str] = {}
     for feed in feeds.values():
+        if (first := of_mno.setdefault(feed.mno, feed.feed)) != feed.feed:
+            raise PopflowError(f"{folder}: {feed.feed}.yaml: mno: {feed.mno} has the feed {first}; an MNO has one feed")
         if owners.setdefault(feed.mno_bit, feed.mno) != feed.mno:
             raise PopflowError(f"{folder}: mno_bit {feed.mno_bit} of {feed.mno} belongs to {owners[feed.mno_bit]}")

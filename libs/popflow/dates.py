@@ -18,7 +18,7 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def moment(text: str | dt.datetime | dt.date | None) -> dt.datetime | None:
     """A moment in UTC; without a zone it is Asia/Shanghai's, and a date alone is the end of that day.
 
-    Raises PopflowError for a text that is no ISO 8601 date or time, or one of another century.
+    Raises PopflowError for a text that is not an ISO 8601 date or time, or one of another century.
     """
     if text is None:
         return None
@@ -67,7 +67,7 @@ def day(value: dt.date | str) -> dt.date:
     except ValueError:
         found = None
     if found is None:
-        raise PopflowError(f"'{text[:40]}' is no date; write it as 2020-01-22")
+        raise PopflowError(f"'{text[:40]}' is not a date; write it as 2020-01-22")
     return _refuse_other_centuries(found)
 
 
@@ -92,4 +92,6 @@ def _parsed(text: str) -> dt.datetime | dt.date:
     try:
         return dt.date.fromisoformat(text) if len(text) == len("2020-01-22") else dt.datetime.fromisoformat(text)
     except ValueError:
-        raise PopflowError(f"'{text}' is no moment; write it as 2020-01-25 or 2020-01-25T08:00+08:00") from None
+        raise PopflowError(
+            f"'{text}' is not a date or time; write it as 2020-01-25 or 2020-01-25T08:00+08:00"
+        ) from None

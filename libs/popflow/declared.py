@@ -24,7 +24,7 @@ class Declared(BaseModel):
 
 
 def entries(path: Path) -> Iterable[tuple[str, Any]]:
-    """Fields of one YAML file. Raises PopflowError, in one line, where it is no plain mapping."""
+    """Fields of one YAML file. Raises PopflowError, in one line, where it is not a plain mapping."""
     try:
         content = _loaded(_text(path))
     except FileNotFoundError:
@@ -47,7 +47,7 @@ class _NoContract(Exception):  # noqa: N818 - a verdict; its file is added
 
 def _text(path: Path) -> str:
     if path.exists() and not path.is_file():
-        raise PopflowError(f"{path}: is no regular file; a contract is one YAML file")
+        raise PopflowError(f"{path}: is not a regular file; a contract is one YAML file")
     if path.stat().st_size > LARGEST_CONTRACT:
         raise PopflowError(f"{path}: is larger than {LARGEST_CONTRACT:,} bytes; a contract is one YAML file")
     return path.read_text(encoding="utf-8-sig")
@@ -81,7 +81,7 @@ def _refuse_key_twice(node: yaml.Node | None) -> None:
     if isinstance(node, yaml.MappingNode):
         keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         if twice := [key for key, times in keys.items() if times > 1]:
-            raise _NoContract(f"line {node.start_mark.line + 1}: '{twice[0]}' stands there twice")
+            raise _NoContract(f"line {node.start_mark.line + 1}: '{twice[0]}' appears twice")
         for _, value in node.value:
             _refuse_key_twice(value)
 

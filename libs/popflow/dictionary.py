@@ -37,6 +37,7 @@ def environment_page() -> str:
         "Keys, audit trail, purpose": environment.SECRETS,
         "Spark": environment.SPARK,
         "The program": environment.PROGRAM,
+        "Who is told of a night": environment.NOTICES,
         "Airflow": environment.AIRFLOW,
         "Of others, read by popflow": environment.READ_OF_OTHERS,
         "Of others, set by popflow": environment.SET_OF_OTHERS,

@@ -85,12 +85,22 @@ SPARK_LOG = Variable("POPFLOW_SPARK_LOG", "file", "Spark's log, kept with mode 0
 # The program
 CHROMIUM = Variable("POPFLOW_CHROMIUM", "file", "program for pictures and PDF", "one on the path")
 DEBUG = Variable("POPFLOW_DEBUG", "switch", "show unforeseen faults whole, which may quote a record")
+# Who is told of a night
+WEBHOOK = Variable("POPFLOW_WEBHOOK", "text", "address that gets a JSON object for a failed, held or late date")
+MAIL_TO = Variable("POPFLOW_MAIL_TO", "text", "who gets a mail for the same")
+MAIL_FROM = Variable("POPFLOW_MAIL_FROM", "text", "its sender", "`popflow@localhost`")
+SMTP = Variable("POPFLOW_SMTP", "text", "host:port of the mail server", "`localhost:25`")
+METRICS = Variable(
+    "POPFLOW_METRICS", "file", "metrics of the newest night, for Prometheus's textfile collector (.prom)"
+)
 
 # Variables of others that popflow reads
 JAVA_HOME = Variable("JAVA_HOME", "folder", "the Java that `popflow doctor` and Spark look for", "`java` on the path")
 S3_ENDPOINT = Variable("AWS_ENDPOINT_URL", "text", "an object storage that speaks S3", "Amazon's")
 S3_REGION = Variable("AWS_REGION", "name", "its region", "`us-east-1`")
 XDG_CACHE_HOME = Variable("XDG_CACHE_HOME", "folder", "caches of the account", "`~/.cache`")
+OPENLINEAGE_URL = Variable("OPENLINEAGE_URL", "text", "lineage backend that gets the events of each stage as well")
+OPENLINEAGE_KEY = Variable("OPENLINEAGE_API_KEY", "text", "its key, sent as a bearer token")
 COLUMNS = Variable("COLUMNS", "text", "width of tables that go into a pipe or file", "as wide as they need")
 LOCALES = [Variable(name, "name", "whether names of files are UTF-8 to what popflow starts; if not, LC_ALL is set")
            for name in ("LC_ALL", "LC_CTYPE", "LANG")]  # fmt: skip
@@ -107,9 +117,11 @@ PLACES = [LAKE, *ZONES.values(), CACHE, SCRATCH, CONTRACTS]
 SECRETS = [KEY_FILE, MASTER_KEYS, AGE_IDENTITY, TRAIL_ANCHOR, SHARE_ANCHOR, PURPOSE]
 SPARK = [JARS, MASTER, DRIVER_MEMORY, JAVA_OPTIONS, SPARK_LOG]
 PROGRAM = [CHROMIUM, DEBUG]
-READ_OF_OTHERS = [JAVA_HOME, S3_ENDPOINT, S3_REGION, XDG_CACHE_HOME, COLUMNS, *LOCALES, UNDER_SPARK_SUBMIT]
+NOTICES = [WEBHOOK, MAIL_TO, MAIL_FROM, SMTP, METRICS]
+LINEAGE = [OPENLINEAGE_URL, OPENLINEAGE_KEY]
+READ_OF_OTHERS = [JAVA_HOME, S3_ENDPOINT, S3_REGION, XDG_CACHE_HOME, *LINEAGE, COLUMNS, *LOCALES, UNDER_SPARK_SUBMIT]
 SET_OF_OTHERS = [TEMPORARY, WORKERS_PYTHON, NO_ANALYTICS, BLAS_THREADS, NO_PLUGINS]
-# Airflow's DAGs run where popflow is not installed, and read these themselves (airflow_dags/night_plan.py).
+# Airflow's DAGs run where popflow is not installed: they read these, and NOTICES, by airflow_dags/night_plan.py.
 AIRFLOW = [
     Variable(
         "POPFLOW_NIGHT_PLAN", "file", "MNOs and stages of a night, by `popflow plan`", "`airflow_dags/night.json`"
@@ -117,15 +129,11 @@ AIRFLOW = [
     Variable("POPFLOW_LANDING", "folder", "the deliveries"),
     Variable("POPFLOW_FIRST_DATE", "date", "first date of the service; with it, missed dates are caught up with"),
     Variable("POPFLOW_SAMPLE", "switch", "1 for simulated deliveries, which cover a sample: nation-wide checks warn"),
-    Variable("POPFLOW_WEBHOOK", "text", "address that gets a JSON object for a failed or late date"),
-    Variable("POPFLOW_MAIL_TO", "text", "who gets a mail for the same"),
-    Variable("POPFLOW_MAIL_FROM", "text", "its sender", "`popflow@localhost`"),
-    Variable("POPFLOW_SMTP", "text", "host:port of the mail server", "`localhost:25`"),
     Variable("POPFLOW_RETRY_SECONDS", "seconds", "between two tries of a task", "300"),
     Variable("POPFLOW_POKE_SECONDS", "seconds", "between two looks for a delivery", "60"),
     Variable("POPFLOW_DEADLINE_SECONDS", "seconds", "after 02:00, until a delivery is late", "14400"),
 ]
-OF_POPFLOW = [*PLACES, *SECRETS, *SPARK, *PROGRAM]
+OF_POPFLOW = [*PLACES, *SECRETS, *SPARK, *PROGRAM, *NOTICES]
 
 
 @contextmanager

@@ -11,6 +11,14 @@ class Held(PopflowError):  # noqa: N818 a state of a date, not a fault
     """A date is held back: nothing was published, and the message says what is waited for."""
 
 
+class Amiss(PopflowError):  # noqa: N818 a state of a night, not a fault of the call
+    """A night that somebody asked about failed, or was taken back."""
+
+
+class NotShown(PopflowError):  # noqa: N818 a state of dates, not a fault
+    """Published dates show nothing of what is asked."""
+
+
 class NoTable(PopflowError):  # noqa: N818 a state of a lake, not a fault
     """A table was asked for that nobody has written yet."""
 
@@ -22,7 +30,7 @@ class AtWork(PopflowError):  # noqa: N818 a state of a lake, not a fault
 def printable(text: object) -> str:
     """Text of people and files as a terminal or a log may be given it: what steers either is written out.
 
-    Control characters, line ends, marks of writing direction and bytes that are no text become their Python escapes.
+    Control characters, line ends, marks of writing direction and bytes that are not text become their Python escapes.
     """
     return "".join(c if c.isprintable() or c in SPACES else repr(c)[1:-1] for c in str(text))
 

@@ -90,7 +90,7 @@ class Indicator(Declared):
     @classmethod
     def _known_kind(cls, value: str) -> str:
         if value != "chain":
-            raise ValueError(f"'{value}' is no kind that this popflow publishes; there is chain")
+            raise ValueError(f"'{value}' is not a kind that this popflow publishes; there is chain")
         return value
 
     @model_validator(mode="after")
@@ -98,7 +98,7 @@ class Indicator(Declared):
         """Each step divides one end of the one before, and its rest row, if any, differs in that end."""
         names = [one.step for one in self.steps]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"steps: '{min(twice)}' stands there twice")
+            raise ValueError(f"steps: '{min(twice)}' appears twice")
         first = self.steps[0]
         if first.levels != (0, 0) or first.rest:
             raise ValueError("steps: the first is from area to all, without a rest")

@@ -58,7 +58,7 @@ def _refuse_other_columns(table: DeltaTable, contract: Table, at: str) -> None:
     if (missing or changed or moved) and table.file_uris():
         raise PopflowError(
             f"{at}: {(missing + changed + moved)[0]}: version {version_of(table)} of the contract {contract.table} had "
-            f"it otherwise than version {contract.version}, or not at all; move the table away and make it anew"
+            f"it otherwise than version {contract.version}, or not at all; move the table away and make it again"
         )
 
 

@@ -47,7 +47,7 @@ def normal(given: str | Path) -> str:
 def _real(path: str) -> str:
     try:
         found = os.path.realpath(path)
-        Path(found).is_dir()  # a link that leads to itself is no folder; a name that is too long is an error
+        Path(found).is_dir()  # a link that leads to itself is not a folder; a name that is too long is an error
     except OSError as fault:
         raise PopflowError(f"{path[:80]}: no file or folder can have this name ({fault.strerror})") from None
     return found
@@ -105,7 +105,7 @@ def file_system(given: str | Path) -> tuple[fs.FileSystem, str]:
 
 
 def for_delta_rs(place: str) -> str:
-    """A normal place as delta-rs takes it: a path as it is, the key of an address with %XX for what is no letter."""
+    """A normal place as delta-rs takes it: a path as it is, the key of an address with %XX for what is not a letter."""
     if not (scheme := SCHEME.match(place)):
         return place
     bucket, slash, key = place[scheme.end() :].partition("/")
@@ -118,7 +118,7 @@ def for_spark(place: str) -> str:
 
 
 def table_reader(spark: SparkSession, table: str) -> DataFrameReader:
-    """A reader of a table's files, to which a name is no pattern; folders `key=value` below the table are columns."""
+    """A reader of a table's files that takes no name for a pattern; folders `key=value` below the table are columns."""
     return spark.read.option("__globPaths__", "false").option("basePath", table)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import geopandas as gpd
 from pyspark.sql import DataFrame
 
 from popflow.errors import PopflowError
-from popflow.geography.cell_files import given_cells
-from popflow.geography.cells import locate_cells
 from popflow.geography.counties import from_contract, shipped_counties, to_contract
 from popflow.geography.county_files import read_counties
+from popflow.geography.served import cells_and_counties
 from popflow.geography.tiling import tiling
 from popflow.intake.register import edition_on, load_subscribers
 from popflow.lake import Lake
@@ -63,13 +63,14 @@ def load_cells(lake: Lake, file: Path, on_progress: Progress = silent) -> str:
     is written last and in one commit, so that a load that dies leaves it as it was.
     """
     most_percent = lake.contracts.table("cells").bounds["most_left_out_percent"]
-    given = given_cells(file, lake.contracts.feeds.values())
-    given.refuse_too_many(most_percent)
-    if not lake.exists("counties"):
-        load_counties(lake, None, on_progress)
-    shares, found = locate_cells(given.cells, from_contract(lake.read_pandas("counties")), on_progress)
-    given = given.without_county(found)
-    given.refuse_too_many(most_percent)
+
+    def counties() -> gpd.GeoDataFrame:
+        if not lake.exists("counties"):
+            load_counties(lake, None, on_progress)
+        return from_contract(lake.read_pandas("counties"))
+
+    feeds = lake.contracts.feeds.values()
+    given, shares = cells_and_counties(file, feeds, counties, most_percent, on_progress)
     tables = {"cells": lake.frame("cells", given.cells), "cell_to_county": lake.frame("cell_to_county", shares)}
     for name, rows in tables.items():
         lake.replace(name, rows, mno=sorted(given.rows))

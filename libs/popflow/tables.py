@@ -66,7 +66,7 @@ class Column(Declared):
         try:
             re.compile(value or "")
         except re.error as error:
-            raise ValueError(f"'{value}' is no regular expression ({error})") from None
+            raise ValueError(f"'{value}' is not a regular expression ({error})") from None
         if "\\" in re.sub(r"\\[d.]", "", value or ""):
             raise ValueError(f"'{value}': of what begins with a backslash only \\d and \\. are known to all engines")
         return value

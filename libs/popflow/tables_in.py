@@ -38,7 +38,7 @@ class GivenTable:
     """A file of a table, open at its header; `columns` are its names in small letters, without blanks around them.
 
     what: the kind of file, for messages. known: names of columns that may occur; they tell the delimiter.
-    Raises PopflowError for what is no regular file, or neither CSV nor Parquet.
+    Raises PopflowError for what is not a regular file, or neither CSV nor Parquet.
     """
 
     def __init__(self, path: str | Path, what: str, known: Collection[str]) -> None:
@@ -63,16 +63,14 @@ class GivenTable:
         """
         for name in wanted:
             if self.columns.count(name) > 1:
-                raise PopflowError(
-                    f"{self.path}: column {name} stands there {self.columns.count(name)} times; keep one"
-                )
+                raise PopflowError(f"{self.path}: column {name} appears {self.columns.count(name)} times; keep one")
         if not wanted:
             return
         yield from self._form.batches(wanted)
 
 
 def refuse_irregular(path: Path, what: str) -> None:
-    """Raise PopflowError for what is no regular file: nothing, a folder, a pipe, a device."""
+    """Raise PopflowError for what is not a regular file: nothing, a folder, a pipe, a device."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -142,11 +140,11 @@ class _Csv:
         except PopflowError:
             raise
         except csv.Error:
-            raise self._unreadable("its first line is no header") from None
+            raise self._unreadable("its first line is not a header") from None
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise self._unreadable(f"after row {self._row} the gzip data is damaged or cut short") from None
         except UnicodeError:
-            raise self._unreadable(f"after row {self._row} its text is no UTF-16, as its first bytes say") from None
+            raise self._unreadable(f"after row {self._row} its text is not UTF-16, as its first bytes say") from None
         except (pa.ArrowException, ValueError):
             raise self._unreadable(
                 f"after row {self._row} a line is too long, or a quotation mark is never closed"
@@ -233,14 +231,14 @@ def _is_utf8(value: bytes | None) -> bool:
 
 
 def _stripped(columns: dict[str, pa.Array], path: Path, rows_before: int) -> pa.RecordBatch:
-    """Bytes as text without blanks around it, null where nothing stands. Raises PopflowError for what is no UTF-8."""
+    """Bytes as text without blanks around it, null where nothing stands. Raises PopflowError for what is not UTF-8."""
     texts = []
     for name, values in columns.items():
         try:
             text = pc.utf8_trim_whitespace(values.cast(pa.string()))
         except pa.ArrowException:
             row = rows_before + 1 + next(n for n, value in enumerate(values.to_pylist()) if not _is_utf8(value))
-            raise PopflowError(f"{path}: {name} in row {row} is no UTF-8 text; save the file as UTF-8") from None
+            raise PopflowError(f"{path}: {name} in row {row} is not UTF-8 text; save the file as UTF-8") from None
         texts.append(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text))
     return pa.record_batch(texts, list(columns))
 
@@ -252,7 +250,7 @@ class _Parquet:
             self._file = pq.ParquetFile(path)
             self._own = list(self._file.schema_arrow.names)
         except (pa.ArrowException, OSError, ValueError):
-            raise self._unreadable("it is no Parquet file, or damaged") from None
+            raise self._unreadable("it is not a Parquet file, or damaged") from None
         self.names = [name.strip().lower() for name in self._own]
 
     def batches(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:

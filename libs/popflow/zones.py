@@ -35,7 +35,7 @@ class Zones:
     def local_zone(self, name: str) -> Path:
         """The folder of a zone whose files are appended to, which object storage cannot do; there or not.
 
-        Raises PopflowError where the zone is no folder of this machine.
+        Raises PopflowError where the zone is not a folder of this machine.
         """
         zone = self.zone(name)
         if not is_local(zone):

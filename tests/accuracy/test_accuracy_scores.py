@@ -6,10 +6,13 @@ import datetime as dt
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from popflow.accuracy import report, runs
 from popflow.accuracy.scores import SCORES, Figures, score, scores
+from popflow.cli.app import app
 from popflow.errors import PopflowError
+from popflow.synthetic.troubles import Troubles
 
 DATE = dt.date(2020, 1, 21)
 WUHAN, WUHAN_2, XIAOGAN, CHANGSHA, CHANGSHA_2 = "420102", "420106", "420902", "430102", "430103"
@@ -62,7 +65,8 @@ def test_a_move_within_the_prefecture_is_no_outflow_and_its_own_province_is_a_de
     moves = figures({(WUHAN, WUHAN_2): 500, (WUHAN, XIAOGAN): 300, (XIAOGAN, WUHAN): 40})
     found = scores(moves, moves, "420100")
     assert of(found, "outflow", "province") | {"rank": 0} == {
-        "quantity": "outflow", "level": "province", "cells": 1, "persons": 300, "wmape": 0, "bias": 0, "rank": 0,
+        "quantity": "outflow", "level": "province", "cells": 1, "persons": 300, "wmape": 0, "bias": 0, "found": 1,
+        "rank": 0,
     }  # fmt: skip
     assert of(found, "flows", "province")["persons"] == 0
     assert of(found, "flows", "prefecture")["persons"] == 340
@@ -75,28 +79,61 @@ def test_large_cells_have_at_least_200_true_movers(true, large):
     assert of(found, "outflow, large cells", "county")["cells"] == large
 
 
-def nations() -> pd.DataFrame:
-    """Scores of two seeds, every trouble on."""
+def nations(trouble: str = "all") -> pd.DataFrame:
+    """Scores of two seeds under a trouble, by default every one."""
     rows = []
     for seed, wmape in ((1, 0.01), (2, 0.03)):
         for quantity, level in [("outflow", "prefecture"), ("outflow", "county"), ("population", "county"),
-                                ("outflow, large cells", "county"), ("flows", "prefecture")]:  # fmt: skip
-            rows.append(("all", seed, quantity, level, 10, 1000, wmape, -wmape, 0.99))
+                                ("outflow, large cells", "county"), ("flows", "prefecture"),
+                                ("flows", "county")]:  # fmt: skip
+            rows.append((trouble, seed, quantity, level, 10, 1000, wmape, -wmape, 1 - wmape, 0.99))
     return pd.DataFrame(rows, columns=["trouble", "seed", *SCORES])
 
 
 def test_the_spread_is_mean_least_and_greatest_over_the_seeds():
-    (row,) = runs.spread(nations()).query("quantity == 'flows'").to_dict("records")
+    (row,) = runs.spread(nations()).query("quantity == 'flows' and level == 'county'").to_dict("records")
     assert (row["wmape_mean"], row["wmape_min"], row["wmape_max"]) == (pytest.approx(0.02), 0.01, 0.03)
     assert (row["bias_min"], row["bias_max"], row["seeds"]) == (-0.03, -0.01, 2)
 
 
 def test_a_promise_is_kept_by_the_worst_seed_or_not_at_all():
-    kept = report.promises(runs.spread(nations())).set_index("what")
+    assert report.promises(runs.spread(nations("all"))).empty
+    kept = report.promises(runs.spread(nations("promised"))).set_index("what")
     assert kept.loc["Wuhan's outflow by prefecture", "kept"] == "no"
     assert kept.loc["Wuhan's outflow, cells of 200 movers and more by county", "kept"] == "yes"
     assert kept.loc["Wuhan's outflow by county", "worst seed"] == 0.03
     assert kept.loc["Wuhan's outflow by county", "kept"] == "no"
+
+
+def test_moves_found_are_those_that_are_said_and_true():
+    said = score(cells((80, 100), (30, 0), (0, 20)))
+    assert said["found"] == pytest.approx(80 / 120)
+    assert said["bias"] == pytest.approx(110 / 120 - 1)
+
+
+def test_thin_phones_are_a_nation_of_their_own_and_a_row_of_their_own_table():
+    thin = runs.troubles_named("2.4 records a day")
+    assert (thin.thin_phones, thin.thin_records, thin.night_silence, thin.phone_off) == (1.0, 2.4, 0.0, 0.0)
+    assert thin.evenings_out == Troubles.all().evenings_out
+    table = report.by_rate(runs.spread(pd.concat([nations(), nations("8 records a day")])))
+    assert table.to_dict("records") == [
+        {
+            "phones": "8 records a day",
+            "prefecture moves said / true": "0.980 (0.970-0.990)",
+            "prefecture moves found": "0.980 (0.970-0.990)",
+            "county moves said / true": "0.980 (0.970-0.990)",
+            "county moves found": "0.980 (0.970-0.990)",
+        }
+    ]
+
+
+@pytest.mark.parametrize("text", ["often", "0", "8,,7", "97", "-1"])
+def test_a_rate_that_is_none_is_refused_before_anything_is_simulated(tmp_path, text):
+    with pytest.raises(PopflowError, match="--records"):
+        CliRunner().invoke(
+            app, ["accuracy", "--out", str(tmp_path / "out"), f"--records={text}"], catch_exceptions=False
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_page_holds_chart_and_tables_and_needs_no_network(tmp_path):

@@ -101,7 +101,7 @@ def told(
     cells = exact.set_index(["origin_county", "destination_county"])["persons"]
     truth = np.array([cells.get(pair, 0) for pair in PAIRS], float) - known
     left = persons - matrix @ known
-    assert np.allclose(matrix @ truth, left), "the rows are no sums of the moves: the attack reads them wrongly"
+    assert np.allclose(matrix @ truth, left), "the rows are not sums of the moves: the attack reads them wrongly"
     found = []
     for name, mask in groups(prefecture):
         size = int(mask @ truth)

@@ -108,7 +108,7 @@ def test_with_one_mno_there_is_nobody_to_subtract() -> None:
 
 @pytest.mark.parametrize("count", [1, 9, 10, 19])
 def test_a_cell_below_k_is_found_at_every_boundary(count: int) -> None:
-    """Persons of a row at 0 are no contract, at 20 and over they pass."""
+    """1 to 19 persons break the contract of a row; 0 and 20 keep it."""
     base_cells = with_cell(("420102", "430204"), persons(count))
     change = count - 40
     touched = (440, 340, 250, 120)
@@ -129,9 +129,9 @@ def test_a_cell_below_k_is_found_at_every_boundary(count: int) -> None:
         ),
         ([*ROWS[:-1], (*ROWS[-1][:4], 121)], "is published as 121, base_cells 120"),
         ([*ROWS, ROWS[-1]], "stands more than once"),
-        ([*ROWS, ("prefecture", "420100", "county", "430199", 40)], "is no cell of the chain that night"),
-        ([*ROWS, ("prefecture", "420100", "prefecture", "420100", 40)], "is no cell of the chain that night"),
-        ([*ROWS, ("county", "420102", "prefecture", "430100", 82)], "is no cell of the chain that night"),
+        ([*ROWS, ("prefecture", "420100", "county", "430199", 40)], "is not a cell of the chain that night"),
+        ([*ROWS, ("prefecture", "420100", "prefecture", "420100", 40)], "is not a cell of the chain that night"),
+        ([*ROWS, ("county", "420102", "prefecture", "430100", 82)], "is not a cell of the chain that night"),
         ([*ROWS, ("prefecture", "420200", "county", "430203", 0)], "zeros are never published"),
     ],
 )

@@ -61,7 +61,7 @@ def test_an_mno_takes_off_its_own_who_joined() -> None:
 
 
 def test_who_joined_must_be_told() -> None:
-    """Changes against another release than the one that was read are no changes at all."""
+    """Changes against another release than the one that was read are not changes at all."""
     verdict = corrected(25, against=3)
     assert not verdict.ok
     assert "since release 1 is not there" in verdict.text()

@@ -40,7 +40,7 @@ def rows() -> pd.DataFrame:
         (lambda rows: rows.assign(release=0), "a release below 1"),
         (lambda rows: rows.assign(date="2020-01-10"), "date is not of dates"),
         (lambda rows: rows.assign(origin_code=420100), "origin_code is not of text"),
-        (lambda rows: rows.assign(destination_level="township"), "is no cell of the chain that night"),
+        (lambda rows: rows.assign(destination_level="township"), "is not a cell of the chain that night"),
         (lambda rows: rows.assign(definition=[f"day-end-{i % 2}" for i in rows.index]), "more than one definition"),
     ],
 )

@@ -92,7 +92,7 @@ def test_a_value_off_by_one_is_caught(seed: int, scale: float, data: st.DataObje
 def test_counties_that_could_be_left_and_not_reached_are_no_children_where_nobody_can_go(
     seed: int, scale: float, data: st.DataObject
 ) -> None:
-    """Somebody was in 430104 the day before, when its cell fell silent: it can be left, and is no destination."""
+    """Somebody was in 430104 the day before, when its cell fell silent: it can be left, and is not a destination."""
     base_cells = {cell: values for cell, values in night(seed, scale).items() if cell[1] != "430104"}
     there = tuple(code for code in COVERED if code != "430104")
     table = protected(base_cells, covered_counties=there, covered_before=COVERED)

@@ -92,7 +92,7 @@ def test_a_purpose_that_no_contract_lists_is_refused(
     monkeypatch.setenv("POPFLOW_PURPOSE", "advertising")
     lake = elsewhere / "lake"
     (lake / "published").mkdir(parents=True)
-    assert "'advertising' is no purpose" in refusal(call(name, command, lake, elsewhere / "work"))
+    assert "'advertising' is not a purpose" in refusal(call(name, command, lake, elsewhere / "work"))
     assert [path.name for path in lake.rglob("*")] == ["published"]
 
 
@@ -109,5 +109,5 @@ def test_a_notebook_is_refused_like_a_command(tmp_path: Path, monkeypatch: pytes
     published_lake.publish(tmp_path, dt.date(2020, 1, 22), [("area", "hubei", "all", "all", 1000)])
     reader = popflow.read(tmp_path)
     monkeypatch.setenv("POPFLOW_PURPOSE", "advertising")
-    with pytest.raises(PopflowError, match="'advertising' is no purpose"):
+    with pytest.raises(PopflowError, match="'advertising' is not a purpose"):
         reader.outflow("hubei", "2020-01-22", "2020-01-22", "province")

@@ -113,7 +113,7 @@ def test_bytes_that_are_no_text_are_refused_wherever_what_somebody_says_is_kept(
     kept = ("reason", "signed_by", "name")
     every = commands(typer.main.get_command(app))
     found = [(words, one) for words, params in every for one in params if one.name in kept and "scenario" not in words]
-    assert len(found) == 9
+    assert len(found) == 10
     for words, one in found:
         with pytest.raises(PopflowError, match="is not written in UTF-8"):
             one.callback(None, one, os.fsdecode("武汉".encode("gbk")))

@@ -51,7 +51,7 @@ def withdraw(folder: Path, *words: str, answer: str = "") -> str:
         (["--date", str(D22), "--reason", " ", "--signed-by", "Li Na", "--yes"], "--reason is empty"),
         (["--date", str(D22), "--reason", "wrong", "--signed-by", "\t", "--yes"], "--signed-by is empty"),
         (["--date", "2020-01-23", *SIGNED, "--yes"], "there is no release of outflow for 2020-01-23"),
-        (["--date", "22.1.", *SIGNED, "--yes"], "is no date"),
+        (["--date", "22.1.", *SIGNED, "--yes"], "is not a date"),
         (["--date", str(D22), *SIGNED], "nothing was withdrawn"),
     ],
 )

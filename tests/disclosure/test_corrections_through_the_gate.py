@@ -68,7 +68,7 @@ def test_a_change_of_few_is_refused_at_the_root(protect, first):
 
 
 def test_joined_and_left_are_looked_at_apart(protect, first):
-    """25 joined and 22 left: 3 more are no group, but 15 who left are one."""
+    """25 joined and 22 left: 3 more are not a group, but 15 who left are one."""
     more = after(FIRST, to_430102=103)
     fine = corrected(protect, first, more, joined="420102 430102 25", left="420102 430102 22")
     assert counties(fine)["430102"] == 103

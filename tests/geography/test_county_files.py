@@ -81,14 +81,14 @@ def test_cells_are_located_in_them(tmp_path):
         ({"edition": None}, "no column edition"),
         ({"county_name": ["江岸区", None]}, "county_name is empty in feature 2; fill it"),
         ({"county_code": ["420102", "420102"]}, "county_code 420102 occurs more than once"),
-        ({"county_code": ["420102", "4201"]}, "county_code of feature 2 is no GB/T 2260 code"),
+        ({"county_code": ["420102", "4201"]}, "county_code of feature 2 is not a GB/T 2260 code"),
         ({"crs": None}, "no reference system; state it"),
         ({"geometry": (WEST, BOW_TIE)}, "geometry of county 420103 is invalid .*Self-intersection.*; repair it"),
         ({"geometry": (WEST, None)}, "geometry of county 420103 is empty"),
-        ({"geometry": (WEST, shapely.Point(114, 30))}, "geometry of county 420103 is no polygon"),
+        ({"geometry": (WEST, shapely.Point(114, 30))}, "geometry of county 420103 is not a polygon"),
         ({"prefecture_code": ["420100", "420200"]}, "prefecture_code of county 420103 is not 420100"),
         ({"county_code": ["420102", "999901"]}, "prefecture_name of county 999901 is not known; add a column"),
-        ({"population": ["1", "many"]}, "population of county 420103 is no number of persons"),
+        ({"population": ["1", "many"]}, "population of county 420103 is not a number of persons"),
     ],
 )
 def test_what_does_not_fit_is_one_line_that_names_file_field_and_mend(tmp_path, wrong, says):
@@ -103,7 +103,7 @@ def test_what_does_not_fit_is_one_line_that_names_file_field_and_mend(tmp_path, 
 def test_metres_under_the_name_of_degrees_are_refused(tmp_path):
     path = tmp_path / "counties.gpkg"
     frame(crs="EPSG:4547").set_crs("EPSG:4326", allow_override=True).to_file(path)
-    with pytest.raises(PopflowError, match="which are no degrees"):
+    with pytest.raises(PopflowError, match="which are not degrees"):
         read_counties(path)
 
 

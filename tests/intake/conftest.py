@@ -13,6 +13,7 @@ from typing import Any
 import landing_files
 import pyarrow as pa
 import pytest
+from checked_packs import reduce_and_check
 from landing_files import D, cell_rows, entry
 from pyspark.sql import SparkSession
 
@@ -26,14 +27,16 @@ from popflow.lake import Lake
 Deliver = Callable[..., Path]
 
 
-ENGINES = ["kernel", "duckdb", pytest.param("spark", marks=pytest.mark.slow)]
+ENGINES = ["kernel", "duckdb", "check", pytest.param("spark", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each engine in turn, as what `landing_files.reduce_files` reduces with."""
+    """Each engine in turn, as what `landing_files.reduce_files` reduces with; and the MNO's own check beside duckdb."""
     if request.param == "spark":
         way: Callable = partial(reduced_by, request.getfixturevalue("spark"))
+    elif request.param == "check":
+        way = reduce_and_check
     else:
         way = partial(reduction.reduce_pack, engine=request.param)
     monkeypatch.setattr(landing_files, "reduce_pack", way)

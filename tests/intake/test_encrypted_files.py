@@ -64,7 +64,7 @@ def test_a_key_file_that_others_can_read_or_that_holds_rubbish_is_refused(tmp_pa
         read(b"", keys)
     keys.write_text("AGE-SECRET-KEY-1RUBBISH\n")
     keys.chmod(0o600)
-    with pytest.raises(PopflowError, match="no age identity") as error:
+    with pytest.raises(PopflowError, match="not an age identity") as error:
         read(b"", keys)
     assert "RUBBISH" not in str(error.value)
     with pytest.raises(PopflowError, match="no file of age identities"):

@@ -17,6 +17,8 @@ from popflow.errors import PopflowError
 from popflow.feeds import Feed
 from popflow.intake import feed_sql
 
+pytestmark = [pytest.mark.usefixtures("engine"), pytest.mark.parametrize("engine", ["kernel", "check"], indirect=True)]
+
 SEEN = [("2020-01-22", A, "420102", 1 << 40, 0), ("2020-01-22", B, "430102", 0, 1 << 7)]
 
 

@@ -27,6 +27,8 @@ def tokens(reduced: dict) -> list[str]:
     return [row[1] for row in reduced["presence"]]
 
 
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("engine", ["kernel", "check"], indirect=True)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_no_pattern(tmp_path: Path, name: str) -> None:
     for beside in ("a.parquet", "b.parquet", "c.parquet"):
@@ -100,6 +102,8 @@ def irregular(path: Path, kind: str) -> None:
 KINDS = ["pipe", "folder", "loop", "device", "link", "dangling"]
 
 
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("engine", ["kernel", "check"], indirect=True)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mno", ["mobile", "unicom"])
 def test_only_a_regular_file_is_read(tmp_path: Path, mno: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +130,8 @@ def test_a_file_that_nobody_may_read_is_named(tmp_path: Path, monkeypatch: pytes
     assert counts(reduce_files(tmp_path, "mobile", {"a": (TEXT, 1)}), "a") == {"rows": 1, "file_unreadable": 1}
 
 
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("engine", ["kernel", "check"], indirect=True)
 @pytest.mark.parametrize("more", [1, -1])
 def test_a_file_of_another_size_is_not_read_at_all(tmp_path: Path, more: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_checks, "HashedFile", None)
@@ -164,7 +170,7 @@ def test_a_manifest_that_is_no_file_stops_its_own_delivery_alone(
     got = found(landing, contracts)
     assert [one.delivery_id for one in got.ready] == ["sound"]
     (line,) = got.refused
-    assert "odd/manifest.json: is no regular file" in line
+    assert "odd/manifest.json: is not a regular file" in line
 
 
 def test_a_delivery_that_is_a_link_or_an_mnos_folder_that_is_none_is_refused_by_name(
@@ -177,7 +183,7 @@ def test_a_delivery_that_is_a_link_or_an_mnos_folder_that_is_none_is_refused_by_
     got = found(landing, contracts)
     assert [one.delivery_id for one in got.ready] == ["sound"]
     assert [line.rpartition("/")[2].partition(":")[0] for line in got.refused] == ["linked", "loop", str(D)]
-    assert "is no folder that can be listed" in got.refused[2]
+    assert "is not a folder that can be listed" in got.refused[2]
 
 
 def test_links_in_a_delivery_are_not_followed(landing: Path, deliver: Deliver, contracts: Contracts) -> None:

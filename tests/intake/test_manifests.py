@@ -97,7 +97,7 @@ def test_a_field_that_is_not_there_or_there_twice(tmp_path: Path, contracts: Con
     content = json.dumps(PLAIN | {"files": [lacking]}).encode()
     assert refused(tmp_path, content, contracts).startswith("files.0.rows: is not there; it is the file's number")
     twice = json.dumps(PLAIN).replace('"rows": 1', '"rows": 1, "rows": 2').encode()
-    assert refused(tmp_path, twice, contracts) == "rows: stands there twice in one object; leave one"
+    assert refused(tmp_path, twice, contracts) == "rows: appears twice in one object; leave one"
 
 
 @pytest.mark.parametrize("field", ["rows", "bytes"])

@@ -49,7 +49,7 @@ def test_a_register_is_loaded_and_keyed(lake: Lake, tmp_path: Path) -> None:
     [
         (
             HEADER + GOOD + GOOD[: GOOD.index("\n") + 1] * 2,
-            r"sim_token: 1 SIM\(s\) stand there more than once, in 3 rows",
+            r"sim_token: 1 SIM\(s\) appear more than once, in 3 rows",
         ),
         (HEADER + f"mobile,,{PERSON},person,420100\n", r"sim_token: empty in 1 row\(s\)"),
         (HEADER + f"mobile,{A},,person,420100\n", r"person_token: empty in 1 row\(s\)"),
@@ -57,7 +57,7 @@ def test_a_register_is_loaded_and_keyed(lake: Lake, tmp_path: Path) -> None:
         (HEADER + GOOD.replace("mobile", "tietong"), r"mno: not one of mobile, telecom, unicom in 1 row\(s\)"),
         ("mno,sim_token\nmobile,x\n", "person_token: the register lacks this column"),
         (HEADER, "the register has no rows"),
-        (HEADER + GOOD + f"mobile,{A.upper()},{PERSON},person,\n", r"sim_token: 1 SIM\(s\) stand .* in 2 rows"),
+        (HEADER + GOOD + f"mobile,{A.upper()},{PERSON},person,\n", r"sim_token: 1 SIM\(s\) appear .* in 2 rows"),
         (
             HEADER + GOOD + f"unicom,{B},{PERSON * 2},person,\n",
             "person_token: of 32 and 64 characters; a person is found",
@@ -100,7 +100,7 @@ def test_where_capitals_matter_two_spellings_of_a_person_are_refused(lake: Lake,
     tables["subscribers"] = table.model_copy(update={"columns": table.columns | {"person_token": person}})
     lake = Lake(lake.root, lake.contracts.model_copy(update={"tables": tables}), lake.spark)
     text = f"{HEADER}mobile,{A},Zm9vYmFyZm9vYmFyZm9vYm,person,\nunicom,{A},{{}},person,\n"
-    with pytest.raises(PopflowError, match=r"1 token\(s\) stand there in two spellings"):
+    with pytest.raises(PopflowError, match=r"1 token\(s\) appear in two spellings"):
         load_subscribers(lake, written(tmp_path, text.format("Zm9vYmFyZm9vYmFyZm9vYM")), D)
     assert load_subscribers(lake, written(tmp_path, text.format("Zm9vYmFyZm9vYmFyZm9vYn")), D) == 2
 

@@ -129,12 +129,12 @@ def test_a_hash_of_nothing_in_a_hundred_thousand_rows_is_told_by_its_row(tmp_pat
         ((HEADER + ROW.replace("person,4", 'person"open,4') + ROW).encode(), "line_kind: not one of|quotation"),
         ((HEADER + f'mobile,{A},{PERSON},"person\n' + ROW + ROW).encode(), "quotation marks runs over|row 1 has"),
         (gzip.compress((HEADER + ROW * 50).encode(), mtime=0)[:-9], "gzip data is damaged or cut short"),
-        ((HEADER + ROW).encode("utf-16")[:-1], "no UTF-16"),
+        ((HEADER + ROW).encode("utf-16")[:-1], "not UTF-16"),
         (b"PK\x03\x04" + b"x" * 90, "a zip or Excel file"),
         (b"PAR1" + (HEADER + ROW).encode(), "cannot be read as Parquet"),
         ((HEADER + "x" * 3_000_000).encode(), "a line is too long"),
-        ((HEADER + ROW).encode().replace(b"person,4", b"p\xe4rson,4"), "line_kind in row 1 is no UTF-8"),
-        ((HEADER.replace("line_kind", "mno") + ROW).encode(), "column mno stands there 2 times"),
+        ((HEADER + ROW).encode().replace(b"person,4", b"p\xe4rson,4"), "line_kind in row 1 is not UTF-8"),
+        ((HEADER.replace("line_kind", "mno") + ROW).encode(), "column mno appears 2 times"),
         (HEADER.replace("person_token", "person").encode(), "person_token: the register lacks this column"),
     ],
 )  # fmt: skip
@@ -178,7 +178,7 @@ def test_a_token_that_is_no_text_at_all_is_told_by_its_row(tmp_path: Path, forms
     table = pa.table({"mno": ["mobile"] * 2, "sim_token": tokens, "person_token": [PERSON] * 2})
     pq.write_table(table, tmp_path / "register.parquet")
     fault = verdict(tmp_path / "register.parquet", forms).fault
-    assert fault == f"{tmp_path / 'register.parquet'}: sim_token in row 2 is no UTF-8 text; save the file as UTF-8"
+    assert fault == f"{tmp_path / 'register.parquet'}: sim_token in row 2 is not UTF-8 text; save the file as UTF-8"
 
 
 @pytest.mark.parametrize("note", ['"never closed', '"closed rows later', '"two\nlines"'])

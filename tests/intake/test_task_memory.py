@@ -112,7 +112,7 @@ def test_a_damaged_spill_is_no_presence(tmp_path: Path) -> None:
 
 def test_duckdb_itself_spills_nothing(tmp_path: Path) -> None:
     with (
-        reduction._connection(reduction.Limits(memory="60MB")) as db,
+        reduction.connection(reduction.Limits(memory="60MB")) as db,
         pytest.raises(reduction.duckdb.OutOfMemoryException),
     ):
         db.execute("CREATE TABLE t AS SELECT md5(i::VARCHAR) AS x FROM range(3000000) r(i)").fetchall()

@@ -75,8 +75,8 @@ def without_ping_pong(counties: list[str | None]) -> list[str | None]:
 def day_end(day: list[str | None]) -> str:
     runs = [(county, start, length) for county, start, length in runs_of(day) if county]
     long_enough = [run for run in runs if run[2] >= 4]
-    decides = long_enough[-1] if long_enough else max(runs, key=lambda run: (run[2], run[1]))
-    return [county for county, _, _ in runs if county[:4] == decides[0][:4]][-1]
+    stayed = long_enough[-1] if long_enough else max(runs, key=lambda run: (run[2], run[1]))
+    return [county for county, _, _ in runs if county[:4] == stayed[0][:4]][-1]
 
 
 def runs_of(values):

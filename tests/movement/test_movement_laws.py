@@ -21,7 +21,7 @@ from popflow.movement.population import population
 from popflow.movement.sims import sim_days
 
 PERSONS, DAYS = 250, 4
-FLOWS = "7d4b3454d9bd46eb5a74815d357401232a3d94e018494a9d635354fc44f43c84"
+FLOWS = "10ebf12766721b1fee064677b409556309f58feb9f083527f073bbce337d532a"
 SEEN_COLUMNS = ["mno", "sim_token", "county_code", "slots_lo", "slots_hi"]
 SAME = ["person_key", "speaker", "origin_county", "day_end_county", "trailing_county", "silent_slots", "last_seen"]
 SAME_IN_SPARK = ["speaking_sim_key" if name == "speaker" else name for name in SAME]

@@ -71,7 +71,16 @@ def test_numpy_finds_what_the_plain_logic_finds(days):
     assert numpy_days(days) == [plain_day(*one) for one in days]
 
 
-A, B, C = "420102", "420902", "430102"
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(person_days(), min_size=1, max_size=25))
+def test_a_day_that_ends_in_the_prefecture_of_its_day_end_ends_in_its_last_county(days):
+    """person_states reads every state of yesterday so; of one by this definition it may change nothing."""
+    for found in numpy_days(days):
+        if found.trailing_county[:4] == found.day_end_county[:4]:
+            assert found.trailing_county == found.day_end_county
+
+
+A, A2, B, C = "420102", "420106", "420902", "430102"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +95,19 @@ A, B, C = "420102", "420902", "430102"
             None,
             B,
         ),
+        ("the last county of the prefecture", [("00:00", "23:15", A), ("23:15", "24:00", A2)], None, A2),
+        (
+            "the last county before another prefecture",
+            [("00:00", "23:00", A), ("23:00", "23:30", A2), ("23:30", "24:00", B)],
+            None,
+            A2,
+        ),
+        (
+            "back in the prefecture for a quarter-hour",
+            [("00:00", "22:00", A), ("22:00", "23:45", B), ("23:45", "24:00", A2)],
+            None,
+            B,
+        ),  # an hour in B: B is the prefecture
         ("ties to the later", [("23:30", "23:45", A), ("23:45", "24:00", B)], None, B),
         ("came with a run that fills the morning", [("07:00", "07:15", B), ("07:15", "07:30", A)], (A, 0), A),
     ],

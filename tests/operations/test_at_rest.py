@@ -96,7 +96,7 @@ def test_a_waiver_holds_until_its_day_and_stands_on_the_trail(bare_lake: Lake):
     with pytest.raises(PopflowError, match=f"the waiver of Li Na ended on {TODAY - dt.timedelta(days=1)}"):
         run(bare_lake)
     file.write_text("{}")
-    with pytest.raises(PopflowError, match=r"waiver\.json: is no waiver"):
+    with pytest.raises(PopflowError, match=r"waiver\.json: is not a waiver"):
         run(bare_lake)
 
 
@@ -179,5 +179,5 @@ def test_what_is_waived_or_a_samples_is_not_searched(bare_lake: Lake):
 def test_what_is_no_waiver_is_refused(bare_lake: Lake, text: str | None):
     path = ops_folder(bare_lake) / "waiver.json"
     os.mkfifo(path) if text is None else path.write_text(text)
-    with pytest.raises(PopflowError, match=r"waiver\.json: is no waiver; sign anew"):
+    with pytest.raises(PopflowError, match=r"waiver\.json: is not a waiver; sign again"):
         at_rest.at_rest(bare_lake)

@@ -98,12 +98,16 @@ def test_a_failed_stage_says_so_and_passes_the_error_on(bare_lake: Lake):
 def test_only_our_own_words_of_an_error_are_kept():
     assert reason_of(PopflowError("deliveries: telecom is missing")) == "deliveries: telecom is missing"
     assert reason_of(ValueError("could not convert 0123456789abcdef|20200122")) == "ValueError"
-    assert (outcome_of(Held("x")), outcome_of(ValueError("x"))) == ("held", "failed")
+    assert (outcome_of(Held("x"), begun=False), outcome_of(ValueError("x"), begun=False)) == ("held", "failed")
+    assert (outcome_of(PopflowError("x"), begun=False), outcome_of(PopflowError("x"), begun=True)) == (
+        "refused",
+        "failed",
+    )
 
 
 @pytest.mark.parametrize("value", [pd.DataFrame({"a": [1]}), b"raw", "x" * 201, {"deep": object()}])
 def test_what_could_be_a_row_is_no_figure(bare_lake: Lake, value: object):
-    with pytest.raises(PopflowError, match="is no figure"):
+    with pytest.raises(PopflowError, match="is not a figure"):
         RunLog.of(bare_lake, DAY, "run1").say("odd", value=value)
 
 
@@ -156,7 +160,7 @@ def test_a_damaged_summary_hides_no_other_night(bare_lake: Lake, text: str | Non
     (runs / "notes.x.json").write_text("no run of a date")
     rows = status(bare_lake).set_index("date")
     assert list(rows["state"]) == ["held", "unknown"]
-    assert "2020-01-21.run0.json: is no summary of a run; remove it" in rows.loc["2020-01-21", "why"]
+    assert "2020-01-21.run0.json: is not a summary of a run; remove it" in rows.loc["2020-01-21", "why"]
 
 
 def test_a_refusal_that_names_a_file_in_gbk_is_written_down(bare_lake: Lake):

@@ -90,7 +90,7 @@ def test_nothing_is_appended_to_a_trail_that_was_cut(trail: Trail):
 
 def test_a_line_that_is_no_entry_shows(trail: Trail):
     rewrite(trail, [*lines(trail)[:2], "rubbish", *lines(trail)[2:]])
-    assert "line 3: is no entry" in findings(trail)
+    assert "line 3: is not an entry" in findings(trail)
 
 
 def forged_without(trail: Trail, gone: int) -> list[str]:
@@ -251,7 +251,7 @@ def test_a_purpose_that_a_contract_does_not_list_is_refused(tmp_path: Path, cont
     lake = Lake(tmp_path / "lake", contracts)
     watch(lake, "run8", "advertising")
     frame = lake.frame("flows_exact", [])
-    with pytest.raises(PopflowError, match="flows_exact: 'advertising' is no purpose"):
+    with pytest.raises(PopflowError, match="flows_exact: 'advertising' is not a purpose"):
         lake.replace("flows_exact", frame)
     assert not lake.exists("flows_exact")
     assert Trail.of(lake).entries() == []
@@ -289,11 +289,11 @@ def test_a_lake_refuses_an_unlisted_purpose_without_being_watched(
 ):
     monkeypatch.setenv("POPFLOW_PURPOSE", "advertising")
     lake = Lake(tmp_path / "lake", contracts)
-    with pytest.raises(PopflowError, match="flows_exact: 'advertising' is no purpose"):
+    with pytest.raises(PopflowError, match="flows_exact: 'advertising' is not a purpose"):
         lake.replace("flows_exact", lake.frame("flows_exact", []))
 
 
 def test_a_pipe_in_the_place_of_the_trail_is_refused_and_not_waited_for(tmp_path: Path):
     os.mkfifo(tmp_path / "trail.jsonl")
-    with pytest.raises(PopflowError, match="is no file, and so no trail"):
+    with pytest.raises(PopflowError, match="is not a file, and so no trail"):
         Trail(tmp_path / "trail.jsonl").append("read", "presence", "run", "epidemic_prevention")

@@ -112,10 +112,10 @@ def test_an_anchor_of_any_bytes_is_refused_in_one_line(good: Trail, tmp_path: Pa
     ("line", "words"),
     [
         (b"[" * 200_000 + b"\n", "is longer than any entry"),
-        (b"[" * 10_000 + b"\n", "is no entry"),
-        (b'{"number": 1' + b"0" * 5000 + b"}\n", "is no entry"),
-        (b"\xff\xfe\n", "is no entry"),
-        (b"\n", "is no entry"),
+        (b"[" * 10_000 + b"\n", "is not an entry"),
+        (b'{"number": 1' + b"0" * 5000 + b"}\n", "is not an entry"),
+        (b"\xff\xfe\n", "is not an entry"),
+        (b"\n", "is not an entry"),
     ],
     ids=["long", "deep", "huge number", "no text", "empty"],
 )
@@ -128,7 +128,7 @@ def test_the_forms_that_mean_the_same_to_a_reader_of_json_are_no_entries(good: T
     first, *rest = lines_of(good)
     repeated = first.replace(b'{"number": 0,', b'{"number": 0, "number": 0,')
     for other in (repeated, first.replace(b"\n", b"\r\n"), first.replace(b": ", b":"), b" " + first):
-        assert "line 1: is no entry" in said(copied(good, tmp_path, [other, *rest]))
+        assert "line 1: is not an entry" in said(copied(good, tmp_path, [other, *rest]))
 
 
 def test_a_line_of_100_mb_is_passed_over_without_being_kept(good: Trail, tmp_path: Path):
@@ -160,7 +160,7 @@ def test_an_entry_longer_than_a_line_may_be_is_refused(tmp_path: Path):
 def test_what_is_no_file_is_no_trail(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(PopflowError, match="is no file"):
+        with pytest.raises(PopflowError, match="is not a file"):
             verify(path)
 
 

@@ -276,3 +276,13 @@ def test_gx_does_not_end_a_program_that_is_no_file():
     program = "from popflow.quality.suites import great_expectations as gx; print(gx().__name__, 'goes on')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "great_expectations goes on\n"
+
+
+def test_a_failed_check_names_the_page_that_shows_all(tmp_path: Path):
+    checks = QualityChecks(tmp_path / "quality", DAY, "run")
+    half = activity()
+    half.loc[(half["date"] == DAY) & (half["mno"] == "mobile"), "sims"] //= 2
+    with pytest.raises(PopflowError, match="nothing is published; its page: ") as stopped:
+        checks.check("intake", figures(activity=half)).enforce()
+    page = Path(str(stopped.value).rpartition("its page: ")[2])
+    assert "intake" in page.read_text(encoding="utf-8")

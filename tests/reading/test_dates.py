@@ -18,7 +18,7 @@ def test_a_date_is_read_as_it_is_written():
     "text", ["20200122", "2020-W04-3", "2020-1-22", "２０２０-01-22", "22.01.2020", "", "2020-02-30", "x" * 500]
 )
 def test_what_is_no_date_is_refused_with_the_form(text: str):
-    with pytest.raises(PopflowError, match="is no date; write it as 2020-01-22") as refused:
+    with pytest.raises(PopflowError, match="is not a date; write it as 2020-01-22") as refused:
         day(text)
     assert len(str(refused.value)) < 100
 

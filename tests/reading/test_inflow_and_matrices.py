@@ -27,6 +27,9 @@ MNOS = ("mobile", "unicom", "telecom")
 PREFECTURES = {"420100": 4, "420200": 3, "420500": 3, "430100": 4, "430200": 3, "430300": 2, "330100": 3, "330300": 2,
                "110100": 4}  # fmt: skip
 KNOWN = county_table().groupby("prefecture_code")["county_code"]
+CHAINS = {code[:2] for code in PREFECTURES}
+FEW = contracts.load()
+FEW = FEW.model_copy(update={"areas": {name: area for name, area in FEW.areas.items() if area.code[:2] in CHAINS}})
 COUNTIES = [code for prefecture, few in PREFECTURES.items() for code in sorted(KNOWN.get_group(prefecture))[:few]]
 
 
@@ -41,7 +44,7 @@ def moves(date: dt.date, seed: int) -> pd.DataFrame:
 
 def nation(root: Path, seed: int) -> tuple[Reader, pd.DataFrame]:
     """A lake in which a nation is published by the gate, and the moves between prefectures that are the truth."""
-    known, truth = contracts.load(), []
+    known, truth = FEW, []
     for date in DAYS:
         exact = moves(date, seed)
         about = {"areas": known.areas, "rules": known.disclosure, "indicator": known.headline}
@@ -79,7 +82,7 @@ def held(frame: pd.DataFrame, truth: pd.Series, keys: list[str]) -> int:
 def test_a_provinces_question_reads_no_other_provinces_rows(published) -> None:
     reader, _, _ = published
     question = reader.question("hubei", level="pair", **WINDOW)
-    read = reader.flows(question, reader.served(question))
+    _, read = reader.shown(question)
     whole = reader.lake.read_pandas("flows")
     codes = set(whole["origin_code"])
     of_hubei = {code for code in codes if code.removeprefix("rest_of_")[:2] == "42" or code.endswith("hubei")}
@@ -173,7 +176,8 @@ def test_a_wide_matrix_has_a_place_for_every_pair(published, tmp_path: Path) -> 
 
 
 def test_the_commands_tell_the_same(published, tmp_path: Path) -> None:
-    reader, _, root = published
+    root = published[2]
+    reader = read(root)  # of all provinces, as the command
     dates = ["--from", str(DAYS[0]), "--to", str(DAYS[1]), "--lake", str(root)]
     for words, wanted in (
         (["inflow", "--area", "430100"], reader.inflow("430100", **WINDOW)),
@@ -198,7 +202,7 @@ def test_the_commands_tell_the_same(published, tmp_path: Path) -> None:
     [
         (lambda reader: reader.inflow("wuhan", **WINDOW, by="county"), "origins are told by province or prefecture"),
         (lambda reader: reader.inflow("atlantis", **WINDOW), "is called 'atlantis'"),
-        (lambda reader: reader.net("430102", **WINDOW), "is no area of which flows are published"),
+        (lambda reader: reader.net("430102", **WINDOW), "is not an area of which flows are published"),
         (lambda reader: reader.matrix("pair", **WINDOW), "the levels are province, prefecture, county"),
         (lambda reader: reader.matrix(**WINDOW, wide=True, daily=True), "ask for --daily without it"),
         (lambda reader: reader.inflow("wuhan", "2019-01-01", "2019-01-02"), "2019"),
@@ -224,6 +228,73 @@ def test_where_no_chain_leads_there_or_none_shows_it_nobody_is_said_to_come(publ
     asked = both_ways.Toward(reader.lake.contracts.headline, places.find("hubei"), "province", by, *DAYS, daily=daily)
     flows = reader.lake.read_pandas("flows")
     for rows, chains in ((flows, {"hubei": areas["hubei"]}), (flows.iloc[:0], areas)):
-        trees = both_ways.trees(asked, rows, chains)
+        trees = both_ways.trees(asked, rows, chains, [])
         assert both_ways.figures(asked, trees, places).empty
         assert both_ways.total(asked, trees, places) == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def with_a_gap(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reader, pd.DataFrame, Path]:
+    """The nation, but nothing is shown of who left Zhejiang on the first date, as if its root were too small."""
+    root = tmp_path_factory.mktemp("gap") / "lake"
+    reader, truth = nation(root, 1)
+    flows = reader.lake.read_pandas("flows")
+    of_zhejiang = flows["origin_code"].str.removeprefix("rest_of_").str.match("33|zhejiang")
+    hidden = flows[~(of_zhejiang & (flows["date"] == DAYS[0]))]
+    assert 0 < len(hidden) < len(flows)
+    other = root.parent / "hidden"
+    write_table(other, "flows", hidden)
+    write_table(other, "releases", pd.DataFrame([release_row(date, 1) for date in DAYS]))
+    return read(Lake(other, FEW)), truth, other
+
+
+@pytest.mark.parametrize("by", ["province", "prefecture"])
+def test_the_most_is_unknown_where_a_province_shows_nothing_on_a_date(with_a_gap, by: str) -> None:
+    reader, *_ = with_a_gap
+    came = reader.inflow("changsha", **WINDOW, by=by)
+    zhejiang = came["origin_code"].str[:2] == "33"
+    assert came["persons_at_most"].isna().tolist() == zhejiang.tolist()
+    assert set(came["kind"]) == ({"shown"} if by == "province" else {"shown", "unknown"})
+    assert came.loc[zhejiang, "persons_at_least"].sum() > 0  # of the second date, which shows it
+    summary = came.attrs["summary"]
+    assert summary["persons_at_most"] is None
+    assert "330000" in summary["origins_unknown"]
+    assert any("nothing is published of who left" in notice["en"] for notice in came.attrs["notices"])
+    daily = reader.inflow("changsha", **WINDOW, by=by, daily=True).set_index(["date", "origin_code"])["persons_at_most"]
+    assert daily.loc[DAYS[0]].loc[lambda most: most.index.str[:2] == "33"].isna().all()
+    assert daily.loc[DAYS[1]].loc[lambda most: most.index.str[:2] == "33"].notna().all()
+
+
+def test_net_and_matrix_say_what_is_unknown(with_a_gap, tmp_path: Path) -> None:
+    reader, _, root = with_a_gap
+    net = reader.net("changsha", **WINDOW)
+    assert net["net_at_most"].isna().all()
+    assert net["net_at_least"].notna().all()
+    long = reader.matrix("province", **WINDOW).set_index(["origin_code", "destination_code"])
+    assert pd.isna(long.loc[("330000", "420000"), "persons_at_most"])
+    assert long.loc[("420000", "330000"), "persons_at_most"] > 0
+    wide = reader.matrix("province", **WINDOW, wide=True)
+    assert pd.isna(wide.loc["330000", ("persons_at_most", "420000")])
+    assert wide.loc["420000", ("persons_at_most", "330000")] == long.loc[("420000", "330000"), "persons_at_most"]
+    for number, frame in enumerate((net, long.reset_index(), wide)):
+        for kind in ("csv", "xlsx", "parquet"):
+            save(frame, tmp_path / f"{number}.{kind}")
+    sheet = openpyxl.load_workbook(tmp_path / "0.xlsx").worksheets[0]
+    heads = [str(cell.value).split("\n")[-1] for cell in sheet[1]]
+    assert dict(zip(heads, (cell.value for cell in sheet[2]), strict=True))["Net, at most"] is None
+    for words in (["inflow", "--area", "changsha"], ["net", "--area", "changsha"], ["matrix", "--level", "province"]):
+        dates = ["--from", str(DAYS[0]), "--to", str(DAYS[1]), "--lake", str(root)]
+        told = CliRunner().invoke(app, ["pull", *words, *dates])
+        assert told.exit_code == 0, told.output
+        assert "nothing is published of who left" in told.output.replace("\n", " ")
+
+
+def test_a_date_that_shows_nothing_of_a_province_is_a_gap_in_its_outflow(with_a_gap) -> None:
+    reader, truth, _ = with_a_gap
+    left = reader.outflow("hangzhou", **WINDOW, level="province")
+    summary = left.attrs["summary"]
+    assert (summary["dates"], summary["dates_empty"]) == ([str(DAYS[1])], [str(DAYS[0])])
+    of_date = truth[(truth["origin_prefecture"] == "330100") & (truth["date"] == DAYS[1])]["persons"].sum()
+    assert summary["persons_at_least"] <= of_date <= summary["persons_at_most"]
+    net = reader.net("hangzhou", **WINDOW, daily=True)
+    assert net["date"].tolist() == [DAYS[1]]

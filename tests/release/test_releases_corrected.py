@@ -61,6 +61,16 @@ def refused(lake: Lake, match: str) -> None:
     assert served(lake) == before
 
 
+def test_a_date_released_by_another_definition_is_not_corrected(lake: Lake):
+    """Who joined and who left would be whom the definitions place otherwise."""
+    known = lake.contracts
+    later = known.headline.model_copy(update={"definition": "day-end-9"})
+    newer = Lake(lake.root, known.model_copy(update={"indicators": {later.indicator: later}}), lake.spark)
+    said = f"{DAY} was released by {known.headline.definition}, and persons are counted by day-end-9 now"
+    with pytest.raises(PopflowError, match=said):
+        correct(newer, DAY, "late files", "Li Na", "again")
+
+
 def test_a_date_is_corrected_once_many_have_joined_and_never_for_few(lake: Lake):
     total = sum(EVERY_DAY.values())
     refused(lake, "nobody joined or left since release 1: nothing to correct")

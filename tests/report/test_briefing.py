@@ -72,7 +72,7 @@ def test_arrivals_come_from_every_area_and_per_resident(published: Path, tmp_pat
     page = briefing(published, "wuhan", "2020-01-23", days=3, destination="hunan", out=tmp_path / "hunan.html")
     facts = data_of(page)
     assert [series["area"]["en"] for series in facts["series"]] == ["Wuhan", "Hubei"]
-    assert {code[:2] for code in facts["shapes"]["counties"]} == {"43"}
+    assert {code[:2] for code in facts["shapes"]["places"]} == {"43"}
     assert facts["places"]["430102"][6] == 100_000
     assert "from Hubei (Wuhan included)" in page.read_text()
     asked = popflow.read(published).outflow("hubei", days=3, before="2020-01-23", destination="hunan")
@@ -97,6 +97,8 @@ def test_packages_hold_page_workbook_and_polygons_of_each_province(published: Pa
     assert [folder.name for folder in folders] == ["430000-hunan", "420000-hubei"]
     hunan = folders[0]
     assert sorted(path.name for path in hunan.iterdir()) == [
+        "430000-hunan-came.html",
+        "430000-hunan-came.xlsx",
         "430000-hunan-from-hubei.xlsx",
         "430000-hunan-from-wuhan.xlsx",
         "430000-hunan.gpkg",
@@ -113,9 +115,56 @@ def test_packages_hold_page_workbook_and_polygons_of_each_province(published: Pa
     assert [p.name for p in (tmp_path / "out").iterdir() if p.name.startswith(".")] == []
 
 
-def test_packages_refuse_what_is_no_province(published: Path, tmp_path: Path):
-    with pytest.raises(PopflowError, match="is no province"):
-        packages(published, "2020-01-22", tmp_path / "out", only=["changsha"])
+def test_a_package_of_any_place_tells_who_came_and_who_left(published: Path, tmp_path: Path):
+    wuhan, county = packages(published, "2020-01-22", tmp_path / "out", days=3, only=["wuhan", "430102"])
+    of_wuhan = {path.name.removeprefix("420100-wuhan") for path in wuhan.iterdir()}
+    assert of_wuhan == {"-came.html", "-came.xlsx", "-left.html", "-left.xlsx", ".gpkg"}
+    endings = {path.name.removeprefix("430102") for path in county.iterdir()}
+    assert {ending for ending in endings if ending.endswith(".html")} == {
+        "-changsha-2-qu.html",
+        "-changsha-2-qu-came.html",
+    }
+    reader = popflow.read(published)
+    left = pyogrio.read_dataframe(wuhan / "420100-wuhan.gpkg", layer="left")
+    assert left.persons_at_least.sum() == reader.outflow("wuhan", days=3, before="2020-01-23").persons_at_least.sum()
+    came = pyogrio.read_dataframe(wuhan / "420100-wuhan.gpkg", layer="came")
+    asked = reader.inflow("wuhan", days=3, before="2020-01-23")
+    assert came.persons_at_least.sum() == asked.persons_at_least.sum()
+    assert came[came.kind == "shown"].geometry.notna().all()
+
+
+def test_who_came_is_what_pull_says_of_origin_prefectures(published: Path, tmp_path: Path):
+    page = briefing(published, None, "2020-01-23", days=3, destination="changsha", out=tmp_path / "changsha.html")
+    asked = popflow.read(published).inflow("changsha", days=3, before="2020-01-23")
+    facts = data_of(page)
+    (series,) = facts["series"]
+    assert {(r[1], r[8], r[11]) for r in series["rows"]} == set(
+        zip(asked.origin_code, asked.persons_at_least, asked.dates_shown, strict=True)
+    )
+    headline = re.search(r'id="headline">(.*?)</p>', page.read_text(), re.S)[1]
+    low = asked.attrs["summary"]["persons_at_least"]
+    assert f"at least {low:,} person-trips came to Changsha; most came from {asked.origin_name_en[0]}" in headline
+    assert f"到达长沙市 至少 {low:,} 人次" in headline
+    assert set(series["map"]) == set(facts["shapes"]["places"]) - {"430100"}
+    assert facts["places"]["420100"][:6] == ["武汉市", "Wuhan", "武汉市", "Wuhan", "湖北省", "Hubei"]
+    assert facts["places"]["420100"][6] == 100_000 * (1 + 2 + 3 + 4)
+    assert sum(day["low"] or 0 for day in series["daily"]) == low
+    assert {day["date"]: day["why"] for day in series["daily"]}["2020-01-21"] == "missing"
+
+
+def test_an_origin_of_which_nothing_is_published_is_unknown_on_the_page(published: Path, tmp_path: Path):
+    """Only Hubei's chain stands in this lake: who came from Beijing is unknown, not nobody."""
+    facts = data_of(briefing(published, None, "2020-01-23", days=3, destination="changsha", out=tmp_path / "a.html"))
+    (series,) = facts["series"]
+    assert series["map"]["110100"] == [0, None, 0]
+    assert series["map"]["420100"][0] > 0
+    assert series["summary"]["persons_at_most"] is None
+    assert all(day["high"] is None for day in series["daily"])
+
+
+def test_a_briefing_has_an_area_or_a_place(published: Path, tmp_path: Path):
+    with pytest.raises(PopflowError, match="--to-area"):
+        briefing(published, None, "2020-01-23", out=tmp_path / "a.html")
 
 
 def test_simplified_counties_still_share_their_borders(published: Path):

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from popflow.errors import PopflowError
+from popflow.report import briefing
 from popflow.report.chromium import chromium, pdf, pictures
 
 pytestmark = pytest.mark.browser
@@ -118,10 +119,37 @@ def test_zoom_goes_to_hubei_and_back(browser: Browser, page: Path):
         return tab.evaluate("state.box[2]")
 
     china = width()
-    tab.click("[data-key=hubei]")
+    assert tab.locator("#frames [data-key=province]").inner_text() == "湖北省"
+    tab.click("#frames [data-key=province]")
     assert width() < china / 4
     tab.click("[data-key=china]")
     assert width() == china
+    tab.close()
+
+
+@pytest.fixture(scope="module")
+def arrivals(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The briefing on who came to Changsha, of some origins of which the most is unknown."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POPFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        out = tmp_path_factory.mktemp("page") / "changsha.html"
+        return briefing(published, None, "2020-01-23", 3, "changsha", out)
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_page_of_who_came_speaks_of_origins(browser: Browser, arrivals: Path, width: int):
+    tab, heard = opened(browser, arrivals, width)
+    assert heard == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert "出发地" in tab.locator("#head").inner_text()
+    assert tab.evaluate("describe('110100')").endswith("上限未知：部分日期未公布该地的任何数字")
+    tab.click("#en")
+    assert tab.locator("#map-title").inner_text() == "Prefectures of origin"
+    assert "the most is unknown" in tab.evaluate("describe('110100')")
+    assert "person-trips" in tab.evaluate("describe('420100')")
+    tab.fill("#filter", "no such place")
+    assert not re.search(r"[㐀-鿿]", tab.locator("main").inner_text())
+    assert heard == []
     tab.close()
 
 

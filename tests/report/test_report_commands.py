@@ -37,6 +37,13 @@ def test_report_writes_the_page_of_a_destination(published: Path, tmp_path: Path
     assert "Arrivals in Hunan" in out.read_text()
 
 
+def test_report_writes_the_page_of_who_came(published: Path, tmp_path: Path):
+    out = tmp_path / "changsha.html"
+    said = run("report", "--to-area", "changsha", *ASKED, "--out", str(out), "--lake", str(published))
+    assert f"written: {out}" in said
+    assert "Who came to Changsha, and from where" in out.read_text()
+
+
 def test_packages_without_pictures_need_no_browser(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("POPFLOW_CHROMIUM", "no-such-browser")
     call = ["packages", "--date", "2020-01-22", "--days", "3", "--only", "hunan", "--lake", str(published)]
@@ -62,6 +69,8 @@ def test_a_missing_browser_is_said_before_anything_is_written(
         (["--area", "wuhna"], "did you mean wuhan"),
         (["--area", "wuhan", "--destination", "hunna"], "did you mean hunan?"),
         (["--area", "wuhan", "--lang", "fr"], "there are zh and en"),
+        (["--to-area", "chnagsha"], "did you mean changsha"),
+        ([], "who left an area (--area)"),
     ],
 )
 def test_what_is_wrong_ends_with_exit_code_1_and_one_line(words: list[str], said: str, published: Path, tmp_path: Path):
@@ -84,3 +93,4 @@ def test_a_package_holds_pictures_and_a_pdf(published: Path, tmp_path: Path):
     run(*call, "--out", str(tmp_path))
     names = {path.name.removeprefix("430000-hunan") for path in (tmp_path / "430000-hunan").iterdir()}
     assert {".html", ".pdf", ".gpkg", "-map.png", "-ranking.png", "-daily.png", "-from-wuhan.xlsx"} <= names
+    assert {"-came.html", "-came.pdf", "-came-map.png", "-came.xlsx"} <= names

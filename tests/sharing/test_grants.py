@@ -51,7 +51,7 @@ def test_a_token_is_found_and_no_other(grants: Grants):
 @pytest.mark.parametrize(
     ("reader", "purpose", "days", "words"),
     [
-        ("hunan-cdc", "marketing", 30, "'marketing' is no purpose"),
+        ("hunan-cdc", "marketing", 30, "'marketing' is not a purpose"),
         ("Hunan CDC\n", "epidemic_prevention", 30, "small letters"),
         ("hunan-cdc", "epidemic_prevention", 0, "1 to 366"),
         ("hunan-cdc", "epidemic_prevention", 367, "1 to 366"),
@@ -105,7 +105,7 @@ def test_tokens_do_not_leave_the_machine_in_clear_text(host: str):
     ],
 )
 def test_no_option_takes_an_address_in_clear_text_or_none_at_all(address: str):
-    with pytest.raises(PopflowError, match=r"clear text|no address"):
+    with pytest.raises(PopflowError, match=r"clear text|not an address"):
         refuse_clear_text("--public", address)
 
 

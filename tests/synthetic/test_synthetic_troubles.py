@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -183,3 +184,52 @@ def test_the_hard_nation_is_written_whole(hard: Simulated) -> None:
     assert hard.summary.records.total() == sum(
         file["rows"] for manifest in hard.manifests().values() for file in manifest["files"]
     )
+
+
+def test_late_arrivals_are_in_the_last_hour(day_of: DayOf) -> None:
+    moving = day_of(replace(Troubles.none(), late_arrivals=0.2)).where.moving[:1000]
+    arrival = 96 - np.argmax((moving != moving[:, -1:])[:, ::-1], axis=1)
+    late = arrival > 92
+    assert late.mean() == pytest.approx(0.15, abs=0.03)  # a fifth at one of four slots, 23:00 among them
+    assert (moving[:, -1] == moving[0, -1]).all()
+
+
+def test_who_was_out_in_the_evening_is_home_between_21_h_and_midnight(day_of: DayOf, places: Places) -> None:
+    where = day_of(replace(Troubles.none(), evenings_out=0.1)).where
+    of_evening = where.moving[1000:-1]
+    home = np.searchsorted(places.county_codes, "420102")
+    assert len(of_evening) / 2000 == pytest.approx(0.1, abs=0.02)
+    assert (of_evening[:, [0, -1]] == home).all()
+    back = 96 - np.argmax((of_evening != home)[:, ::-1], axis=1)
+    assert (back.min(), back.max()) >= (84, 92)
+    assert back.max() <= 96
+    assert set(places.prefecture[of_evening.ravel()]) == {places.prefecture[home]}
+
+
+def test_border_dwellers_are_the_same_persons_and_heard_from_either_side_at_home(day_of: DayOf, places: Places) -> None:
+    day = day_of(replace(Troubles.none(), border_dwellers=0.1))
+    person = day.sims.person[day.made.sim]
+    away = day.heard_county() != day.true_county()
+    dwellers = np.unique(person[away])
+    assert (dwellers >= 1000).all()  # not the travellers
+    assert len(dwellers) / 2000 == pytest.approx(0.1, abs=0.02)
+    home = np.searchsorted(places.county_codes, "420102")
+    assert set(day.heard_county()[away]) == {places.neighbours[home, 0]}
+    assert away[np.isin(person, dwellers)].mean() == pytest.approx(0.35, abs=0.03)
+    again = day_of(replace(Troubles.none(), border_dwellers=0.1, duplicates=0.5))
+    assert set(np.unique(again.sims.person[again.made.sim][again.heard_county() != again.true_county()])) <= set(
+        np.flatnonzero(np.modf(np.arange(1, 3001) * 0.6180339887)[0] < 0.1)
+    )
+
+
+def test_thin_phones_speak_evenly_from_eight_records_a_day_on_and_not_on_arrival(day_of: DayOf) -> None:
+    day = day_of(replace(Troubles.none(), thin_phones=1.0))
+    records = np.bincount(day.made.sim, minlength=len(day.sims))
+    assert set(records) == {8}
+    order = np.lexsort((day.made.second, day.made.sim))
+    gaps = np.diff(day.made.second[order].reshape(-1, 8), axis=1)
+    assert ((gaps >= 10_799) & (gaps <= 10_801)).all()
+    few = day_of(replace(Troubles.none(), thin_phones=1.0, thin_records=2.4)).made
+    assert len(few) / len(day.sims) == pytest.approx(2.4, abs=0.1)
+    some = day_of(replace(Troubles.none(), thin_phones=0.5))
+    assert (np.bincount(some.made.sim, minlength=len(some.sims)) == 8).mean() == pytest.approx(0.5, abs=0.06)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_nations import DAYS, FIRST, PERSONS, Simulated
+from small_nations import DAYS, FIRST, PERSONS, Simulated, simulated
 
 from popflow.geography.codes import prefecture_of
+from popflow.synthetic.troubles import Troubles
 
 POSITIONS = (
     "SELECT * REPLACE (CAST(county AS VARCHAR) AS county) FROM read_parquet('{out}/truth/positions/*/*.parquet')"
@@ -64,23 +67,51 @@ def test_flows_chain_from_day_end_to_day_end(hard: Simulated) -> None:
     assert ended.to_dict() == started.to_dict()
 
 
-def test_the_day_end_is_the_county_of_the_last_quarter_hour(hard: Simulated) -> None:
-    last = hard.truth(POSITIONS).query("first_slot + slots == 96")
+@pytest.fixture(scope="module")
+def by_day(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """The nation with every trouble but trains at midnight, in which nobody arrives after 23:00."""
+    troubles = replace(Troubles.all(), midnight_trains=0.0, late_arrivals=0.0, evenings_out=0.0)
+    return simulated(tmp_path_factory.mktemp("by_day"), troubles)
+
+
+def test_the_day_end_is_the_county_of_the_last_quarter_hour(by_day: Simulated) -> None:
+    last = by_day.truth(POSITIONS).query("first_slot + slots == 96")
     counted = last.groupby(["date", "county"]).size()
-    population = hard.truth("SELECT * FROM read_parquet('{out}/truth/population/*.parquet')")
+    population = by_day.truth("SELECT * FROM read_parquet('{out}/truth/population/*.parquet')")
     assert population.set_index(["date", "county"])["persons"].to_dict() == counted.to_dict()
 
 
-def test_a_day_starts_where_the_day_before_ended(hard: Simulated) -> None:
-    runs = hard.truth(POSITIONS)
+def test_a_day_starts_where_the_day_before_ended(by_day: Simulated) -> None:
+    runs = by_day.truth(POSITIONS)
     first, second = (runs[runs["date"] == date] for date in sorted(runs["date"].unique()))
     ended = first[first["first_slot"] + first["slots"] == 96].set_index("person")["county"]
     started = second[second["first_slot"] == 0].set_index("person")["county"]
     assert ended.sort_index().equals(started.sort_index())
 
 
-def test_the_last_run_of_a_day_has_at_least_four_slots(hard: Simulated) -> None:
-    last = hard.truth(POSITIONS).query("first_slot + slots == 96")
+def test_who_is_in_a_train_at_midnight_ends_the_day_where_it_began(tmp_path: Path) -> None:
+    """On the way at midnight in the records' truth; in flows and day ends they leave on the date of their arrival."""
+    made = simulated(tmp_path, replace(Troubles.none(), midnight_trains=1.0))
+    runs = made.truth(POSITIONS)
+    first, second = (runs[runs["date"] == date] for date in sorted(runs["date"].unique()))
+    last = first[first["first_slot"] + first["slots"] == 96].set_index("person")
+    at_midnight = last["county"]
+    began = first[first["first_slot"] == 0].set_index("person")["county"]
+    arrived = second[second["first_slot"] + second["slots"] == 96].set_index("person")["county"]
+    left = second[second["first_slot"] == 0].set_index("person")["county"]
+    on_the_way = (last["slots"] < 4) & (at_midnight != began) & (arrived != began)  # others arrive by 23:00
+    assert on_the_way.sum() > 50
+    flows = made.truth("SELECT * FROM read_parquet('{out}/truth/flows/*.parquet')")
+    dates = sorted(flows["date"].unique())
+    moved = pd.DataFrame({"origin_county": began[on_the_way], "destination_county": arrived[on_the_way]})
+    known = flows[flows["date"] == dates[1]].set_index(["origin_county", "destination_county"])["persons"]
+    assert all((pair in known.index) for pair in moved.itertuples(index=False, name=None))
+    assert (left[on_the_way] != began[on_the_way]).mean() > 0.9
+    assert (left[on_the_way] == at_midnight[on_the_way]).mean() > 0.15  # 50 km on in a quarter-hour
+
+
+def test_the_last_run_of_a_day_has_at_least_four_slots(by_day: Simulated) -> None:
+    last = by_day.truth(POSITIONS).query("first_slot + slots == 96")
     assert last["slots"].min() >= 4
 
 

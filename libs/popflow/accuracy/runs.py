@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,25 +20,29 @@ from popflow.synthetic.nation import simulate
 from popflow.synthetic.troubles import Troubles
 
 FIRST = dt.date(2020, 1, 20)
-ALL, NONE = "all", "none"
+ALL, NONE, PROMISED = "all", "none", "promised"
+NOT_PROMISED = ("late_arrivals", "evenings_out", "midnight_trains", "border_dwellers", "thin_phones")
 OF_A_NATION = ["trouble", "seed", *SCORES]
 CELL = ["trouble", "quantity", "level"]
-FIGURES = ["wmape", "bias", "rank"]
+FIGURES = ["wmape", "bias", "found", "rank"]
+THIN = " records a day"
+THIN_MOVERS = 0.094  # out of Hubei's prefectures, so that a fifth of all person-days are moves, as in replayed tracks
 
 
 @dataclass(frozen=True)
 class Asked:
     """What to measure: nations of so many persons and dates, one for each seed and trouble; how, and where to keep it.
 
-    troubles: names of troubles, each alone; all, every one at its rate; none. The first date has no yesterday: flows
-    and day ends are scored from the second on.
+    troubles: names of troubles, each alone; all, every one at its rate; promised, all but late hours, borders and thin
+    phones; none; `8 records a day` and the like, every one at its rate and all phones so thin. The first date has no
+    yesterday: flows and day ends are scored from the second on.
     """
 
     out: Path
     persons: int
     days: int
     seeds: tuple[int, ...]
-    troubles: tuple[str, ...] = (ALL, NONE, *Troubles.names())
+    troubles: tuple[str, ...] = (ALL, PROMISED, NONE, *Troubles.names())
     way: Way = "short"
 
     @property
@@ -48,12 +52,20 @@ class Asked:
 
     def file(self, trouble: str, seed: int) -> Path:
         """Where the scores of one nation are kept."""
-        return self.out / "nations" / f"{trouble}-{seed}-{self.persons}-{self.days}-{self.way}.csv"
+        return self.out / "nations" / f"{trouble.replace(' ', '_')}-{seed}-{self.persons}-{self.days}-{self.way}.csv"
 
 
 def troubles_named(name: str) -> Troubles:
-    """All, none, or one alone."""
-    return {ALL: Troubles.all(), NONE: Troubles.none()}.get(name) or Troubles.only(name)
+    """The troubles of a name, as `Asked` lists them; thin phones speak by day and night, at home and on the way."""
+    if name.endswith(THIN):
+        often = {"thin_phones": 1.0, "night_silence": 0.0, "phone_off": 0.0}
+        return replace(Troubles.all(), **often, thin_records=float(name.removesuffix(THIN)))
+    of_several = {
+        ALL: Troubles.all(),
+        PROMISED: replace(Troubles.all(), **dict.fromkeys(NOT_PROMISED, 0.0)),
+        NONE: Troubles.none(),
+    }
+    return of_several.get(name) or Troubles.only(name)
 
 
 def accuracy(asked: Asked, known: Contracts, say: Progress) -> pd.DataFrame:
@@ -95,7 +107,8 @@ def _measured(asked: Asked, known: Contracts, trouble: str, seed: int, say: Prog
     shutil.rmtree(work, ignore_errors=True)  # what a run that was stopped has left
     nation = work / "simulation"
     say("simulating")
-    simulate(nation, FIRST, asked.days, asked.persons, seed, troubles_named(trouble))
+    movers = round(THIN_MOVERS * asked.persons) if trouble.endswith(THIN) else None
+    simulate(nation, FIRST, asked.days, asked.persons, seed, troubles_named(trouble), movers=movers)
     found = measured(nation, asked.dates, work / "nights", asked.way, known, say)
     scored = scores(found.on(asked.dates[1:]), truth(nation).on(asked.dates[1:]), WUHAN)
     shutil.rmtree(work)

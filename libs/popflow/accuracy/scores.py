@@ -1,7 +1,7 @@
 """Measured beside true: weighted error, bias and rank correlation of cells, at province, prefecture and county level.
 
-WMAPE = sum of |measured - true| over sum of true; bias = sum of (measured - true) over sum of true. A cell that only
-one side knows counts with 0 on the other.
+WMAPE = sum of |measured - true| over sum of true; bias = sum of (measured - true) over sum of true; found = sum of the
+smaller of both over sum of true. A cell that only one side knows counts with 0 on the other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEVELS: Mapping[str, Callable[[str], str]] = {
 }
 LARGE = 200  # true movers from which a county's cell is asked to be right by itself
 PLACES = ["origin_county", "destination_county"]
-SCORES = ["quantity", "level", "cells", "persons", "wmape", "bias", "rank"]
+SCORES = ["quantity", "level", "cells", "persons", "wmape", "bias", "found", "rank"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Figures:
 
 
 def scores(measured: Figures, true: Figures, prefecture: str) -> pd.DataFrame:
-    """One row per quantity and level: cells, true persons, WMAPE, bias, Spearman's rank correlation.
+    """One row per quantity and level: cells, true persons, WMAPE, bias, share found, Spearman's rank correlation.
 
     Quantities: flows (the nation's, place to place), outflow (of a prefecture, by destination), the same of its large
     cells, and population (day end). A cell is of one date: a move that is found a day late counts twice.
@@ -68,6 +68,7 @@ def score(cells: pd.DataFrame) -> dict[str, Any]:
         "persons": int(persons),
         "wmape": float(error.abs().sum() / persons) if persons else float("nan"),
         "bias": float(error.sum() / persons) if persons else float("nan"),
+        "found": float(cells.min(axis=1).sum() / persons) if persons else float("nan"),
         "rank": float(known["measured"].corr(known["true"], method="spearman")) if len(known) > 2 else float("nan"),
     }
 

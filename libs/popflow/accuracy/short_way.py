@@ -26,8 +26,7 @@ from popflow.intake.deliveries import Delivery, discover
 from popflow.intake.packing import LARGEST_PACK, Pack, packs
 from popflow.intake.reduction import Limits, reduce_pack
 from popflow.movement.batches import with_slot_logic
-from popflow.movement.day_end import DEFINITIONS
-from popflow.movement.definition import CARRY_DAYS, DEFINITION, SLOTS_A_DAY, SPEAKER_INERTIA
+from popflow.movement.definition import CARRY_DAYS, SLOTS_A_DAY, SPEAKER_INERTIA
 
 BATCH_PERSONS = 10_000
 SEEN = ("event_date", "mno", "sim_token", "county_code", "slots_lo", "slots_hi")
@@ -58,18 +57,14 @@ QUALIFY row_number() OVER (PARTITION BY person_key ORDER BY
     -slots * CASE WHEN sim_key = speaker THEN {SPEAKER_INERTIA} ELSE 1 END, coalesce(sim_key = speaker, false) DESC,
     sim_key) = 1
 """
-# The rules of popflow.movement.person_states: as_defined_now and person_states.
+# The rule of popflow.movement.person_states.person_states.
 STATE = f"""
-WITH before AS (
-    SELECT * REPLACE (CASE WHEN $now AND trailing_county[:4] = day_end_county[:4] THEN trailing_county
-        ELSE day_end_county END AS day_end_county)
-    FROM state)
 SELECT person_key, coalesce(now.speaker, before.speaker) AS speaker, before.day_end_county AS origin_county,
     coalesce(now.day_end_county, before.day_end_county) AS day_end_county,
     coalesce(now.trailing_county, before.trailing_county) AS trailing_county,
     coalesce(now.silent_slots, before.silent_slots + {SLOTS_A_DAY}) AS silent_slots,
     CASE WHEN now.person_key IS NULL THEN before.last_seen ELSE $date END AS last_seen
-FROM days AS now FULL JOIN before USING (person_key)
+FROM days AS now FULL JOIN state AS before USING (person_key)
 WHERE now.person_key IS NOT NULL OR before.last_seen >= $date - {CARRY_DAYS}
 """
 
@@ -94,25 +89,20 @@ class Persons:
         self._db.execute(f"INSERT INTO presence SELECT {', '.join(SEEN)} FROM presence_read")
         self._db.unregister("presence_read")
 
-    def state(self, date: dt.date, definition: str = DEFINITION) -> duckdb.DuckDBPyRelation:
-        """Persons with origin_county and day_end_county, of the date after the one asked for before.
-
-        definition: by which the date's day ends are found.
-        """
-        rule, now = DEFINITIONS[definition], definition == DEFINITION
+    def state(self, date: dt.date) -> duckdb.DuckDBPyRelation:
+        """Persons with origin_county and day_end_county, of the date after the one asked for before."""
         self._db.execute(f"CREATE OR REPLACE TEMP TABLE sims AS {SIMS}", {"date": date})
         speakers = self._db.sql(SPEAKERS).to_arrow_reader(BATCH_PERSONS)
-        self._db.register("days", pa.Table.from_batches(list(with_slot_logic(_batches(speakers), rule))))
-        self._db.execute(f"CREATE OR REPLACE TABLE state AS {STATE}", {"date": date, "now": now})
+        self._db.register("days", pa.Table.from_batches(list(with_slot_logic(_batches(speakers)))))
+        self._db.execute(f"CREATE OR REPLACE TABLE state AS {STATE}", {"date": date})
         self._db.execute("DELETE FROM presence WHERE event_date <= $date", {"date": date})
         return self._db.table("state")
 
 
 class ShortWay:
-    """One nation's nights, in order, by a definition; what they need on disk lies below `work`."""
+    """One nation's nights, in order; what they need on disk lies below `work`."""
 
-    def __init__(self, nation: Path, work: Path, known: Contracts, key: Path, definition: str = DEFINITION) -> None:
-        self._definition = definition
+    def __init__(self, nation: Path, work: Path, known: Contracts, key: Path) -> None:
         self._landing, self._work, self._known = str(nation / "landing"), work, known
         self._cells = _cells(nation / "reference" / "cells.parquet", tuple(known.mno_bits()))
         secret = keys.read_secret(key)
@@ -127,7 +117,7 @@ class ShortWay:
                 for batch in reduce_pack(pack, feed, cells, schema, Limits(threads=2)):
                     if batch["kind"][0].as_py() == "presence":
                         self._persons.see(pa.Table.from_batches([batch]))
-        return self._persons.state(date, self._definition)
+        return self._persons.state(date)
 
     def _ready(self, date: dt.date) -> list[tuple[Delivery, Feed]]:
         ready = discover(self._landing, date, self._known, tuple(self._known.mno_bits())).ready

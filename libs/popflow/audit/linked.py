@@ -42,7 +42,7 @@ def stray_findings(
     """A6 for every row without a place, and what the rows that can be read give away beside the others."""
     readable: list[tuple[str, int, np.ndarray]] = []
     for place, label, persons in labelled(strays):
-        yield Finding("A6", where, (label,), f"{label} is no cell of the chain that night")
+        yield Finding("A6", where, (label,), f"{label} is not a cell of the chain that night")
         cells = cells_of(tree, *place, areas)
         if cells is not None and cells.any():
             readable.append((label, persons, cells))

@@ -62,7 +62,7 @@ def release_findings(release: Release, areas: Mapping[str, Area], of: Indicator)
     if rows["definition"].nunique() > 1:
         yield Finding("A6", release.where, (), "more than one definition in a release")
     for _, label, _ in labelled(release.without_chain(areas, of)):
-        yield Finding("A6", release.where, (label,), f"{label} is no cell of the chain that night, nor of any chain")
+        yield Finding("A6", release.where, (label,), f"{label} is not a cell of the chain that night, nor of any chain")
 
 
 def part_findings(part: Part, k: int) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from popflow.paths import below
 FOLDER = "_audit"
 MONTHS_FILE = re.compile(r"(?P<month>\d{4}-\d{2})\.json", re.ASCII)
 PURPOSE = b"popflow: stamps of the auditor"
-FORM = 2  # of a stamp: parts bear the indicator's name; an older one is no stamp, and its date is looked at again
+FORM = 2  # of a stamp: parts bear the indicator's name; an older one is not a stamp, and its date is looked at again
 
 
 @dataclass(frozen=True)

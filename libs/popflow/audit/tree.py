@@ -118,7 +118,7 @@ def build_tree(chain: Chain, counts: Counts | None, covered: Collection[str], co
     mine = {code for code in {*covered_before, *counts.origins} if chain.holds(code)}
     origins, destinations = tuple(sorted(mine)), tuple(sorted({*covered, *counts.destinations}))
     values = counts.on(origins, destinations)
-    # The origin's own prefecture is no destination.
+    # The origin's own prefecture is not a destination.
     home, away = np.array([o[:4] for o in origins], dtype="U4"), np.array([d[:4] for d in destinations], dtype="U4")
     is_cell = home[:, None] != away
     if values[0][~is_cell].any():

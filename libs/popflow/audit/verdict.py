@@ -118,5 +118,5 @@ class Verdict:
         return "\n".join(lines)
 
 
-class Overtime(Exception):  # noqa: N818 - it is no error of the data
+class Overtime(Exception):  # noqa: N818 - it is not an error of the data
     """The audit's time is up."""

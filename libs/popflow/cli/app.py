@@ -1,7 +1,8 @@
 """The program `popflow`: its commands, and how it stops.
 
-Exit codes: 0 done; 1 refused or failed, with one line on standard error that says what and the mend; 2 the words of the
-call are off; 3 the night is held back, nothing was published; 130 interrupted.
+Exit codes: 0 done; 1 refused or failed, with one line on standard error that says what and how to mend it; 2 a command
+line that popflow does not understand; 3 the night is held back, nothing was published; 4 the night that
+`status --check` asks about failed or was withdrawn; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from popflow.cli import (
     analyst,
     briefings,
     corrections,
+    delivery,
     doctor,
+    feed,
     keys,
     night,
     reference,
@@ -27,7 +30,7 @@ from popflow.cli import (
     simulation,
 )
 from popflow.encryption.faults import fault_in
-from popflow.errors import Held, PopflowError, one_line
+from popflow.errors import Amiss, Held, PopflowError, one_line
 
 app = typer.Typer(
     name="popflow",
@@ -36,7 +39,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-MODULES = (simulation, accuracy, scenario, reference, night, corrections, analyst, briefings, doctor, share, keys)
+MODULES = (
+    simulation,
+    accuracy,
+    scenario,
+    reference,
+    night,
+    corrections,
+    analyst,
+    briefings,
+    doctor,
+    share,
+    keys,
+    delivery,
+    feed,
+)
 for module in MODULES:
     module.register(app)
 
@@ -58,6 +75,8 @@ def stopping_in_one_line(run: Callable[[], object]) -> None:
         run()
     except Held as held:
         _stop(str(held), 3)
+    except Amiss as amiss:
+        _stop(str(amiss), 4)
     except PopflowError as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:

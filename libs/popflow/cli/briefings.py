@@ -1,4 +1,4 @@
-"""popflow report, packages: the map briefing, and one package for each receiving province; needs no Java."""
+"""popflow report, packages: the map briefing, and one package a place; needs no Java."""
 
 from __future__ import annotations
 
@@ -23,20 +23,29 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    area: Annotated[str, typer.Option(help="Area by name or code: wuhan, hubei, 武汉, 420100 ...")],
     before: Annotated[str, typer.Option(help="The day after the last date, as 2020-01-23.")],
     lake: Annotated[str, LAKE],
+    area: Annotated[
+        str | None, typer.Option("--area", "--from-area", help="Who left this area: wuhan, hubei, 武汉, 420100 ...")
+    ] = None,
+    destination: Annotated[
+        str | None,
+        typer.Option(
+            "--destination", "--to-area", help="Who came to this province, prefecture or county: of the area, or all."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The page, one HTML file that opens offline.")] = Path("briefing.html"),
     days: Days = 14,
-    destination: Annotated[str | None, typer.Option(help="A receiving province, prefecture or county.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Answer as at that moment, as 2020-02-01T12:00.")] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also a one-page PDF in A4; needs Chromium.")] = False,
     png: Annotated[bool, typer.Option("--png", help="Also a PNG of each chart; needs Chromium.")] = False,
     lang: Lang = "zh",
 ) -> None:
-    """Write the briefing on who left an area, or with a destination on who arrived there.
+    """Write the briefing on who left an area, on who arrived from there at a destination, or on who came to a place.
 
     Example: popflow report --area wuhan --before 2020-01-23 --days 14 --out wuhan.html --lake lake
+
+    Example: popflow report --to-area changsha --before 2020-01-23 --days 14 --out changsha.html --lake lake
     """
     from popflow.cli.lakes import open_recorded
     from popflow.report import briefing, chromium
@@ -55,14 +64,18 @@ def report(
 
 def packages(
     date: Annotated[str, typer.Option(help="The last date, inclusive, as 2020-01-22.")],
-    out: Annotated[Path, typer.Option(help="Folder for the packages, one subfolder a province.")],
+    out: Annotated[Path, typer.Option(help="Folder for the packages, one subfolder a place.")],
     lake: Annotated[str, LAKE],
     days: Days = 14,
-    only: Annotated[list[str] | None, typer.Option(help="A province by name or code; repeatable; default all.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A place by name or code; repeatable; default every province.")
+    ] = None,
     drawn: Annotated[bool, typer.Option("--pictures/--no-pictures", help="PNG of each chart and a PDF page.")] = True,
     lang: Lang = "zh",
 ) -> None:
-    """Write one package for each receiving province: briefing, Excel, GeoPackage, pictures and PDF; on the trail.
+    """Write one package for each place: who came and who left, as briefings, Excel, GeoPackage, pictures and PDF.
+
+    Each call is on the audit trail.
 
     Example: popflow packages --date 2020-01-22 --out packages --only hunan --lake lake
     """

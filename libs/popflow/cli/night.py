@@ -7,20 +7,23 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
 from popflow import contracts, environment
 from popflow.cli.lakes import open_recorded, open_unrecorded
-from popflow.cli.screen import DATE_HELP, LAKE, day, plain_text, progress, say, show
+from popflow.cli.screen import DATE_HELP, FORM, LAKE, day, form_of, plain_text, progress, say, show_each
 from popflow.dates import MOST_DATES
-from popflow.errors import AtWork, PopflowError
+from popflow.errors import Amiss, AtWork, Held, PopflowError
 from popflow.lake import Lake
 from popflow.operations.trail import Trail
 from popflow.reading.tables_out import at_once
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Engine = Literal["kernel", "duckdb", "spark"]
 Feeds = Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")]
@@ -42,7 +45,7 @@ def nightly(
     allow_missing_mno: Annotated[list[str] | None, typer.Option(help="Release without this MNO, for good.")] = None,
     reason: Annotated[str | None, typer.Option(callback=plain_text, help="Reason, kept in the release.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    sample: Annotated[bool, typer.Option("--sample", help="The deliveries are a simulation's: of a sample.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="The deliveries hold a sample of people only.")] = False,
     keep_up: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Upkeep after the night.")] = True,
     contracts_folder: Feeds = None,
 ) -> None:
@@ -62,7 +65,7 @@ def nightly(
         _ask(missing, day(date))
     at = open_unrecorded(lake, known, new=True)
     night = Night(day(date), landing, mnos, missing, reason, _engine(engine), sample)
-    with kept_up(at, night.date, landing) if keep_up else nullcontext():
+    with _told_of(at, night.date), kept_up(at, night.date, landing) if keep_up else nullcontext():
         with progress(f"night of {date}") as on_progress:
             done = run(at, dataclasses.replace(night, on_progress=on_progress))
         for stage, what in done.items():
@@ -91,6 +94,12 @@ def _known(feeds: Path | None) -> contracts.Contracts:
     """The contracts, with the feeds of a further folder where one is given."""
     known = contracts.load()
     return known.with_feeds(feeds) if feeds else known
+
+
+def _told_of(lake: Lake, date: dt.date) -> AbstractContextManager[None]:
+    from popflow.operations.notices import told_of
+
+    return told_of(lake, date, lambda text: typer.echo(f"popflow: {text}", err=True))
 
 
 @contextmanager
@@ -127,18 +136,50 @@ def _ask(missing: tuple[str, ...], date: dt.date) -> None:
 
 
 def status(
-    lake: Annotated[str, LAKE], nights: Annotated[int, typer.Option(min=1, max=MOST_DATES, help="Nights.")] = 14
+    lake: Annotated[str, LAKE],
+    nights: Annotated[int, typer.Option(min=1, max=MOST_DATES, help="Nights.")] = 14,
+    check: Annotated[bool, typer.Option("--check", help="One line on one night, and an exit code.")] = False,
+    date: Annotated[str | None, typer.Option(help="With --check: the night; default the newest known.")] = None,
+    form: FORM = "text",
 ) -> None:
     """The last nights: what landed, what was held or released, and why.
 
+    With --check, for a monitor: exit code 0 for a night that is released, empty, or a lake's first; 3 for one that is
+    held or was not run; 4 for one that failed or was withdrawn; 1 where the lake cannot be read.
+
     Example: popflow status --lake lake
+
+    Example: popflow status --check --date 2020-01-22 --lake lake
     """
     from popflow.operations.status import status as run
 
-    frame = run(open_recorded(lake), nights)
+    told = form_of(form)
+    frame = run(open_recorded(lake), MOST_DATES if check and date else nights)
+    if check:
+        _check(frame, None if date is None else day(date))
+        return
+    if date is not None:
+        raise PopflowError("--date: goes with --check; --nights says how many nights are listed")
     if frame.empty:
         raise PopflowError(f"{lake}: no night has been run there yet")
-    show(frame, "The last nights")
+    show_each(frame, "The last nights", told, ("date", "state"))
+
+
+def _check(nights: pd.DataFrame, date: dt.date | None) -> None:
+    """Say of one night whether it is as it should be, and end with the exit code of its state."""
+    from popflow.operations.status import GOOD
+
+    of_date = nights if date is None else nights[nights["date"] == str(date)]
+    if of_date.empty:
+        raise Held(f"{date or 'no night'}: nothing is known of it; it was not run, and no delivery was taken in")
+    night = of_date.iloc[0]
+    line = f"{night['date']} {night['state']}" + (f": {night['why']}" if night["why"] else "")
+    if night["state"] in GOOD:
+        say(line)
+    elif night["state"] in ("held", "landed", "refused"):
+        raise Held(line)
+    else:
+        raise Amiss(line)
 
 
 trail = typer.Typer(help="The audit trail of restricted tables.", no_args_is_help=True)
@@ -199,7 +240,8 @@ def _trail(lake: str | None, anchor: Path | None, state: Path | None) -> Trail:
 def deliveries(
     date: Annotated[str, typer.Option(help=DATE_HELP)],
     lake: Annotated[str, LAKE],
-    rows: Annotated[bool, typer.Option("--set-aside", help="name the rows that were set aside, by file")] = False,
+    rows: Annotated[bool, typer.Option("--set-aside", help="Name the rows that were set aside, by file.")] = False,
+    form: FORM = "text",
 ) -> None:
     """What came in for a date: records, quarantine by reason, duplicates, reduction, by MNO.
 
@@ -208,11 +250,12 @@ def deliveries(
     from popflow.intake.report import delivery_report, set_aside
     from popflow.quality.night import usual_sims
 
-    at = open_recorded(lake)
+    at, told = open_recorded(lake), form_of(form)
     if rows:
-        show(set_aside(at, day(date)), f"Set aside in the deliveries of {date}")
+        named = ("mno", "delivery_id", "file", "reason")
+        show_each(set_aside(at, day(date)), f"Set aside in the deliveries of {date}", told, named)
     else:
-        show(delivery_report(at, day(date), usual_sims(at, day(date))), f"Deliveries of {date}")
+        show_each(delivery_report(at, day(date), usual_sims(at, day(date))), f"Deliveries of {date}", told, ("mno",))
 
 
 def audit(
@@ -233,7 +276,7 @@ def audit(
         raise PopflowError(f"the auditor found {verdict.summary()}")
 
 
-def releases(lake: Annotated[str, LAKE]) -> None:
+def releases(lake: Annotated[str, LAKE], form: FORM = "text") -> None:
     """Every release and withdrawal: date, number, reason, run, inputs, MNOs.
 
     Example: popflow releases --lake lake
@@ -242,12 +285,14 @@ def releases(lake: Annotated[str, LAKE]) -> None:
 
     from popflow.release.ledger import all_releases
 
+    told = form_of(form)
     rows = all_releases(open_recorded(lake))
     if not rows:
         raise PopflowError(f"{lake}: nothing has been released yet")
     frame = pd.DataFrame(rows).assign(mnos=lambda f: f["mnos"].map(", ".join))
-    frame["input_fingerprint"] = frame["input_fingerprint"].str[:12]
-    show(frame.drop(columns=["code_version", "definition"]), "Releases")
+    if told == "text":
+        frame["input_fingerprint"] = frame["input_fingerprint"].str[:12]  # enough to compare by eye
+    show_each(frame, "Releases", told, ("date", "indicator", "release", "status"))
 
 
 def withdraw(
@@ -255,7 +300,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(callback=plain_text, help="Reason, kept in the notice for good.")],
     signed_by: Annotated[str, typer.Option(callback=plain_text, help="Name of who answers for it.")],
     lake: Annotated[str, LAKE],
-    indicator: Annotated[str | None, typer.Option(help="Of which indicator; the headline's if not given.")] = None,
+    indicator: Annotated[str | None, typer.Option(help="The indicator; the main one by default.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Stop serving the newest release of a date, for good; asks first. What was read cannot be called back.

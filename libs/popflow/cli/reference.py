@@ -37,7 +37,7 @@ def load(
     lake: Annotated[str, LAKE],
     as_of: Annotated[str, typer.Option(help="subscribers: date from which this register holds.")] = "",
     encoding: Annotated[str, typer.Option(help="counties: encoding of a Shapefile's names, such as gb18030.")] = "",
-    sample: Annotated[bool, typer.Option("--sample", help="subscribers: a simulation's, of a sample.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="subscribers: those of a simulated sample.")] = False,
     contracts_folder: Annotated[Path | None, typer.Option("--contracts", help="Folder with further feeds.")] = None,
 ) -> None:
     """Load a reference file into the lake; a register only where restricted tables are encrypted or signed for.
@@ -57,14 +57,21 @@ def load(
     say(said)
 
 
-def dictionary(out: Annotated[Path, typer.Option(help="Folder for the two pages.")] = Path()) -> None:
-    """Write the data dictionary and the page of environment variables, as contracts and code have them.
+def dictionary(out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path()) -> None:
+    """Write the pages that are made of contracts and code: tables, variables, a feed's contract, the manifest.
 
     Example: popflow dictionary --out docs/reference
     """
+    from popflow.delivery.pages import feed_page, manifest_page, manifest_schema
     from popflow.dictionary import data_dictionary, environment_page
 
-    pages = {"data_dictionary.md": data_dictionary(contracts.load()), "environment.md": environment_page()}
+    pages = {
+        "data_dictionary.md": data_dictionary(contracts.load()),
+        "environment.md": environment_page(),
+        "feed.md": feed_page(),
+        "manifest.md": manifest_page(),
+        "manifest.schema.json": manifest_schema(),
+    }
     for name, text in pages.items():
         (out / name).write_text(text, encoding="utf-8")
         say(f"written: {out / name}")

@@ -19,7 +19,7 @@ share = typer.Typer(help="Serve published tables by Delta Sharing; grant and rev
 PORT = 8474
 STATE_VARIABLE, PUBLISHED_VARIABLE = (environment.ZONES[zone].name for zone in ("share", "published"))
 STATE = typer.Option("--state", envvar=STATE_VARIABLE, help="The share's own folder; <lake>/share by default.")
-Reader = Annotated[str, typer.Option(help="Who reads, as it stands in the audit trail: hunan-cdc.")]
+Reader = Annotated[str, typer.Option(help="The reader's name in the audit trail: hunan-cdc.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -31,14 +31,14 @@ def keys_file(keys: Path | None = None) -> Path:
 
 
 def master_keys(path: Path) -> dict[str, bytes]:
-    """The keys by name, the newest last. Raises PopflowError with the line's number for what is no key."""
+    """The keys by name, the newest last. Raises PopflowError with the line's number for what is not a key."""
     refuse_open(path, "the master keys")
     found: dict[str, bytes] = {}
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if line.strip():
             name, key = _parsed(line, f"{path}: line {number}")
             if name in found:
-                raise PopflowError(f"{path}: line {number}: a key of this name is there already; remove the wrong one")
+                raise PopflowError(f"{path}: line {number}: a key of this name already exists; remove the wrong one")
             found[name] = key
     return found
 
@@ -47,7 +47,7 @@ def add_master_key(path: Path, name: str) -> None:
     """Add a master key, with which new files are encrypted from now on; files of earlier keys stay readable."""
     known = master_keys(path) if path.exists() else {}
     if name in known or not NAME.fullmatch(name):
-        raise PopflowError(f"{path}: '{name}' is there already or is no name of letters, digits, '.', '_' and '-'")
+        raise PopflowError(f"{path}: '{name}' already exists or is not a name of letters, digits, '.', '_' and '-'")
     _write(path, known | {name: secrets.token_bytes(BYTES)})
 
 
@@ -61,7 +61,7 @@ def drop_master_key(path: Path, name: str, still_used: Sequence[str]) -> None:
         raise PopflowError(f"{path}: '{name}' is the newest key or not there; there are {', '.join(known)}")
     if name in still_used:
         raise PopflowError(f"{path}: files on disk still need '{name}'; wait until retention has deleted them, or "
-                           "'popflow keys encrypt' writes them anew")  # fmt: skip
+                           "'popflow keys encrypt' rewrites them")  # fmt: skip
     _write(path, {one: key for one, key in known.items() if one != name})
 
 
@@ -73,7 +73,7 @@ def _parsed(line: bytes, where: str) -> tuple[str, bytes]:
     try:
         key = base64.b64decode(parts[1], validate=True)
     except (binascii.Error, ValueError):
-        raise PopflowError(f"{where}: what follows the name is no base64; put the key back from its copy") from None
+        raise PopflowError(f"{where}: what follows the name is not base64; put the key back from its copy") from None
     if len(key) != BYTES:
         raise PopflowError(f"{where}: the key has {len(key)} bytes, not {BYTES}; put it back from its copy")
     return parts[0], key

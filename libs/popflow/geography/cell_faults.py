@@ -33,7 +33,7 @@ class Fault(NamedTuple):
 def faults_of(cells: pd.DataFrame, feeds: Mapping[str, Feed]) -> tuple[pd.Series, list[Fault]]:
     """Cell ids as the feeds assemble them, and the faults of ids and places; a row may have several.
 
-    In: mno, cell_id, lon, lat, radius_m, valid_from, valid_to; null where nothing stands. Null is no fault here.
+    In: mno, cell_id, lon, lat, radius_m, valid_from, valid_to; null where nothing stands. Null is not a fault here.
     """
     ids, no_form = _canonical(cells, feeds)
     places = _place_faults(cells)
@@ -46,7 +46,11 @@ def faults_of(cells: pd.DataFrame, feeds: Mapping[str, Feed]) -> tuple[pd.Series
             "give the cell's id",
             _bools(pc.is_in(pc.ascii_lower(text), pa.array(NO_ID))) | _matches(text, r"[\x00-\x1f\x7f]"),
         ),
-        Fault("cell_id is not as the MNO's feed makes it", "see fields.cell_id of its landing contract", no_form),
+        Fault(
+            "cell_id is not as the MNO's feed makes it",
+            "write it as fields.cell_id of its feed says, with its prefix, and numbers in decimal",
+            no_form,
+        ),
         *places,
     ]
     return ids, [*found, *_spelling_faults(cells.assign(cell_id=ids), cells["cell_id"], feeds, unplaced)]

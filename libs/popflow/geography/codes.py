@@ -12,7 +12,6 @@ from typing import Literal
 Level = Literal["county", "prefecture", "province"]
 LEVELS: tuple[Level, ...] = ("county", "prefecture", "province")
 
-COUNTIES_A_PREFECTURE = 100  # the last two digits tell a prefecture's counties apart
 SIX_DIGITS = re.compile(r"\d{6}", re.ASCII)
 
 

@@ -60,7 +60,7 @@ def read_counties(path: str | Path, edition: str | None = None, encoding: str | 
     which the names are those of their codes.
 
     Raises PopflowError, naming file, field, feature and mend, for a file that cannot be read, a missing column or
-    reference system, a code that is no GB/T 2260 code or not unique, names that are garbled or that nobody knows, a
+    reference system, a code that is not a GB/T 2260 code or not unique, names that are garbled or that nobody knows, a
     polygon that is none or not in China.
     """
     path = Path(path)
@@ -171,7 +171,7 @@ def _codes(counties: gpd.GeoDataFrame, path: Path) -> pd.Series:
     codes = counties["county_code"].astype(str) if whole else counties["county_code"].astype(object)
     wrong = np.array([not is_code(code) for code in codes])
     if wrong.any():
-        raise PopflowError(f"{path}: county_code of feature {int(np.argmax(wrong)) + 1} is no GB/T 2260 code "
+        raise PopflowError(f"{path}: county_code of feature {int(np.argmax(wrong)) + 1} is not a GB/T 2260 code "
                            f"({int(wrong.sum())} such); give six digits as text")  # fmt: skip
     twice = codes[codes.duplicated()]
     if len(twice):
@@ -188,7 +188,7 @@ def _refuse_geometry(counties: gpd.GeoDataFrame, path: Path) -> None:
     invalid = ~shapely.is_valid(geometry)
     for wrong, what, mend in (
         (empty, "is empty", "give its polygon"),
-        (not_polygon, "is no polygon", "give its polygon"),
+        (not_polygon, "is not a polygon", "give its polygon"),
         (invalid, "is invalid", "repair it, in QGIS by 'Fix geometries'"),
     ):
         if wrong.any():
@@ -206,7 +206,7 @@ def _refuse_places(counties: gpd.GeoDataFrame, path: Path) -> None:
     west, south, east, north = counties.total_bounds
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         raise PopflowError(
-            f"{path}: geometry reaches from {west:g}, {south:g} to {east:g}, {north:g}, which are no degrees; "
+            f"{path}: geometry reaches from {west:g}, {south:g} to {east:g}, {north:g}, which are not degrees; "
             "the reference system of the file is not that of its polygons, state the right one"
         )
     places = counties.geometry.bounds
@@ -254,5 +254,7 @@ def _population(counties: gpd.GeoDataFrame, path: Path) -> pd.Series:
     wrong = (numbers.isna() & counties["population"].notna()) | (numbers < 0)
     if wrong.any():
         code = counties["county_code"].iloc[int(np.argmax(wrong))]
-        raise PopflowError(f"{path}: population of county {code} is no number of persons; correct it or leave it empty")
+        raise PopflowError(
+            f"{path}: population of county {code} is not a number of persons; correct it or leave it empty"
+        )
     return numbers.round().astype("Int64")

@@ -60,7 +60,11 @@ def write_cells(cells: pa.Table, address: str) -> None:
 def load_cells(db: duckdb.DuckDBPyConnection, address: str) -> None:
     """The cell table as the table `cells` of a task's DuckDB."""
     system, path = open_address(address)
-    cells = pq.read_table(path, filesystem=system)
+    put_cells(db, pq.read_table(path, filesystem=system))
+
+
+def put_cells(db: duckdb.DuckDBPyConnection, cells: pa.Table) -> None:
+    """A cell table as the table `cells` of a DuckDB."""
     db.register("cells_read", cells)
     db.execute("CREATE TABLE cells AS SELECT * FROM cells_read").fetchall()
     db.unregister("cells_read")

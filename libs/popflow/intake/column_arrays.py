@@ -27,7 +27,7 @@ def encoded(column: pa.Array) -> tuple[np.ndarray, pa.Array]:
 
 
 def whole_numbers(column: pa.Array) -> np.ndarray:
-    """A column of whole numbers, -1 for null, which is no number that a record has."""
+    """A column of whole numbers, -1 for null, which is not a number that a record has."""
     if not pa.types.is_integer(column.type):
         raise Unplain
     try:

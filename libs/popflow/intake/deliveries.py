@@ -10,7 +10,7 @@ from popflow.contracts import Contracts
 from popflow.errors import PopflowError, printable
 from popflow.feeds import Feed
 from popflow.intake.manifests import MANIFEST, Manifest, ManifestFile, read_manifest
-from popflow.intake.regular_files import deliveries_under
+from popflow.intake.regular_files import Listing, deliveries_under
 from popflow.intake.storage import open_address
 from popflow.paths import normal
 
@@ -73,17 +73,24 @@ def discover(landing: str, date: dt.date, contracts: Contracts, mnos: Sequence[s
 def _of_an_mno(folder: str, date: dt.date, feed: Feed, found: Landing) -> None:
     for delivery_id, (names, fault) in sorted(deliveries_under(folder, feed.limits.files).items()):
         address = f"{folder}/{delivery_id}"
-        if fault:
-            found.refused.append(f"{printable(address)}: {fault}")
-        elif MANIFEST not in names and not any(name.startswith(f"{MANIFEST}/") for name in names):
-            found.waiting.append(printable(address))
+        try:
+            delivery = delivery_at(address, Listing(names, fault), feed, date, delivery_id)
+        except PopflowError as refusal:
+            found.refused.append(str(refusal))
         else:
-            try:
-                manifest = read_manifest(address, feed, date, delivery_id)
-            except PopflowError as refusal:
-                found.refused.append(str(refusal))
+            if delivery is None:
+                found.waiting.append(printable(address))
             else:
-                found.ready.append(Delivery(feed.feed, address, manifest, names))
+                found.ready.append(delivery)
+
+
+def delivery_at(address: str, listing: Listing, feed: Feed, date: dt.date, delivery_id: str) -> Delivery | None:
+    """The delivery of a folder by what lies there; None while it has no manifest. Raises PopflowError, one line."""
+    if listing.fault:
+        raise PopflowError(f"{printable(address)}: {listing.fault}")
+    if MANIFEST not in listing.names and not any(name.startswith(f"{MANIFEST}/") for name in listing.names):
+        return None
+    return Delivery(feed.feed, address, read_manifest(address, feed, date, delivery_id), listing.names)
 
 
 def feed_of(contracts: Contracts, mno: str) -> Feed:
@@ -92,7 +99,8 @@ def feed_of(contracts: Contracts, mno: str) -> Feed:
         if feed.mno == mno:
             return feed
     known = ", ".join(sorted(feed.mno for feed in contracts.feeds.values()))
-    raise PopflowError(f"no landing contract for the MNO '{printable(mno)}'; there are {known}")
+    raise PopflowError(f"no landing contract for the MNO '{printable(mno)}'; there are {known}; "
+                       "--contracts FOLDER adds the feeds of a folder")  # fmt: skip
 
 
 def _refuse_missing_folder(landing: str) -> None:

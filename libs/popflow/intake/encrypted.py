@@ -93,4 +93,4 @@ def identities(path: Path | None = None) -> list[pyrage.x25519.Identity]:
     try:
         return [pyrage.x25519.Identity.from_str(line) for line in found]
     except pyrage.IdentityError:
-        raise PopflowError(f"{named}: holds a line that is no age identity (AGE-SECRET-KEY-1...)") from None
+        raise PopflowError(f"{named}: holds a line that is not an age identity (AGE-SECRET-KEY-1...)") from None

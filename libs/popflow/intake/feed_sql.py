@@ -55,8 +55,21 @@ def window(time: TimeField, date: dt.date, zone_aware: bool = False) -> Window:
     return Window(int(first.timestamp() + offset.total_seconds()) * unit, 15 * 60 * unit)
 
 
+class Source(NamedTuple):
+    """Where a feed's values stand: SQL of each column, of the rows, and of a time with `{}` for its column."""
+
+    found: dict[str, str]
+    rows: str
+    time: str
+
+
 def text_records(feed: Feed, positions: dict[str, int]) -> str:
     """Records of a text feed from rows(line, row_number); positions: place of each csv column in the file, from 1."""
+    return _records(feed, text_source(feed, positions))
+
+
+def text_source(feed: Feed, positions: dict[str, int]) -> Source:
+    """The columns of a text feed in rows(line, row_number)."""
     columns = feed.fields.needed_columns()
     if feed.format == "jsonl":
         paths = ", ".join(quoted(_pointer(column)) for column in columns)
@@ -66,7 +79,7 @@ def text_records(feed: Feed, positions: dict[str, int]) -> str:
         fields, places = f"string_split({line}, {quoted(feed.delimiter or '')})", positions
     found = {name: quoted(value) for name, value in feed.constants.items()}
     found |= {name: f"f[{place}]" for name, place in places.items() if name not in found}
-    return _records(feed, found, f"(SELECT row_number, {fields} AS f FROM rows)", _time_of_text(feed.fields.time))
+    return Source(found, f"(SELECT row_number, {fields} AS f FROM rows)", _time_of_text(feed.fields.time))
 
 
 def _pointer(column: str) -> str:
@@ -76,22 +89,34 @@ def _pointer(column: str) -> str:
 
 def column_records(feed: Feed, columns: dict[str, str]) -> str:
     """Records from rows(row_number, the feed's columns); columns: the name of each in rows."""
+    return _records(feed, column_source(feed, columns))
+
+
+def column_source(feed: Feed, columns: dict[str, str]) -> Source:
+    """The columns of a Parquet feed in rows(row_number, the feed's columns); columns: the name of each in rows."""
     found = {name: quoted(value) for name, value in feed.constants.items()}
     found |= {name: identifier(column) for name, column in columns.items() if name not in found}
     time = "{}" if feed.fields.time.kind.startswith("timestamp") else _time_of_text(feed.fields.time)
-    return _records(feed, found, "rows", time)
+    return Source(found, "rows", time)
 
 
-def _records(feed: Feed, found: dict[str, str], source: str, time: str) -> str:
-    fields = feed.fields
+def written(feed: Feed, source: Source) -> str:
+    """Needed columns as they are written: row_number, and texts w0, w1, ... in the order of `needed_columns`."""
+    columns = enumerate(feed.fields.needed_columns())
+    texts = ", ".join(f"CAST({source.found[name]} AS VARCHAR) AS w{place}" for place, name in columns)
+    return f"SELECT row_number, {texts} FROM {source.rows}"
+
+
+def _records(feed: Feed, source: Source) -> str:
+    found, fields = source.found, feed.fields
     event = found[fields.event.from_column] if fields.event else "NULL"
     token = canonical_sql(fields.sim_token.pattern, f"CAST({found[fields.sim_token.from_column]} AS VARCHAR)")
     return f"""
         SELECT row_number, {token} AS sim_token,
-            {time.format(found[fields.time.from_column])} AS time,
+            {source.time.format(found[fields.time.from_column])} AS time,
             {_cell(feed, [found[column] for column in fields.cell_id.from_columns])} AS cell,
             CAST({event} AS VARCHAR) AS event
-        FROM {source}"""
+        FROM {source.rows}"""
 
 
 def _time_of_text(time: TimeField) -> str:
@@ -150,27 +175,10 @@ def reduced(feed: Feed, records: str, frame: Window, check_tokens: bool) -> str:
     and time above the number of its event kind; else null. Without check_tokens an accepted token only has its length
     right: whoever calls checks the form of the few that are left (a pattern a record takes a seventh of the time).
     """
-    pattern = feed.fields.sim_token.pattern
-    form = f"regexp_full_match(sim_token, {quoted(pattern)})"
-    present = form if check_tokens else _token_length(pattern)
     ends = ", ".join(quoted(end) for end in SAMPLE_ENDS)
     last = " OR ".join(f"suffix(sim_token, {quoted(end)})" for end in sorted({end[-1] for end in SAMPLE_ENDS}))
     return f"""
-        WITH records AS ({records}),
-        timed AS (
-            SELECT *, CASE WHEN time >= {frame.start} AND time < {frame.end}
-                THEN CAST((time - {frame.start}) // {frame.slot} AS INTEGER) END AS quarter
-            FROM records),
-        placed AS (
-            SELECT row_number, sim_token, time, timed.cell, event, quarter % {SLOTS_A_DAY} AS slot,
-                CASE WHEN time IS NULL OR timed.cell IS NULL THEN -1
-                    WHEN NOT coalesce({present}, false) THEN -2
-                    WHEN quarter IS NULL THEN CASE WHEN {form} THEN -3 ELSE -2 END
-                    ELSE coalesce(
-                        CASE quarter // {SLOTS_A_DAY} WHEN 0 THEN day_0
-                            WHEN 1 THEN {DAY_PLACE} + day_1 ELSE {2 * DAY_PLACE} + day_2 END,
-                        CASE WHEN {form} THEN -4 ELSE -2 END) END AS place
-            FROM timed LEFT JOIN cells ON cells.cell = timed.cell),
+        WITH placed AS ({placed(feed, records, frame, check_tokens)}),
         detailed AS (
             SELECT place, slot, CASE WHEN place > 0 THEN sim_token END AS sim_token,
                 CASE WHEN place < 0 THEN CAST(row_number AS UBIGINT)
@@ -182,6 +190,28 @@ def reduced(feed: Feed, records: str, frame: Window, check_tokens: bool) -> str:
             bit_or(CASE WHEN slot < 48 THEN 1::BIGINT << slot ELSE 0 END) AS slots_lo,
             bit_or(CASE WHEN slot >= 48 THEN 1::BIGINT << (slot - 48) ELSE 0 END) AS slots_hi
         FROM detailed GROUP BY place, sim_token, detail"""
+
+
+def placed(feed: Feed, records: str, frame: Window, check_tokens: bool) -> str:
+    """Records with their place, and the slot of their day; check_tokens: as `reduced` has it."""
+    pattern = feed.fields.sim_token.pattern
+    form = f"regexp_full_match(sim_token, {quoted(pattern)})"
+    present = form if check_tokens else _token_length(pattern)
+    return f"""
+        WITH records AS ({records}),
+        timed AS (
+            SELECT *, CASE WHEN time >= {frame.start} AND time < {frame.end}
+                THEN CAST((time - {frame.start}) // {frame.slot} AS INTEGER) END AS quarter
+            FROM records)
+        SELECT row_number, sim_token, time, timed.cell, event, quarter % {SLOTS_A_DAY} AS slot,
+            CASE WHEN time IS NULL OR timed.cell IS NULL THEN -1
+                WHEN NOT coalesce({present}, false) THEN -2
+                WHEN quarter IS NULL THEN CASE WHEN {form} THEN -3 ELSE -2 END
+                ELSE coalesce(
+                    CASE quarter // {SLOTS_A_DAY} WHEN 0 THEN day_0
+                        WHEN 1 THEN {DAY_PLACE} + day_1 ELSE {2 * DAY_PLACE} + day_2 END,
+                    CASE WHEN {form} THEN -4 ELSE -2 END) END AS place
+        FROM timed LEFT JOIN cells ON cells.cell = timed.cell"""
 
 
 def _token_length(pattern: str) -> str:

@@ -111,7 +111,7 @@ class FileCounts:
         different = db.execute(f"SELECT DISTINCT {record} AS record {sample}").fetchnumpy()["record"]
         self._different.append(np.asarray(different, np.uint64))
         if sum(map(len, self._different)) > SAMPLE_HELD and len(self._merged()) > SAMPLE_HELD // 2:
-            raise WholeFile("file_memory")  # its tokens are no hashes: most of them are in the sample
+            raise WholeFile("file_memory")  # its tokens are not hashes: most of them are in the sample
 
     def _merged(self) -> np.ndarray:
         self._different = [np.unique(np.concatenate(self._different))]

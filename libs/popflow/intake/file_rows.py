@@ -118,10 +118,15 @@ def _positions(feed: Feed, lines: TextLines, file: PackFile) -> dict[str, int]:
     names = feed.columns
     if feed.header:
         with _damage_named(lines, file):
-            names = [name.strip().strip('"') for name in lines.header().split(feed.delimiter)]
+            names = header_names(lines.header(), feed)
     if not set(feed.fields.needed_columns()) - set(feed.constants) <= set(names):
         raise WholeFile("file_columns")
     return {name: place for place, name in reversed(list(enumerate(names, 1)))}
+
+
+def header_names(line: str, feed: Feed) -> list[str]:
+    """The columns that a csv file's first line names."""
+    return [name.strip().strip('"') for name in line.split(feed.delimiter)]
 
 
 def _gathered(parts: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:

@@ -70,7 +70,7 @@ def _fault(folder: Path) -> str:
     """Why others could write to a folder, or put another in its place; nothing where they cannot."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or is_open(found):
-        return f"{folder} is no folder of the user's own that is closed to others (chmod 700)"
+        return f"{folder} is not a folder of the user's own that is closed to others (chmod 700)"
     for above in folder.parents:
         state = above.stat()
         open_to_others = state.st_mode & 0o022 and not state.st_mode & stat.S_ISVTX

@@ -59,7 +59,7 @@ def sim_key(secret: bytes, mno: str, sim_token: str) -> str:
 
 
 def write_new_key(path: Path) -> None:
-    """Write a file of random bytes that its owner alone can read; one that is there already stays."""
+    """Write a file of random bytes that its owner alone can read; one that already exists stays."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(secrets.token_bytes(KEY_BYTES))
@@ -76,7 +76,7 @@ def _make(path: Path, lake: Lake) -> None:
     for table in KEYED_TABLES:
         if lake.exists(table):
             raise PopflowError(f"{path}: the key is gone, and '{table}' was made with it; put it back, or remove the "
-                               "restricted zone and begin anew")  # fmt: skip
+                               "restricted zone and start afresh")  # fmt: skip
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.chmod(0o700)
     write_new_key(path)

@@ -12,7 +12,17 @@ import re
 from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    StrictStr,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from popflow.errors import PopflowError, printable
 from popflow.feeds import Feed
@@ -31,7 +41,7 @@ FIELDS = {
     "created_at_utc": 'a time in quotes, as "2020-01-22T20:00:00Z", or left out',
     "files": "a list of one object for each file",
     "name": "a plain name: no slash, backslash or control character",
-    "area": "a text in quotes, or left out",
+    "area": "the area of the network that the file covers, a text in quotes, or left out",
     "bytes": "the file's size, a whole number",
     "sha256": "the file's SHA-256, 64 hexadecimal digits in quotes",
     "rows": "the file's number of records, a whole number",
@@ -71,32 +81,45 @@ def _date(value: Any) -> dt.date:
     return dt.date(*(int(part) for part in parts.groups()))
 
 
-PlainName = Annotated[StrictStr, AfterValidator(_name)]
-DeliveryId = Annotated[StrictStr, AfterValidator(_id)]
-Text = Annotated[StrictStr, AfterValidator(_text)]
-Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+# What other programs check before they send: as the validators, but for what a pattern cannot tell.
+A_NAME = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
+NAME_SCHEMA = A_NAME | {"not": {"pattern": r"[/\\\x00-\x1f\x7f-\x9f]"}}
+ID_SCHEMA = A_NAME | {"not": {"pattern": r"[/\\'`\x00-\x1f\x7f-\x9f]"}}
+HASH_SCHEMA = {"type": "string", "pattern": "^[0-9a-fA-F]{64}$", "maxLength": 64}
+DATE_SCHEMA = {"type": "string", "pattern": f"^{DATE.pattern}$"}
+WHOLE_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]}
+
+PlainName = Annotated[StrictStr, AfterValidator(_name), WithJsonSchema(NAME_SCHEMA)]
+DeliveryId = Annotated[StrictStr, AfterValidator(_id), WithJsonSchema(ID_SCHEMA)]
+Text = Annotated[StrictStr, AfterValidator(_text), WithJsonSchema({"type": "string", "maxLength": LONGEST_TEXT})]
+Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0), WithJsonSchema(WHOLE_SCHEMA)]
+Sha256 = Annotated[
+    StrictStr, AfterValidator(str.lower), Field(pattern="^[0-9a-fA-F]{64}$"), WithJsonSchema(HASH_SCHEMA)
+]
+Date = Annotated[dt.date, BeforeValidator(_date), WithJsonSchema(DATE_SCHEMA)]
 
 
 class ManifestFile(BaseModel):
     """One file as its manifest describes it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    name: PlainName
-    area: Text = ""
-    bytes: Whole
-    sha256: Annotated[StrictStr, AfterValidator(str.lower), Field(pattern=r"^[0-9a-fA-F]{64}$")]
-    rows: Whole
+    name: PlainName = Field(description=FIELDS["name"])
+    area: Text = Field(default="", description=FIELDS["area"])
+    bytes: Whole = Field(description=FIELDS["bytes"])
+    sha256: Sha256 = Field(description=FIELDS["sha256"])
+    rows: Whole = Field(description=FIELDS["rows"])
 
 
 class Manifest(BaseModel):
     """manifest.json: written last, it says that a delivery is complete and what is in it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    mno: PlainName
-    event_date: Annotated[dt.date, BeforeValidator(_date)]
-    delivery_id: DeliveryId
-    created_at_utc: Text = ""
-    files: Annotated[list[ManifestFile], FailFast()] = Field(min_length=1)  # one fault is told, not a million
+    mno: PlainName = Field(description=FIELDS["mno"])
+    event_date: Date = Field(description=FIELDS["event_date"])
+    delivery_id: DeliveryId = Field(description=FIELDS["delivery_id"])
+    created_at_utc: Text = Field(default="", description=FIELDS["created_at_utc"])
+    # One fault is told, not a million.
+    files: Annotated[list[ManifestFile], FailFast()] = Field(min_length=1, description=FIELDS["files"])
 
 
 def read_manifest(address: str, feed: Feed, date: dt.date, delivery_id: str) -> Manifest:
@@ -107,15 +130,16 @@ def read_manifest(address: str, feed: Feed, date: dt.date, delivery_id: str) -> 
     """
     where = f"{address}/{MANIFEST}"
     try:
-        manifest = _parsed(read_whole(where, feed.limits.manifest_bytes))
+        manifest = parsed(read_whole(where, feed.limits.manifest_bytes))
         _refuse_other_folder(manifest, feed.mno, date, delivery_id)
-        _refuse_beyond(manifest, feed)
+        refuse_beyond(manifest, feed)
     except PopflowError as refusal:
         raise PopflowError(f"{printable(where)}: {refusal}") from None
     return manifest
 
 
-def _parsed(content: bytes) -> Manifest:
+def parsed(content: bytes) -> Manifest:
+    """What a manifest says, wherever it lies. Raises PopflowError, without its path, for what does not hold."""
     try:
         return Manifest.model_validate(json.loads(_decoded(content), object_pairs_hook=_each_key_once))
     except ValidationError as error:
@@ -138,7 +162,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         known = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1 and key in FIELDS]
-        raise PopflowError(f"{known[0] if known else 'a field'}: stands there twice in one object; leave one")
+        raise PopflowError(f"{known[0] if known else 'a field'}: appears twice in one object; leave one")
     return found
 
 
@@ -163,7 +187,8 @@ def _refuse_other_folder(manifest: Manifest, mno: str, date: dt.date, delivery_i
             )
 
 
-def _refuse_beyond(manifest: Manifest, feed: Feed) -> None:
+def refuse_beyond(manifest: Manifest, feed: Feed) -> None:
+    """Raise PopflowError where a manifest is beyond its feed's limits, or names a file twice."""
     limits = feed.limits
     if len(manifest.files) > limits.files:
         raise PopflowError(f"files: lists more than {limits.files:,}, the contract's limit; send it in several")

@@ -39,7 +39,7 @@ class ParquetColumns:
             schema, self.rows = self._file.schema_arrow, self._file.metadata.num_rows
         except DAMAGE:
             raise WholeFile("file_damaged") from None
-        needed = [name for name in feed.fields.needed_columns() if name not in feed.constants]
+        needed = list(names_in_tables(feed))
         if any(len(schema.get_all_field_indices(name)) != 1 for name in needed):
             raise WholeFile("file_columns")
         kinds = {name: _plain(schema.field(name).type) for name in needed}
@@ -47,7 +47,7 @@ class ParquetColumns:
             raise WholeFile("file_columns")
         time = kinds.get(feed.fields.time.from_column)
         self.instants = isinstance(time, pa.TimestampType) and time.tz is not None
-        self.columns = {name: f"c{place}" for place, name in enumerate(needed)}
+        self.columns = names_in_tables(feed)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, in the order of the file, as pyarrow reads them."""
@@ -64,6 +64,12 @@ class ParquetColumns:
         except DAMAGE:
             raise WholeFile("file_damaged") from None
         return pa.table({"row_number": pa.array(first + rows)} | columns)
+
+
+def names_in_tables(feed: Feed) -> dict[str, str]:
+    """The name in the tables of each column that a feed needs from the file."""
+    needed = [name for name in feed.fields.needed_columns() if name not in feed.constants]
+    return {name: f"c{place}" for place, name in enumerate(needed)}
 
 
 def _opened(source: BinaryIO, known: pq.FileMetaData | None = None, texts: Sequence[str] = ()) -> pq.ParquetFile:

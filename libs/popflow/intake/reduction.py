@@ -51,7 +51,7 @@ def reduce_pack(
     pack beyond limits.held, a few times, with slots to be ORed; `reduced_rows` counts them, under the name of the
     pack's first file. What the kernel cannot do here, DuckDB does.
     """
-    with task_scratch() as scratch, _connection(limits) as db:
+    with task_scratch() as scratch, connection(limits) as db:
         held = _held_presence(db, pack, feed, cells, Spill(scratch), limits, engine)
         reduction = PackReduction(db, pack, feed, scratch, held)
         tallies: list[Tally] = []
@@ -156,7 +156,8 @@ def _held_presence(
     return InTables(db, cells, pack.delivery_date, spill, limits.held)
 
 
-def _connection(limits: Limits) -> duckdb.DuckDBPyConnection:
+def connection(limits: Limits) -> duckdb.DuckDBPyConnection:
+    """A DuckDB for landing files: within limits, without spill in clear, opening nothing by a name."""
     db = duckdb.connect(
         config={
             "threads": limits.threads,

@@ -72,7 +72,7 @@ def mno_bit(mno_bits: Mapping[str, int]) -> Column:
 
 
 def _files_of(path: Path) -> list[Path]:
-    """A file itself; of a folder, as Spark and others write one, the files that are no marks of theirs."""
+    """A file itself; of a folder, as Spark and others write one, the files that are not marks of theirs."""
     if not path.is_dir():
         return [path]
     found = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith(("_", ".")))
@@ -116,7 +116,7 @@ def _refuse_shared(read: DataFrame, named: str, most_sims: int) -> None:
     sims = read.groupBy("mno", F.lower("sim_token").alias("sim")).count().where("count > 1")
     twice = sims.agg(F.count(F.lit(1)), F.sum("count")).first()
     if twice is not None and twice[0]:
-        raise PopflowError(f"{named}: sim_token: {twice[0]} SIM(s) stand there more than once, in {twice[1]} rows; "
+        raise PopflowError(f"{named}: sim_token: {twice[0]} SIM(s) appear more than once, in {twice[1]} rows; "
                            "an edition has each SIM once")  # fmt: skip
     of_person = F.count_if(F.col("line_kind") == "person").alias("sims")
     spelled = (F.min("person_token") != F.max("person_token")).alias("spelled")
@@ -130,7 +130,7 @@ def _refuse_shared(read: DataFrame, named: str, most_sims: int) -> None:
                            "a company's, give each holder's own")  # fmt: skip
     if found["spelled"]:
         raise PopflowError(
-            f"{named}: person_token: {found['spelled']} token(s) stand there in two spellings that differ in capitals "
+            f"{named}: person_token: {found['spelled']} token(s) appear in two spellings that differ in capitals "
             "alone; which is meant cannot be told, write each in one way"
         )
 

@@ -66,7 +66,7 @@ def verdict(path: Path, forms: Forms) -> Verdict:
 def register_batches(path: Path, forms: Forms) -> Iterator[pa.RecordBatch]:
     """Rows of a register (COLUMNS, as text), tokens in canonical form, MNO and line kind in small letters.
 
-    Raises PopflowError for what is no table, and for a missing column.
+    Raises PopflowError for what is not a table, and for a missing column.
     """
     table = GivenTable(path, "register", COLUMNS)
     missing = [name for name in COLUMNS if name not in table.columns and name not in OPTIONAL]

@@ -65,7 +65,7 @@ def read_whole(address: str, most: int) -> bytes:
     try:
         stream, size = open_regular(address)
     except Irregular:
-        raise PopflowError("is no regular file; the delivery must be sent again with the file itself") from None
+        raise PopflowError("is not a regular file; the delivery must be sent again with the file itself") from None
     except OSError as error:
         raise PopflowError(f"cannot be read ({os.strerror(error.errno or errno.EIO)})") from None
     with stream:
@@ -89,7 +89,7 @@ def _spelt(char: str) -> str:
 
 
 def _as_text(name: str) -> str:
-    """A file's name as text; bytes that are no characters, which no manifest can list, are spelt out."""
+    """A file's name as text; bytes that are not characters, which no manifest can list, are spelt out."""
     return "".join(_spelt(char) if category(char) == "Cs" else char for char in name)
 
 
@@ -97,7 +97,7 @@ def deliveries_under(address: str, most: int) -> dict[str, Listing]:
     """What lies in each folder below an address, by the folder's name; empty where nothing lies there.
 
     most: names of a delivery from which on it is no longer listed, and has a fault. Raises PopflowError where the
-    address itself is no folder that can be listed.
+    address itself is not a folder that can be listed.
     """
     if not is_local(address):
         return _of_object_storage(address, open_address(address)[1], most)
@@ -107,18 +107,20 @@ def deliveries_under(address: str, most: int) -> dict[str, Listing]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise PopflowError(f"{printable(address)}: is no folder that can be listed ({error.strerror})") from None
-    listed = {_as_text(entry.name): _listing(entry, most) for entry in found}
+        raise PopflowError(f"{printable(address)}: is not a folder that can be listed ({error.strerror})") from None
+    listed = {_as_text(entry.name): folder_listing(entry.path, most) for entry in found}
     return {name: listing for name, listing in listed.items() if listing.names or listing.fault}
 
 
-def _listing(entry: os.DirEntry[str], most: int) -> Listing:
-    if entry.is_symlink():
-        return Listing(frozenset(), "is a link; a delivery is a folder of its own")
-    if not entry.is_dir(follow_symlinks=False):
-        return Listing(frozenset())
+def folder_listing(path: str, most: int) -> Listing:
+    """What lies in one folder of this machine; nothing in what is none. most: as `deliveries_under` has it."""
     try:
-        return _bounded(_below(entry.path, most), most)
+        kind = os.lstat(path).st_mode
+        if stat.S_ISLNK(kind):
+            return Listing(frozenset(), "is a link; a delivery is a folder of its own")
+        if not stat.S_ISDIR(kind):
+            return Listing(frozenset())
+        return _bounded(_below(path, most), most)
     except OSError as error:
         return Listing(frozenset(), f"cannot be listed ({error.strerror})")
 

@@ -110,7 +110,7 @@ def _late(date: dt.date, files: pd.DataFrame, tallies: pd.DataFrame) -> int:
 
 
 def _sims(lake: Lake, date: dt.date) -> dict[str, tuple[int, int]]:
-    """Active SIMs of a date, and those of them that are no person's, by MNO."""
+    """Active SIMs of a date, and those of them that belong to no person, by MNO."""
     from pyspark.sql import functions as F
 
     seen = lake.read("presence", event_date=date).select("mno", "sim_token").distinct()

@@ -96,7 +96,7 @@ class _Reading:
 
 
 def _of_json(line: str, names: list[str]) -> list[str | None]:
-    """The fields of a JSON line as text, as DuckDB has them; of what is no JSON none. Of a doubled name the first."""
+    """The fields of a JSON line as text, as DuckDB has them; of what is not JSON none. Of a doubled name the first."""
     try:
         found = _parsed(line)
         if HALF_A_CHARACTER.search(line):

@@ -30,7 +30,7 @@ def open_address(address: str) -> tuple[fs.FileSystem, str]:
 
 
 def files_under(address: str) -> list[Found]:
-    """Every file below an address; empty where nothing lies there. Names that are no UTF-8 come with surrogates."""
+    """Every file below an address; empty where nothing lies there. Names that are not UTF-8 come with surrogates."""
     system, path = open_address(address)
     if isinstance(system, fs.LocalFileSystem):
         return list(_local_files(path))
@@ -39,10 +39,10 @@ def files_under(address: str) -> list[Found]:
 
 
 def _local_files(folder: str) -> Iterator[Found]:
-    # Not pyarrow's listing: one name that is no UTF-8 ends it for all.
+    # Not pyarrow's listing: one name that is not UTF-8 ends it for all.
     for parent, _, names in os.walk(folder, onerror=_not_there_alone):
         for name in names:
-            path = os.path.join(parent, name)  # noqa: PTH118 - as text, also with bytes that are no letters
+            path = os.path.join(parent, name)  # noqa: PTH118 - as text, also with bytes that are not letters
             with contextlib.suppress(FileNotFoundError):  # gone meanwhile, or a link to nothing
                 found = os.stat(path)  # noqa: PTH116
                 if stat.S_ISREG(found.st_mode):

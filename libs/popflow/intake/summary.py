@@ -85,7 +85,7 @@ def summarise(
     refused: list[str],
     notes: Sequence[str] = (),
 ) -> IntakeSummary:
-    """The summary of a date, as its files stand now: what was set aside and has come in since is no fault."""
+    """The summary of a date, as its files stand now: what was set aside and has come in since is not a fault."""
     read = lake.read_pandas("deliveries", delivery_date=date, mno=list(mnos))
     files = standing_files(lake, read)
     tallies = standing_tallies(tallies_of(lake, read), read, files)

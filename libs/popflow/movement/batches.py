@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from popflow.movement.day_end import Longs, Rule, Runs, day_ends, hours
+from popflow.movement.day_end import Longs, Runs, day_ends, hours
 from popflow.movement.slots import Before, Sightings, absorb_ping_pong, fill, resolve, silence, unpack
 
 BEFORE = ["trailing_county", "silent_slots"]
@@ -23,25 +23,25 @@ FOUND = pa.schema(
 )
 
 
-def with_slot_logic(batches: Iterator[pa.RecordBatch], rule: Rule = day_ends) -> Iterator[pa.RecordBatch]:
+def with_slot_logic(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Put what the slot logic finds in place of each person's sightings and of the run they came with.
 
     In: one row per person (anything, sightings: array of (county_code, slots_lo, slots_hi), trailing_county and
-    silent_slots of the day before; null: a new person). rule: which county of the day is the day end.
+    silent_slots of the day before; null: a new person).
     Out: the same rows with the columns of FOUND.
     """
     for batch in batches:
         if batch.num_rows:
             rest = [name for name in batch.schema.names if name not in ("sightings", *BEFORE)]
-            found = _found(_sightings(batch["sightings"]), _before(batch), rule)
+            found = _found(_sightings(batch["sightings"]), _before(batch))
             yield pa.RecordBatch.from_arrays([*(batch[n] for n in rest), *found], [*rest, *FOUND.names])
 
 
-def _found(sightings: Sightings, before: Before, rule: Rule) -> list[pa.Array]:
+def _found(sightings: Sightings, before: Before) -> list[pa.Array]:
     observed = resolve(sightings, before)
     counties = absorb_ping_pong(fill(observed, before))
     return [
-        _codes(rule(counties)),
+        _codes(day_ends(counties)),
         _hours(hours(counties), len(before.county)),
         _codes(counties[-1]),
         pa.array(silence(observed), pa.int32()),

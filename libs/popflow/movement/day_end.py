@@ -6,18 +6,16 @@ METHODS.md sections 4 and 6.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from popflow.geography.codes import COUNTIES_A_PREFECTURE
 from popflow.movement.definition import MIN_RUN_SLOTS, SLOTS_A_DAY, SLOTS_AN_HOUR
 from popflow.movement.slots import Bools, Ints
 
 Longs = NDArray[np.int64]
-Rule = Callable[[Ints], Ints]  # from the matrix to the county of each person's day end
+COUNTIES_A_PREFECTURE = 100  # the last two digits of a GB/T 2260 code
 
 
 @dataclass(frozen=True)
@@ -44,42 +42,24 @@ def runs_of(matrix: Ints) -> tuple[Runs, Longs]:
 
 
 def day_ends(counties: Ints) -> Ints:
-    """County in which each person ends the day: definition `day-end-2`.
+    """County in which each person ends the day.
 
-    The prefecture is that of the day end by `day-end-1`. The county is that of the day's last run inside this
-    prefecture, however short.
+    The prefecture is that of the last run of at least 4 slots of the day; without one, of the longest run, ties to the
+    later. The county is that of the day's last run in this prefecture, however short. The day's slots count, not those
+    before midnight; the last run lasts to midnight.
     """
     runs, length = runs_of(counties[1:])
-    prefecture = _prefecture(_last_long(runs, length))
-    inside = (runs.value > 0) & (_prefecture(runs.value) == prefecture[runs.person])
-    return runs.value[_best(runs, np.where(inside, runs.start, -1))]
+    lasting = np.where(length >= MIN_RUN_SLOTS, SLOTS_A_DAY**2 + runs.start, length * SLOTS_A_DAY + runs.start)
+    stayed = _greatest(runs, lasting, runs.value > 0)
+    inside = runs.value // COUNTIES_A_PREFECTURE == (runs.value[stayed] // COUNTIES_A_PREFECTURE)[runs.person]
+    return runs.value[_greatest(runs, runs.start, inside)]
 
 
-def day_ends_1(counties: Ints) -> Ints:
-    """County in which each person ends the day by `day-end-1`.
-
-    The last run of at least 4 slots of the day; without one, the longest run, ties to the later. The day's slots count,
-    not those before midnight; the last run lasts to midnight.
-    """
-    return _last_long(*runs_of(counties[1:]))
-
-
-def _last_long(runs: Runs, length: Longs) -> Ints:
-    score = np.where(length >= MIN_RUN_SLOTS, SLOTS_A_DAY**2 + runs.start, length * SLOTS_A_DAY + runs.start)
-    return runs.value[_best(runs, np.where(runs.value > 0, score, -1))]
-
-
-def _best(runs: Runs, score: Longs) -> Bools:
-    """Of each person's runs the one with the highest score; no two that can win have the same."""
-    best = np.maximum.reduceat(score, np.flatnonzero(np.append(True, np.diff(runs.person) > 0)))
-    return score == best[runs.person]
-
-
-def _prefecture(counties: Ints) -> Ints:
-    return counties // COUNTIES_A_PREFECTURE
-
-
-DEFINITIONS: Mapping[str, Rule] = {"day-end-1": day_ends_1, "day-end-2": day_ends}
+def _greatest(runs: Runs, score: Longs, among: Bools) -> Bools:
+    """Which run of each person has the greatest score of those that count; each person has one that does."""
+    of_those = np.where(among, score, -1)
+    best = np.maximum.reduceat(of_those, np.flatnonzero(np.append(True, np.diff(runs.person) > 0)))
+    return of_those == best[runs.person]
 
 
 def hours(counties: Ints) -> Runs:

@@ -1,12 +1,9 @@
 """The numbers of the movement rules. Reasons: METHODS.md.
 
-To change a number is to make a new definition: give it a new name here and in the contracts of the indicators that go
-by it.
+To change a number is to make a new definition: give it a new name in the contracts of the indicators that go by it.
 """
 
 from __future__ import annotations
-
-DEFINITION = "day-end-2"
 
 SLOTS_A_DAY = 96  # quarter-hours
 SLOTS_A_WORD = 48  # slots in each of the two bitmaps

@@ -19,11 +19,11 @@ def person_states(yesterday: DataFrame | None, today: DataFrame, date: dt.date) 
     """State of each person who was seen on a date or in the 7 days before it.
 
     A person who was not seen keeps yesterday's day end; after 7 such days they disappear. Costs the same after 3 days
-    or 40. Yesterday may have been computed by `day-end-1`: its day ends are taken as the definition has them now.
+    or 40.
     In: person_state of the date before, None for the first night; person_day of the date.
     Out: contract `person_state`. METHODS.md section 5.
     """
-    both = _beside_each_other(yesterday if yesterday is None else as_defined_now(yesterday), today)
+    both = _beside_each_other(yesterday, today)
     carried = F.col("before.last_seen") >= F.lit(date - dt.timedelta(days=CARRY_DAYS))
     kept = both.where(_seen() | carried) if yesterday is not None else both
     silence = F.when(_seen(), F.col("now.silent_slots")).otherwise(F.col("before.silent_slots") + SLOTS_A_DAY)
@@ -37,22 +37,22 @@ def person_states(yesterday: DataFrame | None, today: DataFrame, date: dt.date) 
     )
 
 
-def as_defined_now(state: DataFrame) -> DataFrame:
-    """A state with its day ends by the definition of now, whether it was computed by this one or by `day-end-1`.
-
-    The two agree on the prefecture. Where the day's last county lies in it, that is the day end now; a state of now says
-    so already and stays as it is. Where it does not, `day-end-1` has the county of the last hour spent in the prefecture.
-    METHODS.md section 4.
-    """
-    ended_inside = prefecture(F.col("trailing_county")) == prefecture(F.col("day_end_county"))
-    return state.withColumn("day_end_county", F.when(ended_inside, F.col("trailing_county")).otherwise(F.col("day_end_county")))
-
-
 def _beside_each_other(yesterday: DataFrame | None, today: DataFrame) -> DataFrame:
     now = today.select("person_key", F.struct(*NOW).alias("now"))
     if yesterday is None:
         return now.withColumn("before", F.lit(None).cast(_state_struct(today)))
-    return now.join(yesterday.select("person_key", F.struct(*BEFORE).alias("before")), "person_key", "full")
+    before = [_day_end_before() if name == "day_end_county" else F.col(name) for name in BEFORE]
+    return now.join(yesterday.select("person_key", F.struct(*before).alias("before")), "person_key", "full")
+
+
+def _day_end_before() -> Column:
+    """Yesterday's day end as this definition has it, also where an earlier one wrote the state.
+
+    A last run that lies in the prefecture of the day end is the day end (`day-end-2`); by `day-end-1` it was so only
+    from an hour on. Of a state of today's definition this changes nothing.
+    """
+    same = prefecture(F.col("trailing_county")) == prefecture(F.col("day_end_county"))
+    return F.when(same, F.col("trailing_county")).otherwise(F.col("day_end_county")).alias("day_end_county")
 
 
 def _state_struct(today: DataFrame) -> str:

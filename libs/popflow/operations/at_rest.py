@@ -59,7 +59,9 @@ def waive(lake: Lake, signed_by: str, until: dt.date, reason: str) -> Waiver:
     if not (signed_by.strip() and reason.strip()):
         raise PopflowError("a waiver has the name of who signs it (--signed-by) and a reason (--reason)")
     if not today <= until <= today + LONGEST_WAIVER:
-        raise PopflowError(f"--until {until}: a waiver ends today or within {LONGEST_WAIVER.days} days; then sign anew")
+        raise PopflowError(
+            f"--until {until}: a waiver ends today or within {LONGEST_WAIVER.days} days; then sign again"
+        )
     waiver = Waiver(signed_by.strip(), until, reason.strip(), dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
     about = f"until {waiver.until}, signed by {waiver.signed_by}: {waiver.reason}"
     Trail.of(lake).append("waive", "restricted", uuid.uuid4().hex[:12], stated(), about)
@@ -76,7 +78,7 @@ def waiver_of(lake: Lake) -> Waiver | None:
         told = json.loads(read_own(path))
         return Waiver(told["signed_by"], dt.date.fromisoformat(told["until"]), told["reason"], told["signed_at_utc"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise PopflowError(f"{path}: is no waiver; sign anew: popflow keys waive") from None
+        raise PopflowError(f"{path}: is not a waiver; sign again: popflow keys waive") from None
 
 
 def at_rest(lake: Lake) -> AtRest:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from popflow import __version__
+from popflow import __version__, environment
 from popflow.encryption.faults import fault_in
 from popflow.errors import Held, PopflowError, printable
 from popflow.operations.owner_only import append_private, ops_folder, write_private
+from popflow.operations.posting import NOT_SENT, kind_of, post
 
 if TYPE_CHECKING:
     from popflow.lake import Lake
@@ -27,6 +28,7 @@ PRODUCER = f"https://example.org/popflow/{__version__}"  # a name in the form of
 SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 NAMESPACE = uuid.UUID("6d2c0f4c-4a4e-5b0e-9f5a-0c8d3a1f7e21")
 LONGEST_WORD = 200
+LINEAGE_PATH = "api/v1/lineage"  # of OpenLineage's HTTP transport
 
 
 @dataclass
@@ -62,14 +64,17 @@ class RunLog:
         try:
             yield figures
         except BaseException as error:
-            self._ended(name, began, outcome_of(error), figures)
+            self._ended(name, began, outcome_of(error, begun=True), figures)
             self._lineage("FAIL", name, reads, writes)
             raise
         self._ended(name, began, "done", figures)
         self._lineage("COMPLETE", name, reads, writes)
 
     def finish(self, outcome: str, why: str = "") -> Path:
-        """Write the summary (JSON and text); outcome: released, empty, held, failed or done. Returns the JSON file."""
+        """Write the summary (JSON and text) and return the JSON file.
+
+        outcome: released, empty, held, failed, refused or done.
+        """
         summary = {
             "run_id": self.run_id,
             "date": str(self.date),
@@ -93,6 +98,12 @@ class RunLog:
     def _lineage(self, kind: str, stage: str, reads: Iterable[str], writes: Iterable[str]) -> None:
         event = lineage_event(kind, stage, self.run_id, self.date, reads, writes)
         append_private(self.folder / "lineage" / f"{self.date}.jsonl", json.dumps(event) + "\n")
+        if address := environment.OPENLINEAGE_URL.text():
+            key = environment.OPENLINEAGE_KEY.text()
+            try:
+                post(f"{address.rstrip('/')}/{LINEAGE_PATH}", event, {"Authorization": f"Bearer {key}"} if key else {})
+            except NOT_SENT as error:
+                self.say("lineage_not_sent", stage=stage, why=kind_of(error))
 
 
 def lineage_event(
@@ -128,19 +139,24 @@ def _loggable(name: str, value: Any) -> Any:
     if (isinstance(value, str | dt.date) and len(str(value)) <= LONGEST_WORD) or name == "why":
         return str(value)
     raise PopflowError(
-        f"event figure '{name}': a {type(value).__name__} is no figure; log counts, shares and short words"
+        f"event figure '{name}': a {type(value).__name__} is not a figure; log counts, shares and short words"
     )
 
 
-def outcome_of(error: BaseException) -> str:
-    """How a run that ended with this error is called."""
-    return "held" if isinstance(error, Held) else "failed"
+def outcome_of(error: BaseException, *, begun: bool) -> str:
+    """How a run that ended with this error is called; begun: whether any of its stages had begun.
+
+    What popflow refuses before it has begun is not a failed night: nothing of the date was tried.
+    """
+    if isinstance(error, Held):
+        return "held"
+    return "failed" if begun or not isinstance(error, PopflowError) else "refused"
 
 
 def reason_of(error: BaseException) -> str:
     """What may be written of an error: our own messages, and only the kind of any other, which may hold a record."""
     if isinstance(error, PopflowError):
-        return printable(error)  # a path in it may hold bytes that are no text, and no file takes these
+        return printable(error)  # a path in it may hold bytes that are not text, and no file takes these
     fault = fault_in(error)
     return str(fault) if fault else type(error).__name__
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def ops_folder(lake: Lake, *parts: str) -> Path:
-    """A folder below the ops zone, made with mode 0700. Raises PopflowError where the zone is no folder."""
+    """A folder below the ops zone, made with mode 0700. Raises PopflowError where the zone is not a folder."""
     folder = private_folder(lake.local_zone("ops"))
     for part in parts:
         folder = folder / part
@@ -68,10 +68,10 @@ def write_private(path: Path, text: str) -> Path:
 
 
 def read_own(path: Path) -> bytes:
-    """All of a small file. Raises OSError for what is no regular file: a pipe would be waited for."""
+    """All of a small file. Raises OSError for what is not a regular file: a pipe would be waited for."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - a handle
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", str(path))
+            raise OSError(errno.EINVAL, "is not a regular file", str(path))
         return file.read()
 
 

@@ -42,7 +42,7 @@ def recorded_run(
             with one_at_a_time(lake, f"{doing} of {date}", wait=when_busy == "wait"):
                 yield log
     except BaseException as error:
-        log.finish(outcome_of(error), reason_of(error))
+        log.finish(outcome_of(error, begun=bool(log.stages)), reason_of(error))
         raise
     finally:
         lake.on_access = earlier

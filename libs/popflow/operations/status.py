@@ -17,14 +17,17 @@ from popflow.release.ledger import standing
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
+GOOD = ("released", "empty", "done")  # nothing is to be done about such a night
+STATES = (*GOOD, "held", "landed", "refused", "failed", "withdrawn", "unknown")
 COLUMNS = ["date", "landed", "state", "release", "why", "run_id", "ended_at_utc"]
 
 
 def status(lake: Lake, nights: int = 14) -> pd.DataFrame:
     """One row a date, the newest first.
 
-    Columns: date; landed: MNOs with an accepted delivery; state: released, empty, withdrawn, held, failed or landed;
-    release: its number, 0 for none; why: the run's own words; run_id; ended_at_utc.
+    Columns: date; landed: MNOs with an accepted delivery; state: released, empty, withdrawn, held, failed, landed, or
+    refused where nothing but refused calls is known of the date; release: its number, 0 for none; why: the run's own
+    words; run_id; ended_at_utc.
     """
     dates = sorted(_dates(lake), reverse=True)[:nights]
     landed, released, runs = _landed(lake, dates), _released(lake, dates), _last_runs(lake, dates)
@@ -84,7 +87,8 @@ def _withdrawn(row: dict[str, Any], served: dict[dt.date, tuple[int, str]]) -> d
 
 def _last_runs(lake: Lake, dates: list[dt.date]) -> dict[str, dict[str, Any]]:
     files = [path for date in dates for path in _run_files(lake, date)]
-    return {run["date"]: run for run in sorted(map(_run_of, files), key=lambda run: run["ended_at_utc"])}
+    in_order = sorted(map(_run_of, files), key=lambda run: (run["outcome"] != "refused", run["ended_at_utc"]))
+    return {run["date"]: run for run in in_order}  # the last one of each date; a refused call changed nothing
 
 
 def _run_of(path: Path) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def _run_of(path: Path) -> dict[str, Any]:
         return {name: str(run[name]) for name in ("date", "outcome", "why", "run_id", "ended_at_utc")}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         date, run_id = path.name.split(".")[:2]
-        why = f"{path}: is no summary of a run; remove it"
+        why = f"{path}: is not a summary of a run; remove it"
         return {"date": date, "outcome": "unknown", "why": why, "run_id": run_id, "ended_at_utc": ""}
 
 

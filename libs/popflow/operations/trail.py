@@ -93,7 +93,7 @@ class Trail:
         with refusing(self.path):
             private_folder(self.path.parent)
             if os.path.lexists(self.path) and not self.path.is_file():
-                raise PopflowError(f"{self.path}: is no file, and so no trail")
+                raise PopflowError(f"{self.path}: is not a file, and so no trail")
             handle = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

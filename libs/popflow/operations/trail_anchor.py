@@ -25,7 +25,7 @@ class Anchored:
 def read_anchor(anchor: Path | None) -> Anchored | None:
     """What is anchored; None where no anchor is named or its file is not there.
 
-    Raises PopflowError for a file that is no anchor, or cannot be read.
+    Raises PopflowError for a file that is not an anchor, or cannot be read.
     """
     try:
         if anchor is None or not anchor.exists():

@@ -48,7 +48,7 @@ def verify(trail: Path, anchor: Path | None = None) -> TrailVerdict:
             raise PopflowError(f"{trail}: there is no trail; nothing was ever on it, or it is gone")
         return TrailVerdict(0, True, (_cut(anchored, 0),))
     if not trail.is_file():
-        raise PopflowError(f"{trail}: is no file, and so no trail")
+        raise PopflowError(f"{trail}: is not a file, and so no trail")
     findings: list[str] = []
     entries, more, at_anchor = 0, 0, ""
     try:

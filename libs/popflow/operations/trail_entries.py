@@ -55,7 +55,7 @@ def parsed(line: bytes) -> dict[str, Any] | None:
 def chained(file: BinaryIO, end: int, number: int = 0, previous: str = GENESIS) -> Iterator[Line]:
     """The lines from here to an offset of the file, each held against the one before.
 
-    number, previous: those that the first is to have. A line that is no entry takes no number.
+    number, previous: those that the first is to have. A line that is not an entry takes no number.
     """
     at = 0
     while line := _line(file, end):
@@ -79,7 +79,7 @@ def _line(file: BinaryIO, end: int) -> bytes:
 
 def _no_entry(line: bytes) -> str:
     if line.endswith(b"\n"):
-        return "is no entry"
+        return "is not an entry"
     return "is longer than any entry" if len(line) >= LONGEST else "has no end: a process died while it wrote it"
 
 

@@ -11,7 +11,7 @@ import datetime as dt
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,22 +46,21 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckVerdict:
-    """GX's own validation result, and what of it stops the night or is worth a warning."""
+    """What GX found, and what of it stops the night or is worth a warning; page: of the Data Docs, if any."""
 
     suite: str
     ok: bool
     failed: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     result: dict[str, Any] = field(repr=False, default_factory=dict)
+    page: str = ""
 
     def enforce(self) -> CheckVerdict:
         """Raise PopflowError naming the first failed expectation and its figure; the verdict itself where none is."""
         if not self.ok:
             more = f" ({len(self.failed) - 1} more)" if len(self.failed) > 1 else ""
-            raise PopflowError(
-                f"data-quality check {self.suite}: {self.failed[0]}{more}; nothing is published, the Data Docs of the "
-                "lake's ops folder show all"
-            )
+            page = f"; its page: {self.page}" if self.page else ""
+            raise PopflowError(f"data-quality check {self.suite}: {self.failed[0]}{more}; nothing is published{page}")
         return self
 
 
@@ -76,7 +75,7 @@ class QualityChecks:
 
     @classmethod
     def of(cls, lake: Lake, date: dt.date, run_id: str) -> QualityChecks:
-        """The data-quality checks of a run of a lake. Raises PopflowError where the ops zone is no local folder."""
+        """The data-quality checks of a run of a lake. Raises PopflowError where the ops zone is not a local folder."""
         return cls(lake.local_zone("ops") / "quality", date, run_id)
 
     def check(self, suite: str, figures: pd.DataFrame, *, sample: bool = False) -> CheckVerdict:
@@ -101,7 +100,8 @@ class QualityChecks:
 
     def _run(self, name: str, frame: pd.DataFrame, rules: list[Any], form: dict[str, Any]) -> CheckVerdict:
         with _owner_only():
-            return _verdict(name, self._ran(name, frame, rules, form))
+            verdict = _verdict(name, self._ran(name, frame, rules, form))
+        return replace(verdict, page=str(self.docs()) if self._pages else "")
 
     def _ran(self, name: str, frame: pd.DataFrame, rules: list[Any], form: dict[str, Any]) -> dict[str, Any]:
         gx = great_expectations()

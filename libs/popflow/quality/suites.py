@@ -39,6 +39,12 @@ class Rule:
     demanded: bool = False
     of_nation: bool = False
 
+    def holds(self, value: float | None) -> bool:
+        """Whether a figure is in the range; without one, whether none is demanded."""
+        if value is None or value != value:
+            return not self.demanded
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
 
 SUITES: dict[str, tuple[Rule, ...]] = {
     "intake": (

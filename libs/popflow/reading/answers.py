@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from popflow.contracts import Area
 from popflow.reading import both_ways
-from popflow.reading.both_ways import BOUNDS, Toward
+from popflow.reading.both_ways import BOUNDS, Toward, Trees
 from popflow.reading.names import Places
 from popflow.reading.notices import figures_notices, release_text
 from popflow.reading.rows import COLUMNS, dates_served, not_served, unit_of
@@ -22,21 +22,23 @@ Areas = Mapping[str, Area]
 
 def inflow_frame(asked: Toward, serving: Served, flows: pd.DataFrame, areas: Areas, places: Places) -> pd.DataFrame:
     """The answer to who came to a place; see `Reader.inflow`."""
+    import pandas as pd
+
     assert asked.place is not None
-    trees = both_ways.trees(asked, flows, areas)
+    trees = both_ways.trees(asked, flows, areas, serving.releases)
     found = both_ways.figures(asked, trees, places)
     low, high = both_ways.total(asked, trees, places)
     frame = _named(found, asked, serving, flows, places, low)
     near = found["origin"].str[:2] == asked.place.code[:2]
-    own = found[near].groupby("date" if asked.daily else "destination")[BOUNDS].sum().sum()
-    frame.attrs["summary"] = _summary(asked, serving, flows) | {
+    own, most = found.loc[near, "persons_at_least"].sum(), found.loc[near, "persons_at_most"].sum(skipna=False)
+    frame.attrs["summary"] = _summary(asked, serving, flows, trees) | {
         "persons_at_least": low,
         "persons_at_most": high,
-        "open_share_percent": round(100 * (high - low) / max(high, 1), 1),
-        "from_own_province_at_least": int(own["persons_at_least"]),
-        "from_own_province_at_most": min(int(own["persons_at_most"]), high),
+        "open_share_percent": None if high is None else round(100 * (high - low) / max(high, 1), 1),
+        "from_own_province_at_least": int(own),
+        "from_own_province_at_most": None if pd.isna(most) else int(most) if high is None else min(int(most), high),
     }
-    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], asked.place)
+    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], places, asked.place)
     return frame
 
 
@@ -44,11 +46,12 @@ def matrix_frame(
     asked: Toward, serving: Served, flows: pd.DataFrame, areas: Areas, places: Places, *, wide: bool
 ) -> pd.DataFrame:
     """The answer to who went from where to where; see `Reader.matrix`."""
-    found = both_ways.figures(asked, both_ways.trees(asked, flows, areas), places)
+    trees = both_ways.trees(asked, flows, areas, serving.releases)
+    found = both_ways.figures(asked, trees, places)
     low = int(found["persons_at_least"].sum())
     frame = _wide(found, asked, places) if wide else _named(found, asked, serving, flows, places, low)
-    frame.attrs["summary"] = _summary(asked, serving, flows)
-    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], None)
+    frame.attrs["summary"] = _summary(asked, serving, flows, trees)
+    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], places, None)
     return frame
 
 
@@ -63,11 +66,12 @@ def net_frame(
     daily: bool,
 ) -> pd.DataFrame:
     """The answer to how many more came than left; see `Reader.net`. left: as `rows.by_date` gives it."""
-    came = both_ways.figures(asked, both_ways.trees(asked, flows, areas), places).groupby("date")[BOUNDS].sum()
+    trees = both_ways.trees(asked, flows, areas, serving.releases)
+    came = both_ways.by_date(asked, trees, places)
     gone = left[left["release"].notna()].set_index("date")[BOUNDS]
     came = came.reindex(gone.index, fill_value=0)
     frame = came.add_prefix("inflow_").join(gone.astype("int64").add_prefix("outflow_"))
-    frame = frame if daily else frame.sum().to_frame().T
+    frame = frame if daily else frame.sum(skipna=False).to_frame().T.astype("Int64")
     frame["net_at_least"] = frame["inflow_persons_at_least"] - frame["outflow_persons_at_most"]
     frame["net_at_most"] = frame["inflow_persons_at_most"] - frame["outflow_persons_at_least"]
     frame.columns = [str(name).replace("_persons", "") for name in frame.columns]
@@ -81,8 +85,8 @@ def net_frame(
         date_to=asked.last,
         dates_not_served=not_served(serving),
     )
-    frame.attrs["summary"] = _summary(asked, serving, flows)
-    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], None)
+    frame.attrs["summary"] = _summary(asked, serving, flows, trees)
+    frame.attrs["notices"] = figures_notices(frame.attrs["summary"], places, None)
     return frame
 
 
@@ -93,7 +97,7 @@ def _named(
     shown = found["dates_shown"] > 0
     columns: dict[str, Any] = {
         "area": asked.place.name_zh if asked.place else "",
-        "kind": shown.map({True: "shown", False: "possible"}),
+        "kind": found["persons_at_most"].isna().map({True: "unknown", False: "possible"}).mask(shown, "shown"),
         "date": found["date"],
         "persons_at_least": found["persons_at_least"],
         "persons_at_most": found["persons_at_most"],
@@ -132,15 +136,22 @@ def _wide(found: pd.DataFrame, asked: Toward, places: Places) -> pd.DataFrame:
     """Origins by destinations, the bounds as the upper level of the columns."""
     origins = [one.code for one in places.all(asked.origins)]
     destinations = [one.code for one in places.all(asked.level)]
-    wide = found.pivot_table(index="origin", columns="destination", values=BOUNDS, aggfunc="sum", fill_value=0)
     import pandas as pd
 
+    pairs = pd.MultiIndex.from_product([origins, destinations], names=["origin", "destination"])
+    figures = found.set_index(["origin", "destination"])[BOUNDS]
+    unknown = figures.index[figures["persons_at_most"].isna()]
+    long = figures.fillna(0).astype("int64").reindex(pairs, fill_value=0)
+    if len(unknown):
+        long["persons_at_most"] = long["persons_at_most"].astype("Int64").mask(pairs.isin(unknown))
     columns = pd.MultiIndex.from_product([BOUNDS, destinations], names=["bound", "destination"])
-    return wide.reindex(index=pd.Index(origins, name="origin"), columns=columns, fill_value=0).astype("int64")
+    return pd.DataFrame(long.unstack("destination")).reindex(index=pd.Index(origins, name="origin"), columns=columns)
 
 
-def _summary(asked: Toward, serving: Served, flows: pd.DataFrame) -> dict[str, Any]:
+def _summary(asked: Toward, serving: Served, flows: pd.DataFrame, trees: Trees) -> dict[str, Any]:
+    """What holds of every view; origins_unknown: codes of areas that show nothing of who left them on some date."""
     return {
+        "origins_unknown": [view.prefecture or view.province for view in trees.unknown],
         "unit": unit_of(1 if asked.daily else len(serving.dates)),
         **dates_served(serving),
         "definition": "; ".join(sorted(flows["definition"].unique())),

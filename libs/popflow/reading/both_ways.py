@@ -1,15 +1,16 @@
 """Inflow, net flow and matrices: views of the rows of all chains, with bounds; nothing of them is published.
 
 Each chain tells what left its prefectures. So what came to a place is a sum over chains, which share no person on a
-date: at least what their rows show for it, at most that and every row in which it may be hidden.
+date: at least what their rows show for it, at most that and every row in which it may be hidden. A date on which a
+chain shows nothing, not even its root, says nothing of how many came from there at most: that is unknown.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from popflow.contracts import Area, chains
 from popflow.errors import PopflowError
@@ -75,19 +76,31 @@ def filters(asked: Toward, areas: Mapping[str, Area]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class Trees:
-    """Rows of some chains with their place in the chain's tree, and the finest rows, which hold each person once."""
+    """Rows of some chains with their place in the chain's tree, and the finest rows, which hold each person once.
+
+    dates: one row for each chain and date that is served; known: whether the chain shows anything on it.
+    """
 
     views: list[tree.View]
     rows: pd.DataFrame
     finest: pd.DataFrame
+    dates: pd.DataFrame
+
+    @property
+    def unknown(self) -> list[tree.View]:
+        """The chains that show nothing on one of the dates, or on several."""
+        return [self.views[chain] for chain in sorted(set(self.dates.loc[~self.dates["known"], "chain"]))]
 
 
-def trees(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area]) -> Trees:
+def trees(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area], dates: Iterable[dt.date]) -> Trees:
     """Trees of all chains from which anybody can have come to the place.
 
-    In: rows of the contract `flows` of the releases that are served, of all chains. Moves within a province do not come
-    into what is asked of the province, nor those within a prefecture into what is asked of it or a county of it.
+    In: rows of the contract `flows` of the releases that are served, of all chains; the dates that are served. Moves
+    within a province do not come into what is asked of the province, nor those within a prefecture into what is asked
+    of it or a county of it.
     """
+    import pandas as pd
+
     steps = tree.numbered(asked.indicator)
     views = [
         tree.View(name, area.province_code, area.code if area.level == "prefecture" else None, steps, whole=True)
@@ -98,14 +111,17 @@ def trees(asked: Toward, flows: pd.DataFrame, areas: Mapping[str, Area]) -> Tree
     finest = tree.finest_rows(rows, asked.step)
     if asked.place is not None and asked.level != "province":
         finest = finest[finest["origin"] != asked.place.code[:4] + "00"]
-    return Trees(views, rows, finest)
+    roots = set(rows.loc[rows["step"] == 0, ["chain", "date"]].itertuples(index=False, name=None))
+    each = [(chain, date, (chain, date) in roots) for chain in range(len(views)) for date in dates]
+    return Trees(views, rows, finest, pd.DataFrame(each, columns=["chain", "date", "known"]).astype({"known": bool}))
 
 
 def figures(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
     """Persons by origin and destination, at least and at most.
 
     Grain: origin and destination (and date where asked daily), those of which the most is 0 left out. Columns: date,
-    origin, destination (codes), persons_at_least, persons_at_most (person-trips over several dates), dates_shown.
+    origin, destination (codes), persons_at_least, persons_at_most (person-trips over several dates; null where the
+    chain shows nothing on a date), dates_shown.
     """
     rows, step, level = of.rows, asked.step, asked.level
     views = [replace(view, by_origin=asked.origins == "prefecture") for view in of.views]
@@ -119,7 +135,7 @@ def figures(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
     low = found["persons_at_least"].fillna(0).astype("int64")
     found = found.assign(
         persons_at_least=low,
-        persons_at_most=low + hidden.to_numpy(),
+        persons_at_most=(low + hidden.to_numpy()).astype("Int64").mask(_unknown(of, units, asked)),
         dates_shown=found["dates_shown"].fillna(0).astype("int64"),
         destination=found[level],
     )
@@ -128,16 +144,35 @@ def figures(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
     if "origin" not in by:
         found["origin"] = found["chain"].map(dict(enumerate(view.prefecture or view.province for view in views)))
     columns = ["date", "origin", "destination", *BOUNDS, "dates_shown"]
-    return found.loc[found["persons_at_most"] > 0, columns].reset_index(drop=True)
+    return found.loc[found["persons_at_most"].ne(0).fillna(True), columns].reset_index(drop=True)
 
 
-def total(asked: Toward, of: Trees, places: Places) -> tuple[int, int]:
-    """Persons who came to the place from all origins together, at least and at most; see `figures`.
+def _unknown(of: Trees, units: pd.DataFrame, asked: Toward) -> Any:
+    """Whether the chain of each unit shows nothing on a date."""
+    keys = ["chain", "date"] if asked.daily else ["chain"]
+    dark = of.dates.loc[~of.dates["known"], keys].drop_duplicates()
+    return units[keys].merge(dark.assign(dark=True), on=keys, how="left")["dark"].notna().to_numpy()
+
+
+def total(asked: Toward, of: Trees, places: Places) -> tuple[int, int | None]:
+    """Persons who came to the place from all origins together, at least and at most (None: unknown); see `figures`.
 
     A row that hides several origins counts once, so this is less than the sum of each origin's most.
     """
-    together = figures(replace(asked, origins="province", daily=False), of, places)
-    return int(together["persons_at_least"].sum()), int(together["persons_at_most"].sum())
+    together = figures(replace(asked, origins="province", daily=False), of, places)[BOUNDS]
+    low, high = together.sum(skipna=False) if len(together) else (0, 0)
+    return int(low), None if together["persons_at_most"].isna().any() else int(high)
+
+
+def by_date(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
+    """Persons who came to the place on each date from all origins together, at least and at most; see `total`.
+
+    Index: date, those of which the most is 0 left out. Columns: persons_at_least, persons_at_most (null: unknown).
+    """
+    daily = figures(replace(asked, origins="province", daily=True), of, places).set_index("date")[BOUNDS]
+    sums = daily.groupby(level="date").sum()
+    unknown = daily.index[daily["persons_at_most"].isna()]
+    return sums.assign(persons_at_most=sums["persons_at_most"].mask(sums.index.isin(unknown)))
 
 
 def _units(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
@@ -160,4 +195,4 @@ def _units(asked: Toward, of: Trees, places: Places) -> pd.DataFrame:
             part = part[part["origin"] != own]
         parts.append(part)
     units = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["chain", "origin", *tree.PLACES])
-    return units.merge(of.rows[["chain", "date"]].drop_duplicates(), on="chain") if asked.daily else units
+    return units.merge(of.dates[["chain", "date"]], on="chain") if asked.daily else units

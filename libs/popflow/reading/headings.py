@@ -22,9 +22,11 @@ HEADINGS = {
     "kind": Heading(
         "类别",
         "Kind",
-        "shown：已单独公布；rest：上级已知、下级未单独公布的其余部分；possible：可能属于所询目的地，仅知上限",
+        "shown：已单独公布；rest：上级已知、下级未单独公布的其余部分；possible：可能属于所询地区，仅知上限；"
+        "unknown：该出发地有日期未公布任何数字，上限未知",
         "shown: has a row of its own; rest: known of the parent, not shown for its children; possible: may belong to "
-        "the destination asked for, only the most is known",
+        "the place asked for, only the most is known; unknown: nothing is published of this origin on a date, so that "
+        "the most is not known",
         10,
     ),
     "date": Heading("日期", "Date", "到达当日（北京时间）", "Local date (Asia/Shanghai)", 12, "yyyy-mm-dd"),

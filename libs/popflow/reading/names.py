@@ -188,9 +188,9 @@ def _as_area(place: Place, areas: Mapping[str, Area]) -> AskedArea:
     provinces = [name for name, area in areas.items() if area.level == "province"]
     if place.level == "county" and any(areas[name].code[:2] == place.code[:2] for name in provinces):
         above = prefecture_of(place.code)
-        raise PopflowError(f"{place} is no area of which flows are published; ask for its prefecture, {above}")
+        raise PopflowError(f"{place} is not an area of which flows are published; ask for its prefecture, {above}")
     beside = f" and the prefectures of {_listed(provinces)}" if provinces else ""
-    raise PopflowError(f"{place} is no area of which flows are published; the areas are {_listed(areas)}{beside}")
+    raise PopflowError(f"{place} is not an area of which flows are published; the areas are {_listed(areas)}{beside}")
 
 
 def _listed(names: Collection[str]) -> str:

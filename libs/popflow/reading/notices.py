@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from popflow.dates import spans
 
 if TYPE_CHECKING:
-    from popflow.reading.names import Place
+    from popflow.reading.names import Place, Places
     from popflow.reading.question import Question
 
 Notice = dict[str, str]
+UNITS_ZH = {"persons": "人", "person-trips": "人次"}
+MOST_NAMED = 5  # places that a notice names; of more it gives the number
 
 
 def notices(summary: dict[str, Any], question: Question) -> list[Notice]:
@@ -22,22 +24,59 @@ def notices(summary: dict[str, Any], question: Question) -> list[Notice]:
     return [notice for notice in found if notice]
 
 
-def figures_notices(summary: dict[str, Any], place: Place | None) -> list[Notice]:
-    """The notices of a view over all chains: dates that it lacks, how far its bounds are apart, unit, definitions."""
-    found = [_missing(summary), _open(summary, place) if place else None, _trips(summary), _definitions(summary)]
+def figures_notices(summary: dict[str, Any], places: Places, place: Place | None) -> list[Notice]:
+    """The notices of a view over all chains: what it lacks, how far its bounds are apart, unit, definitions."""
+    found = [_missing(summary), _unknown(summary, places), _open(summary, place) if place else None]
+    found += [_trips(summary), _definitions(summary)]
     return [notice for notice in found if notice]
+
+
+def _unknown(summary: dict[str, Any], places: Places) -> Notice | None:
+    """Areas of which nothing is published, so that nobody takes them for places that nobody left."""
+    codes = summary["origins_unknown"]
+    if not codes:
+        return None
+    known = [places.get(level, code) for code in codes[:MOST_NAMED] for level in ("province", "prefecture")]
+    named = [place for place in known if place]
+    more = len(codes) - len(named)
+    en = ", ".join([*(place.name_en for place in named), *([f"{more} others"] if more else [])])
+    zh = "、".join(place.name_zh for place in named) + (f"等 {len(codes)} 地" if more else "")
+    return {
+        "en": f"On some of these dates nothing is published of who left {en}. Who came from there is not in the "
+        "figures, and the most is unknown: an empty field, not zero.",
+        "zh": f"部分日期没有公布自{zh}流出的任何数字：来自这些地方的人未计入，上限未知（留空，不是零）。",
+    }
 
 
 def _open(summary: dict[str, Any], place: Place) -> Notice:
     low, high = summary["persons_at_least"], summary["persons_at_most"]
-    share = summary.get("open_share_percent", 0.0)
-    own = summary["from_own_province_at_least"]
+    share, own = summary["open_share_percent"], summary["from_own_province_at_least"]
+    if high is None:
+        return {
+            "en": f"{place.name_en}: at least {low:,} {summary['unit']} came, at least {own:,} of them from its own "
+            "province. The most is unknown.",
+            "zh": f"{place.name_zh}：到达至少 {low:,}，其中至少 {own:,} 来自本省；上限未知。",
+        }
     return {
         "en": f"{place.name_en}: at least {low:,} and at most {high:,} {summary['unit']} came; {share} % of the most "
         f"is open; at least {own:,} of them from its own province. Each origin's most may hold the same hidden people.",
         "zh": f"{place.name_zh}：到达至少 {low:,}，至多 {high:,}，未定部分占上限的 {share} %；"
         f"其中至少 {own:,} 来自本省。各来源地的上限可能含同一批未公布的人，不可相加。",
     }
+
+
+def figure(summary: dict[str, Any]) -> Notice:
+    """A figure with its unit: exact, at least and at most, or at least alone where the most is unknown."""
+    low, most, unit = f"{summary['persons_at_least']:,}", summary["persons_at_most"], summary["unit"]
+    unit_zh = UNITS_ZH[unit]
+    if most is None:
+        return {"zh": f"至少 {low} {unit_zh}", "en": f"at least {low} {unit}"}
+    high = f"{most:,}"
+    if low == high:
+        return {"zh": f"{low} {unit_zh}", "en": f"{low} {unit}"}
+    if low == "0":
+        return {"zh": f"0 至 {high} {unit_zh}（未单独公布）", "en": f"between 0 and {high} {unit} (not shown)"}
+    return {"zh": f"至少 {low}、至多 {high} {unit_zh}", "en": f"at least {low} and at most {high} {unit}"}
 
 
 def release_text(releases: dict[dt.date, int]) -> str:
@@ -64,7 +103,7 @@ def _missing(summary: dict[str, Any]) -> Notice | None:
     reasons = {
         "dates_missing": ("have no release", "尚未发布"),
         "dates_withdrawn": ("were withdrawn", "已撤回"),
-        "dates_empty": ("had too few persons to show anything", "人数过少，未公布"),
+        "dates_empty": ("show nothing of it", "未公布任何相关数字"),
     }
     parts = [(_dates(summary[key]), *words) for key, words in reasons.items() if summary[key]]
     if not parts:

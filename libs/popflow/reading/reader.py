@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from popflow import contracts as contracts_module
 from popflow.dates import date_range, dates_between, moment
-from popflow.errors import NoTable, PopflowError
+from popflow.errors import NoTable, NotShown, PopflowError
 from popflow.lake import Lake
 from popflow.reading import both_ways, rows
 from popflow.reading.answers import inflow_frame, matrix_frame, net_frame
@@ -174,8 +174,8 @@ class Reader:
         own province (`summary`). Raises PopflowError, in one line, for what does not exist or is not shown.
         """
         place, window = self.places.find(area), date_range(date_from, date_to, days, before)
-        asked = self._toward(place, place.level, by, window, as_of, daily, indicator)
-        serving, flows = self._flows_toward(asked)
+        asked = self.toward(place, place.level, by, window, as_of, daily, indicator)
+        serving, flows = self.flows_toward(asked)
         return inflow_frame(asked, serving, flows, self.lake.contracts.areas, self.places)
 
     def net(
@@ -199,10 +199,11 @@ class Reader:
         question = self.question(area, date_from, date_to, "province", as_of=as_of, **given)
         area_itself = self.places.get(question.area.level, question.area.code)
         window = (question.first, question.last)
-        asked = self._toward(area_itself, question.area.level, "province", window, as_of, True, indicator)
-        serving, flows = self._flows_toward(asked)
-        left = rows.by_date(question, self.flows(question, serving), serving)
-        return net_frame(asked, serving, flows, left, self.lake.contracts.areas, self.places, daily=daily)
+        asked = self.toward(area_itself, question.area.level, "province", window, as_of, True, indicator)
+        serving, left = self.shown(question)
+        flows = self.flows_toward(asked)[1]
+        gone = rows.by_date(question, left, serving)
+        return net_frame(asked, serving, flows, gone, self.lake.contracts.areas, self.places, daily=daily)
 
     def matrix(
         self,
@@ -232,33 +233,38 @@ class Reader:
             raise PopflowError("--wide holds one figure a pair; ask for --daily without it")
         by = "province" if level == "province" else "prefecture"
         window = date_range(date_from, date_to, days, before)
-        asked = self._toward(None, level, by, window, as_of, daily, indicator)
-        serving, flows = self._flows_toward(asked)
+        asked = self.toward(None, level, by, window, as_of, daily, indicator)
+        serving, flows = self.flows_toward(asked)
         return matrix_frame(asked, serving, flows, self.lake.contracts.areas, self.places, wide=wide)
 
-    def _toward(
+    def toward(
         self,
         place: Place | None,
         level: str,
         by: str,
         window: tuple[dt.date, dt.date],
-        as_of: str | dt.datetime | None,
-        daily: bool,
-        indicator: str | None,
+        as_of: str | dt.datetime | None = None,
+        daily: bool = False,
+        indicator: str | None = None,
     ) -> Toward:
+        """What is asked of the rows of all chains; place: the destination, None for every one of the level.
+
+        Raises PopflowError for levels and indicators that do not exist.
+        """
         known = self.lake.contracts
         of = known.indicator(indicator) if indicator else known.headline
         return Toward(of, place, level, both_ways.origin_level(by), *window, moment(as_of), daily)
 
-    def _flows_toward(self, asked: Toward) -> tuple[Served, pd.DataFrame]:
+    def flows_toward(self, asked: Toward) -> tuple[Served, pd.DataFrame]:
+        """Which releases are served, and their rows (contract `flows`) that can hold what is asked of all chains."""
         serving = self.served(asked)
         narrowed = both_ways.filters(asked, self.lake.contracts.areas)
         return serving, self._rows_of(asked, serving, narrowed)
 
     def answer(self, question: Question) -> pd.DataFrame:
         """The answer to a resolved question; see `ask`."""
-        serving = self.served(question)
-        return rows.answer(question, self.flows(question, serving), serving, self.places)
+        serving, flows = self.shown(question)
+        return rows.answer(question, flows, serving, self.places)
 
     def served(self, question: Question | Toward) -> Served:
         """Which release of each date of the question is served.
@@ -272,15 +278,20 @@ class Reader:
             raise PopflowError(nothing_served(self.releases, *asked))
         return found
 
-    def flows(self, question: Question, serving: Served) -> pd.DataFrame:
-        """The published rows (contract `flows`) that a question needs, of the releases that are served."""
+    def shown(self, question: Question) -> tuple[Served, pd.DataFrame]:
+        """Which releases are served, and their rows (contract `flows`) that a question needs.
+
+        A date whose release shows nothing of the area's province is empty for the question, not a zero.
+        """
+        serving = self.served(question)
         found = self._rows_of(question, serving, filters(question, self.places))
-        if question.area.chain not in set(found["origin_code"]):
-            raise PopflowError(
+        dates = set(found.loc[found["origin_code"] == question.area.chain, "date"])
+        if not dates:
+            raise NotShown(
                 f"nothing of {question.area.name_en} is shown on {question.first} to {question.last}: too few persons "
                 "left its province, or these dates were released before it was an area"
             )
-        return found
+        return serving.showing(dates), found
 
     def _rows_of(self, question: Question | Toward, serving: Served, narrowed: dict[str, list[str]]) -> pd.DataFrame:
         if not serving.releases:

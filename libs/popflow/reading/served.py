@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from popflow.dates import LOCAL, spans
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Served:
-    """The dates of a question: those with a release, those whose release is empty, and those without one."""
+    """The dates of a question: those with a release, those whose release shows nothing of it, and those without one."""
 
     dates: tuple[dt.date, ...]
     releases: dict[dt.date, int] = field(default_factory=dict)
     empty: tuple[dt.date, ...] = ()
     withdrawn: tuple[dt.date, ...] = ()
     missing: tuple[dt.date, ...] = ()
+
+    def showing(self, dates: Collection[dt.date]) -> Served:
+        """Of the dates that have a release, these alone show anything of what is asked; the others are empty."""
+        shown = {date: number for date, number in self.releases.items() if date in dates}
+        return replace(self, releases=shown, empty=tuple(sorted({*self.empty, *self.releases} - {*shown})))
 
 
 def served(

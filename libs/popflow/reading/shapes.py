@@ -21,10 +21,10 @@ def polygons(counties: gpd.GeoDataFrame, level: str) -> gpd.GeoDataFrame:
     return shapes.rename(columns={column: "code"})
 
 
-def joined(frame: pd.DataFrame, shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """An answer with the polygon of each destination; rest rows have none."""
+def joined(frame: pd.DataFrame, shapes: gpd.GeoDataFrame, end: str = "destination") -> gpd.GeoDataFrame:
+    """An answer with the polygon of each destination, or of each origin; rest rows have none."""
     by_code = shapes.set_index("code")["geometry"]
-    geometry = frame["destination_code"].map(by_code)
+    geometry = frame[f"{end}_code"].map(by_code)
     found = gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(geometry, index=frame.index, crs=shapes.crs))
     found.attrs = frame.attrs
     return found

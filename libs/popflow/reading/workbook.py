@@ -6,13 +6,14 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import xlsxwriter
 
 from popflow.errors import PopflowError
 from popflow.reading.headings import HEADINGS, NET, Heading
+from popflow.reading.notices import figure
 
 if TYPE_CHECKING:
-    import pandas as pd
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
@@ -39,7 +40,6 @@ LEADING = [
 ]
 MOST_ROWS = 1_048_575  # of a sheet below its headings; the format has no more
 FROZEN = (1, 4)  # the first row and the first four columns
-UNITS_ZH = {"persons": "人", "person-trips": "人次"}
 READING = [
     (
         "没有单独列出的地区是“未公布”，不是零。人数过少的组合并为“其余”（rest）行，其名称写明所属上级。",
@@ -90,7 +90,7 @@ def _matrix_sheet(book: xlsxwriter.Workbook, bound: Heading, figures: pd.DataFra
     for row, (code, persons) in enumerate(zip(figures.index, figures.to_numpy().tolist(), strict=True), start=1):
         sheet.write_string(row, 0, str(code), head)
         for number, value in enumerate(persons, start=1):
-            if sheet.write_number(row, number, value, form):
+            if _write_cell(sheet, row, number, value, form):
                 raise PopflowError(f"row {row:,}: the workbook does not take it; write .csv or .parquet")
 
 
@@ -124,7 +124,7 @@ def _write_column(sheet: Worksheet, number: int, values: list[Any], of_rest: Any
 
 def _write_cell(sheet: Worksheet, row: int, number: int, value: Any, form: Format) -> int:
     """Write a value by its own type, nothing for a missing one; returns XlsxWriter's answer, 0 where it is written."""
-    if value is None or value != value:  # NaN and NaT are not equal to themselves
+    if value is None or value is pd.NA or value != value:  # NaN and NaT are not equal to themselves
         return int(sheet.write_blank(row, number, None, form))
     if isinstance(value, int | float):
         return int(sheet.write_number(row, number, value, form))
@@ -161,12 +161,8 @@ def _summary_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 
 def _total_line(summary: dict[str, Any]) -> tuple[str, str, str]:
-    low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
-    exact = low == high
-    unit_zh = UNITS_ZH[summary["unit"]]
-    figure_zh = f"{low} {unit_zh}" if exact else f"至少 {low}，至多 {high} {unit_zh}"
-    figure_en = f"{low} {summary['unit']}" if exact else f"at least {low}, at most {high} {summary['unit']}"
-    return "总数 Total", figure_zh, figure_en
+    text = figure(summary)
+    return "总数 Total", text["zh"], text["en"]
 
 
 def _notice_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from popflow.audit import stamp_published
 from popflow.dates import ONE_DAY
@@ -58,10 +58,7 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
         raise PopflowError("a correction needs --reason and --signed-by: both stand in its release, for good")
     record_releases(lake)
     name = lake.contracts.correctable.indicator
-    earlier = releases_of(lake, name, date)
-    numbers = [int(row["release"]) for row in earlier]
-    _refuse_other_definition(date, [row["definition"] for row in earlier], lake.contracts.correctable.definition)
-    _refuse_unless_kept(lake, date, numbers)
+    _refuse_unless_kept(lake, date, releases_of(lake, name, date))
     mnos = _mnos_of(lake, date)
     persons = _computed_anew(lake, date, mnos)
     now = departures(lake, lake.contracts.correctable, persons.state).persist()
@@ -81,7 +78,8 @@ def correct(lake: Lake, date: dt.date, reason: str, signed_by: str, run_id: str)
     return table
 
 
-def _refuse_unless_kept(lake: Lake, date: dt.date, numbers: Sequence[int]) -> None:
+def _refuse_unless_kept(lake: Lake, date: dt.date, releases: Sequence[dict[str, Any]]) -> None:
+    numbers = [int(row["release"]) for row in releases]
     if not numbers:
         raise PopflowError(f"{date} has no release to correct; popflow nightly --date {date} makes the first")
     refuse_second(numbers, date)
@@ -90,6 +88,7 @@ def _refuse_unless_kept(lake: Lake, date: dt.date, numbers: Sequence[int]) -> No
     if not nights or (max(nights) - date).days > days:
         raise PopflowError(f"{date} cannot be corrected any more: its person tables are kept for {days} days")
     kept = {(one["date"], one["release"]) for one in lake.partitions("released_persons")}
+    _refuse_other_definition(lake, date, releases)
     for number in numbers:
         if (str(date), str(number)) not in kept:
             raise PopflowError(
@@ -97,14 +96,14 @@ def _refuse_unless_kept(lake: Lake, date: dt.date, numbers: Sequence[int]) -> No
             )
 
 
-def _refuse_other_definition(date: dt.date, earlier: Sequence[str], now: str) -> None:
-    """Raise PopflowError for a date of another definition: who moved by one alone would seem to have joined or left."""
-    for one in earlier:
-        if one != now:
-            raise PopflowError(
-                f"{date} cannot be corrected: it was released by definition {one}, and persons are counted by {now} now; "
-                "its release stands"
-            )
+def _refuse_other_definition(lake: Lake, date: dt.date, releases: Sequence[dict[str, Any]]) -> None:
+    """Raise PopflowError where a release went by another definition, by which others would have joined and left."""
+    now = lake.contracts.correctable.definition
+    others = sorted({str(row["definition"]) for row in releases} - {now})
+    if others:
+        raise PopflowError(
+            f"correction refused: {date} was released by {others[0]}, and persons are counted by {now} now"
+        )
 
 
 def _mnos_of(lake: Lake, date: dt.date) -> list[str]:

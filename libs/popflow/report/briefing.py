@@ -1,4 +1,7 @@
-"""The briefing: one HTML file that opens offline, with the answer in a sentence, a map, rankings, a curve, a table."""
+"""The briefing: one HTML file that opens offline, with the answer in a sentence, a map, rankings, a curve, a table.
+
+It tells who left an area, or who came to a place.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from popflow.lake import Lake
 from popflow.reading.reader import Reader
 from popflow.reading.tables_out import at_once, refuse_no_file
 from popflow.report import maps, sentences
-from popflow.report.facts import gather
+from popflow.report.who_came import who_came
+from popflow.report.who_left import who_left
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -24,7 +28,7 @@ PAGE = Path(__file__).parent / "page"
 
 def briefing(
     lake: str | Path | Lake | Reader,
-    area: str,
+    area: str | None,
     before: dt.date | str,
     days: int = 14,
     destination: str | None = None,
@@ -33,14 +37,21 @@ def briefing(
 ) -> Path:
     """Write the briefing on who left an area in the days before a date; with a destination, on the arrivals there.
 
-    Returns the file. Raises PopflowError, in one line, for what does not exist or is not shown.
+    Without an area it is on who came to the destination from everywhere. Returns the file. Raises PopflowError, in one
+    line, for what does not exist or is not shown.
     """
     reader = lake if isinstance(lake, Reader) else Reader(lake)
     path = Path(out)
     if path.suffix.lower() not in (".html", ".htm"):
         raise PopflowError(f"{path}: the briefing is a page; name it {path.stem}.html")
     refuse_no_file(path)
-    page = rendered(gather(reader, area, before, days, destination, as_of), maps.simplified(reader.county_polygons()))
+    if area is not None:
+        facts = who_left(reader, area, before, days, destination, as_of)
+    elif destination is not None:
+        facts = who_came(reader, destination, before, days, as_of)
+    else:
+        raise PopflowError("a briefing is on who left an area (--area) or on who came to a place (--to-area)")
+    page = rendered(facts, maps.simplified(reader.county_polygons()))
     with at_once(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
@@ -54,6 +65,9 @@ def rendered(facts: dict[str, Any], counties: gpd.GeoDataFrame) -> str:
         "caption": both(sentences.caption(facts)),
         "headline": both(sentences.headline(facts)),
         "notices": "".join(f"<li>{both(notice)}</li>" for notice in _notices(facts)),
+        "map_title": both(sentences.MAP_TITLE[facts["mapped"]["end"]]),
+        "table_title": both(sentences.TABLE_TITLE[facts["mapped"]["end"]]),
+        "map_help": both(sentences.MAP_HELP[facts["mapped"]["end"]]),
         "not_shown": "".join(f"<li>{both(text)}</li>" for text in sentences.not_shown(**facts["rules"])),
         "definitions": "".join(f"<dt>{both(term)}</dt><dd>{both(text)}</dd>" for term, text in sentences.DEFINITIONS),
         "made": html.escape(f"popflow {facts['version']} · {facts['made']}"),
@@ -86,24 +100,28 @@ def _notices(facts: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _shapes(facts: dict[str, Any], counties: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Paths of the counties that are coloured, outlines of prefectures and provinces, and the frames to look at."""
-    place = facts["destination"]
+    """Paths of the places that are coloured, outlines of prefectures and provinces, and the frames to look at."""
+    place, code, level = facts["destination"], facts["area"]["code"], facts["mapped"]["level"]
     drawn = counties if place is None else counties[counties[f"{place['level']}_code"] == place["code"]]
     ground = maps.land()
     provinces = maps.outlines(counties, "province_code")
-    marked = counties[counties["prefecture_code"] == facts["mark"]]
-    marked = marked if len(marked) else counties[counties["province_code"] == facts["mark"]]
-    hubei = counties[counties["province_code"] == facts["mark"][:2] + "0000"]
+    marked = next(
+        of_level
+        for name in ("prefecture", "province", "county")
+        if len(of_level := counties[counties[f"{name}_code"] == code])
+    )
+    around = counties[counties["province_code"] == f"{code[:2]}0000"]
     frames = {
         "china": maps.main_frame(ground).around(0.01).text(),
-        "hubei": maps.frame_of(hubei.geometry).around(0.06).text(),
+        "province": maps.frame_of(around.geometry).around(0.06).text(),
         "inset": maps.inset_frame().text(),
     }
     if place is not None:
         frames = {"place": maps.frame_of(drawn.geometry).around(0.06).text()} | frames
     prefectures = maps.outlines(drawn, "prefecture_code")
+    mapped = prefectures if level == "prefecture" else drawn
     return {
-        "counties": dict(zip(drawn["county_code"], maps.paths(drawn.geometry), strict=True)),
+        "places": dict(zip(mapped[f"{level}_code"], maps.paths(mapped.geometry), strict=True)),
         "prefectures": "".join(maps.paths(prefectures.geometry)),
         "provinces": "".join(maps.paths(provinces.geometry)),
         "land": "".join(maps.paths(ground)),

@@ -1,102 +1,50 @@
-"""Everything a briefing says, as plain data: figures, names, dates, what is not shown, data quality."""
+"""What every briefing says, as plain data: its dates and their releases, places, tables, days."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from popflow import __version__
-from popflow.errors import PopflowError
-from popflow.reading import rows
-from popflow.reading.question import Question
-from popflow.reading.reader import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from popflow.reading.both_ways import Toward
+    from popflow.reading.names import AskedArea, Place
+    from popflow.reading.question import Question
+    from popflow.reading.reader import Reader
     from popflow.reading.served import Served
 
-PER = 10_000  # residents
 
-
-def gather(
-    reader: Reader,
-    area: str,
-    before: dt.date | str,
-    days: int = 14,
-    destination: str | None = None,
-    as_of: str | dt.datetime | None = None,
-) -> dict[str, Any]:
-    """The facts of a briefing on who left an area, or on the arrivals at a destination from it and the watched areas.
-
-    Raises PopflowError as `Reader.ask` does.
-    """
-    asked = reader.question(area, level="county", destination=destination, as_of=as_of, days=days, before=before)
-    questions = [asked, *(_other_sources(reader, asked) if destination else [])]
-    series = [_series(reader, question) for question in questions]
+def about(reader: Reader, asked: Question | Toward) -> dict[str, Any]:
+    """What every briefing says of its dates, the releases of these, the rules, and how it was made."""
+    rules = reader.lake.contracts.disclosure
     return {
-        "title": _title(asked),
-        "area": {"zh": asked.area.name_zh, "en": asked.area.name_en, "code": asked.area.code},
-        "destination": _place(asked),
         "first": str(asked.first),
         "last": str(asked.last),
-        "series": series,
-        "places": _places(reader, asked),
         "quality": _quality(reader, reader.served(asked)),
-        "rules": {"k": reader.lake.contracts.disclosure.k, "floor": reader.lake.contracts.disclosure.floor},
-        "mark": asked.area.code,
+        "rules": {"k": rules.k, "floor": rules.floor},
         "made": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC",
         "version": __version__,
     }
 
 
-def _series(reader: Reader, question: Question) -> dict[str, Any]:
-    """One source's figures: by county, by prefecture, by date."""
-    serving = reader.served(question)
-    flows = reader.flows(question, serving)
-    answer = rows.answer(question, flows, serving, reader.places)
-    ranked = _ranked_level(question)
-    ranking = rows.answer(replace(question, level=ranked), flows, serving, reader.places)
-    return {
-        "area": {"zh": question.area.name_zh, "en": question.area.name_en, "code": question.area.code},
-        "summary": answer.attrs["summary"],
-        "notices": answer.attrs["notices"],
-        "provinces": _provinces(question, flows, serving, reader),
-        "rows": _table(answer),
-        "ranking": {"level": ranked, "rows": _table(ranking)},
-        "map": _map(rows.every_place(question, flows, reader.places)),
-        "daily": _daily(rows.by_date(question, flows, serving), serving),
-    }
+def named(place: Place | AskedArea) -> dict[str, str]:
+    """A place as the page names it."""
+    return {"zh": place.name_zh, "en": place.name_en, "code": place.code}
 
 
-def _ranked_level(question: Question) -> Any:
-    place = question.destination
-    return "prefecture" if place is None or place.level == "province" else "county"
+def table(frame: pd.DataFrame, end: str) -> list[list[Any]]:
+    """Rows for the page, in the order of the columns below (page.js reads them by position); null where unknown.
 
-
-def _other_sources(reader: Reader, asked: Question) -> list[Question]:
-    """Questions on the arrivals at a destination from every other watched area that people can leave for it."""
-    found = []
-    for name, area in reader.lake.contracts.areas.items():
-        if not area.watched or name == asked.area.name or asked.destination is None:
-            continue
-        try:
-            other = reader.question(name, asked.first, asked.last, "county", asked.destination.code)
-            rows.refuse_inner(other)
-        except PopflowError:
-            continue  # a destination inside an area has no arrivals from it: the page shows the other sources
-        found.append(replace(other, destination=asked.destination, as_of=asked.as_of))
-    return found
-
-
-def _table(frame: pd.DataFrame) -> list[list[Any]]:
-    """Rows for the page, in the order of the columns below (page.js reads them by position)."""
+    end: whether the rows are of destinations or of origins.
+    """
     columns = [
         "kind",
-        "destination_code",
-        "destination_name",
-        "destination_name_en",
+        f"{end}_code",
+        f"{end}_name",
+        f"{end}_name_en",
         "prefecture_name",
         "prefecture_name_en",
         "province_name",
@@ -105,67 +53,33 @@ def _table(frame: pd.DataFrame) -> list[list[Any]]:
         "persons_at_most",
         "share_percent",
         "dates_shown",
-        "origin_name",
-        "origin_name_en",
     ]
-    table: list[list[Any]] = frame[columns].to_numpy().tolist()
-    return table
+    found: list[list[Any]] = without_na(frame[columns])
+    return found
 
 
-def _map(places: pd.DataFrame) -> dict[str, list[int]]:
-    """code -> [at least, at most, dates shown], for every county that may hold somebody."""
-    values = places[["persons_at_least", "persons_at_most", "dates_shown"]].to_numpy().tolist()
-    return dict(zip(places["code"], values, strict=True))
+def without_na(frame: pd.DataFrame) -> list[list[Any]]:
+    """Rows as lists, None for what is missing, as JSON takes it."""
+    values: list[list[Any]] = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    return values
 
 
-def _daily(frame: pd.DataFrame, serving: Served) -> list[dict[str, Any]]:
+def daily_rows(frame: pd.DataFrame, serving: Served) -> list[dict[str, Any]]:
+    """Persons of each date for the page, at least and at most (null: unknown); why is a reason where there are none.
+
+    In: date, persons_at_least, persons_at_most.
+    """
+    import pandas as pd
+
     why = dict.fromkeys(serving.empty, "empty") | dict.fromkeys(serving.withdrawn, "withdrawn")
     why |= dict.fromkeys(serving.missing, "missing")
     columns = frame[["date", "persons_at_least", "persons_at_most"]].astype(object)
     found = []
     for date, low, high in columns.itertuples(index=False, name=None):
-        bounds = {"low": None, "high": None} if date in why else {"low": int(low), "high": int(high)}
+        most = None if pd.isna(high) else int(high)
+        bounds = {"low": None, "high": None} if date in why else {"low": int(low), "high": most}
         found.append({"date": str(date), "why": why.get(date)} | bounds)
     return found
-
-
-def _provinces(question: Question, flows: pd.DataFrame, serving: Served, reader: Reader) -> list[list[Any]]:
-    if question.destination is not None:
-        return []
-    answer = rows.answer(replace(question, level="province"), flows, serving, reader.places)
-    return _table(answer[answer["kind"] == "shown"])
-
-
-def _places(reader: Reader, asked: Question) -> dict[str, list[Any]]:
-    """county code -> [zh, en, prefecture zh, prefecture en, province zh, province en, residents or null]."""
-    import pandas as pd
-
-    counties = reader.counties
-    if asked.destination is not None:
-        counties = counties[counties[f"{asked.destination.level}_code"] == asked.destination.code]
-    columns = counties[["county_code", "prefecture_code", "province_code", "population"]].astype(object)
-    found: dict[str, list[Any]] = {}
-    for county, prefecture, province, residents in columns.itertuples(index=False, name=None):
-        codes = {"county": county, "prefecture": prefecture, "province": province}
-        known = [reader.places.get(level, code) for level, code in codes.items()]
-        texts = [text for place in known if place for text in (place.name_zh, place.name_en)]
-        found[county] = [*texts, None if pd.isna(residents) else int(residents)]
-    return found
-
-
-def _place(asked: Question) -> dict[str, str] | None:
-    place = asked.destination
-    return {"zh": place.name_zh, "en": place.name_en, "code": place.code, "level": place.level} if place else None
-
-
-def _title(asked: Question) -> dict[str, str]:
-    area, place = asked.area, asked.destination
-    if place is not None:
-        return {
-            "zh": f"{place.name_zh}：自{area.name_zh}等地到达的人口",
-            "en": f"Arrivals in {place.name_en} from {area.name_en}",
-        }
-    return {"zh": f"{area.name_zh}人口流出简报", "en": f"Who left {area.name_en}, and to which counties"}
 
 
 def _quality(reader: Reader, serving: Served) -> list[dict[str, Any]]:

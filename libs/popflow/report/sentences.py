@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from popflow.reading.notices import figure
+
 Both = dict[str, str]
 
 DEFINITIONS: list[tuple[Both, Both]] = [
     (
-        {"zh": "流动（day-end-1）", "en": "Flow (day-end-1)"},
+        {"zh": "流动", "en": "Flow"},
         {
             "zh": "某日的流动：出发地为前一日结束时所在区县，目的地为当日结束时所在区县。每人每日只计入一个组合。",
             "en": "A person's flow of a date goes from the county where the day before ended to the county where the "
@@ -22,6 +24,14 @@ DEFINITIONS: list[tuple[Both, Both]] = [
             "zh": "出发地在区域内、目的地在区域外。武汉为地级市 420100，湖北为省 420000。地级市内部的移动不公布。",
             "en": "Origin inside the area, destination outside. Wuhan is prefecture 420100, Hubei province 420000. "
             "Moves within one prefecture are not published.",
+        },
+    ),
+    (
+        {"zh": "流入", "en": "Inflow"},
+        {
+            "zh": "出发地在地区外、目的地在地区内：由各省已公布的流出行求和，附上下限；本身不另行公布。",
+            "en": "Origin outside the place, destination inside: a sum over the published outflows of all provinces, "
+            "with bounds. Nothing of it is published by itself.",
         },
     ),
     (
@@ -60,9 +70,31 @@ NOT_SHOWN: list[Both] = [
     },
     {
         "zh": "地图上的斜线表示“未公布”，不是零。悬停可见其上限。",
-        "en": "Hatched counties on the map are not shown; they are not zero. Hover to see what they hold at most.",
+        "en": "Hatched places on the map are not shown; they are not zero. Hover to see what they hold at most.",
     },
 ]
+
+
+MAP_TITLE: dict[str, Both] = {
+    "destination": {"zh": "目的地区县", "en": "Destination counties"},
+    "origin": {"zh": "出发地级市", "en": "Prefectures of origin"},
+}
+TABLE_TITLE: dict[str, Both] = {
+    "destination": {"zh": "全部目的地", "en": "All destinations"},
+    "origin": {"zh": "全部出发地", "en": "All origins"},
+}
+MAP_HELP: dict[str, Both] = {
+    "destination": {
+        "zh": "将指针移到区县上可见数字；键盘：选中地图后用 ← → 按名次查看，+ − 缩放。斜线：未公布，不是零。",
+        "en": "Point at a county to see its figure. Keyboard: focus the map, then ← → go through the destinations by "
+        "rank, + − zoom. Hatched: not shown, not zero.",
+    },
+    "origin": {
+        "zh": "将指针移到地级市上可见数字；键盘：选中地图后用 ← → 按名次查看，+ − 缩放。斜线：未公布，不是零。",
+        "en": "Point at a prefecture to see its figure. Keyboard: focus the map, then ← → go through the origins by "
+        "rank, + − zoom. Hatched: not shown, not zero.",
+    },
+}
 
 
 def not_shown(k: int, floor: int) -> list[Both]:
@@ -72,6 +104,8 @@ def not_shown(k: int, floor: int) -> list[Both]:
 
 def headline(facts: dict[str, Any]) -> Both:
     """The figure in a sentence."""
+    if facts["mapped"]["end"] == "origin":
+        return _inflow(facts)
     return _arrivals(facts) if facts["destination"] else _outflow(facts)
 
 
@@ -82,20 +116,6 @@ def caption(facts: dict[str, Any]) -> Both:
         "zh": f"{facts['title']['zh']} · {first} 至 {last} · 未公布不等于零 · {made}",
         "en": f"{facts['title']['en']} · {first} to {last} · not shown is not zero · {made}",
     }
-
-
-def figure(summary: dict[str, Any]) -> Both:
-    """A figure with its unit: exact, or at least and at most."""
-    low, high = f"{summary['persons_at_least']:,}", f"{summary['persons_at_most']:,}"
-    zh_unit = "人" if summary["unit"] == "persons" else "人次"
-    if low == high:
-        return {"zh": f"{low} {zh_unit}", "en": f"{low} {summary['unit']}"}
-    if low == "0":
-        return {
-            "zh": f"0 至 {high} {zh_unit}（未单独公布）",
-            "en": f"between 0 and {high} {summary['unit']} (not shown)",
-        }
-    return {"zh": f"至少 {low}、至多 {high} {zh_unit}", "en": f"at least {low} and at most {high} {summary['unit']}"}
 
 
 def period(first: str, last: str) -> Both:
@@ -115,14 +135,34 @@ def period(first: str, last: str) -> Both:
 def _outflow(facts: dict[str, Any]) -> Both:
     series = facts["series"][0]
     number, when, area = figure(series["summary"]), period(facts["first"], facts["last"]), series["area"]
-    top = [row for row in series["ranking"]["rows"] if row[0] == "shown"][:3]
-    zh_top = "、".join(f"{row[2]}（{row[10]:.1f}%）" for row in top)
-    en_top = ", ".join(f"{row[3]} ({row[10]:.1f} %)" for row in top)
     zh = f"{when['zh']}，{area['zh']}流出 {number['zh']}"
     en = f"{when['en'][0].upper()}{when['en'][1:]}, {number['en']} left {area['en']}"
-    if not top:
+    top = _largest(series)
+    if top is None:
         return {"zh": f"{zh}。", "en": f"{en}."}
-    return {"zh": f"{zh}，前往最多的地级市为{zh_top}。", "en": f"{en}; most went to {en_top}."}
+    return {"zh": f"{zh}，前往最多的地级市为{top['zh']}。", "en": f"{en}; most went to {top['en']}."}
+
+
+def _inflow(facts: dict[str, Any]) -> Both:
+    series = facts["series"][0]
+    number, when, place = figure(series["summary"]), period(facts["first"], facts["last"]), series["area"]
+    zh = f"{when['zh']}，到达{place['zh']} {number['zh']}"
+    en = f"{when['en'][0].upper()}{when['en'][1:]}, {number['en']} came to {place['en']}"
+    top = _largest(series)
+    if top is None:
+        return {"zh": f"{zh}。", "en": f"{en}."}
+    return {"zh": f"{zh}，来自最多的地级市为{top['zh']}。", "en": f"{en}; most came from {top['en']}."}
+
+
+def _largest(series: dict[str, Any]) -> Both | None:
+    """The three largest places of the ranking with their shares."""
+    top = [row for row in series["ranking"]["rows"] if row[0] == "shown"][:3]
+    if not top:
+        return None
+    return {
+        "zh": "、".join(f"{row[2]}（{row[10]:.1f}%）" for row in top),
+        "en": ", ".join(f"{row[3]} ({row[10]:.1f} %)" for row in top),
+    }
 
 
 def _arrivals(facts: dict[str, Any]) -> Both:

@@ -30,9 +30,9 @@ def refuse_clear_text(option: str, address: str) -> None:
     try:
         parts = urlsplit(address)
     except ValueError:
-        raise PopflowError(f"{option} {address}: is no address; write https://host") from None
+        raise PopflowError(f"{option} {address}: is not an address; write https://host") from None
     host = host_of(parts.netloc)
     if parts.scheme not in ("http", "https") or host is None or parts.query or parts.fragment:
-        raise PopflowError(f"{option} {address}: is no address of a server; write https://host")
+        raise PopflowError(f"{option} {address}: is not an address of a server; write https://host")
     if parts.scheme == "http" and not is_loopback(host):
         raise PopflowError(f"{option} {address}: tokens would travel in clear text; write https://{parts.netloc}")

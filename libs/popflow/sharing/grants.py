@@ -76,7 +76,7 @@ class Grants:
             return []
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise PopflowError(f"{self._path}: cannot be read ({type(error).__name__}): put it back from its copy, or "
-                               "remove it and grant anew") from None  # fmt: skip
+                               "remove it and grant again") from None  # fmt: skip
         return self._read[1]
 
     def add(self, reader: str, purpose: str, days: int) -> tuple[Grant, str]:

@@ -276,7 +276,7 @@ def _page(request: Request, items: list[dict[str, str]]) -> Response:
 def _count(request: Request, name: str) -> int | None:
     text = request.query_params.get(name)
     if text and not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise HTTPException(400, f"{name} is no number")
+        raise HTTPException(400, f"{name} is not a number")
     return int(text) if text else None
 
 
@@ -309,9 +309,9 @@ def _refuse_past(body: bytes, version: int) -> None:
     try:
         asked = json.loads(body or b"{}")
     except (ValueError, RecursionError):
-        raise HTTPException(400, "the query is no JSON") from None
+        raise HTTPException(400, "the query is not JSON") from None
     if not isinstance(asked, dict):
-        raise HTTPException(400, "the query is no JSON object")
+        raise HTTPException(400, "the query is not a JSON object")
     past = asked.get("timestamp") is not None or asked.get("version") not in (None, version)
     if past or asked.get("startingVersion") is not None:
         raise HTTPException(400, "only what is served now is shared, no past version")

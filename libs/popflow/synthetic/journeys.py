@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ DETOUR = 1.25  # way by road or rail over the straight line
 ROAD_KM_H, RAIL_KM_H, AIR_KM_H = 70.0, 200.0, 600.0
 RAIL_FROM_KM, AIR_FROM_KM, AIRPORT_HOURS = 300.0, 1200.0, 2.0
 FIRST_DEPARTURE, LAST_ARRIVAL = 4, 92  # so that 00:00 to 01:00 and 23:00 to 24:00 are spent at the ends of the journey
+EVENING_OUT = 64, 76  # slots at which people set out for the evening: 16:00 to 19:00
+HOME_AT = 84, 96  # slots at which they are home: 21:00 to midnight
+TRAIN_SLOTS = 12  # shortest journey that can run over midnight: 3 h
+LATEST_BOARDING, EARLIEST_BOARDING = 4, 20  # slots before midnight
 USUAL_DEPARTURE, DEPARTURE_SPREAD = 42.0, 14.0  # slots: 10:30 +- 3.5 h
 
 
@@ -71,26 +75,78 @@ class Legs:
     by_air: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Trains:
+    """Journeys over a midnight: person, destination, and slots before midnight at which the journey begins."""
+
+    person: Ints
+    destination: Ints
+    before: Ints
+
+    def of(self, low: int, high: int) -> Trains:
+        """Those of persons low..high-1, counted from low; persons are in order."""
+        inside = slice(*np.searchsorted(self.person, [low, high]))
+        return Trains(self.person[inside] - low, self.destination[inside], self.before[inside])
+
+
+NOBODY: Ints = np.empty(0, int)
+NO_TRAINS = Trains(NOBODY, NOBODY, NOBODY)
+
+
+def trains(
+    places: Places, start: Ints, movers: Ints, destination: Ints, moved_before: Ints, troubles: Troubles, draw: Stream
+) -> Trains:
+    """Which movers of a date begin their journey on the evening before: some of those who did not move then."""
+    if not troubles.midnight_trains or not len(movers):
+        return NO_TRAINS
+    slots, by_air = travel_slots(places, start[movers], destination)
+    boards = (slots >= TRAIN_SLOTS) & ~by_air & (draw.random(len(movers)) < troubles.midnight_trains)
+    boards &= ~np.isin(movers, moved_before)
+    earliest = np.minimum(EARLIEST_BOARDING, slots[boards] - LATEST_BOARDING)
+    return Trains(movers[boards], destination[boards], draw.integers(LATEST_BOARDING, earliest + 1))
+
+
 def positions(
-    places: Places, start: Ints, movers: Ints, destination: Ints, date: dt.date, troubles: Troubles, draw: Stream
+    places: Places,
+    start: Ints,
+    movers: Ints,
+    destination: Ints,
+    date: dt.date,
+    troubles: Troubles,
+    draw: Stream,
+    arriving: Trains = NO_TRAINS,
+    boarding: Trains = NO_TRAINS,
 ) -> Positions:
-    """Positions of one chunk on one date: its movers' journeys, and the day trips of some who stay."""
-    trippers, visited = _day_trips(places, start, movers, date, troubles, draw)
+    """Positions of one chunk on one date: its movers' journeys, and the day trips of some who stay.
+
+    arriving: the movers who were on their way at the midnight before; boarding: who of the others will be at the next.
+    """
+    busy = np.concatenate([movers, boarding.person])
+    trippers, visited = _day_trips(places, start, busy, date, troubles, draw)
+    by_day = np.concatenate([busy, trippers])
+    evening, met = _evenings(places, start, by_day, troubles, draw)
+    people = np.concatenate([by_day, evening]).astype(int)
     row = np.full(len(start), -1)
-    row[movers] = np.arange(len(movers))
-    row[trippers] = len(movers) + np.arange(len(trippers))
-    people = np.concatenate([movers, trippers]).astype(int)
+    row[people] = np.arange(len(people))
     moving = np.empty((len(people) + 1, SLOTS), np.int16)  # a last row for nobody, so that row -1 can be read
     moving[:-1], moving[-1] = start[people, None], 0
     silent = np.zeros(moving.shape, bool)
     out = _legs(
         places, np.arange(len(movers)), start[movers], destination, _departures(places, start[movers], date, draw)
     )
-    rows = len(movers) + np.arange(len(trippers))
+    out = _by_train(_arriving_late(out, troubles, draw), movers, arriving)
+    rows = len(movers) + np.arange(len(boarding.person))
+    leaving = _legs(places, rows, start[boarding.person], boarding.destination, SLOTS - boarding.before)
+    leaving = replace(leaving, depart=SLOTS - boarding.before)
+    rows = len(busy) + np.arange(len(trippers))
     there = _legs(places, rows, start[trippers], visited, draw.integers(28, 40, len(rows)))
     back = _legs(places, rows, visited, start[trippers], draw.integers(60, 76, len(rows)))
+    rows = len(by_day) + np.arange(len(evening))
+    to_them = _legs(places, rows, start[evening], met, draw.integers(*EVENING_OUT, len(rows)))
+    home = _legs(places, rows, met, start[evening], np.zeros(len(rows), int))
+    home = replace(home, depart=draw.integers(*HOME_AT, len(rows)) - home.slots)
     off = draw.random(len(people)) < troubles.phone_off
-    for legs in (out, there, back):
+    for legs in (out, leaving, there, back, to_them, home):
         _travel(places, moving, silent, legs, off)
     return Positions(start, row, moving, silent)
 
@@ -120,12 +176,38 @@ def _legs(places: Places, row: Ints, origin: Ints, destination: Ints, depart: In
     return Legs(row, np.clip(depart, FIRST_DEPARTURE, latest), slots, origin, destination, by_air)
 
 
+def _arriving_late(legs: Legs, troubles: Troubles, draw: Stream) -> Legs:
+    """The journeys, some of which end in the last hour of the day."""
+    if not troubles.late_arrivals:
+        return legs
+    arrival = draw.integers(LAST_ARRIVAL, SLOTS, len(legs.row))
+    late = (draw.random(len(legs.row)) < troubles.late_arrivals) & (arrival - legs.slots >= FIRST_DEPARTURE)
+    return replace(legs, depart=np.where(late, arrival - legs.slots, legs.depart))
+
+
+def _by_train(legs: Legs, movers: Ints, arriving: Trains) -> Legs:
+    """The journeys, those over midnight begun on the evening before."""
+    depart = legs.depart.copy()
+    depart[np.searchsorted(movers, arriving.person)] = -arriving.before
+    return replace(legs, depart=depart)
+
+
+def _evenings(places: Places, start: Ints, busy: Ints, troubles: Troubles, draw: Stream) -> tuple[Ints, Ints]:
+    """Who of the others spends the evening in the next county of the own prefecture, and which that is."""
+    if not troubles.evenings_out:
+        return NOBODY, NOBODY
+    goes = (draw.random(len(start)) < troubles.evenings_out) & (places.next_within[start] != start)
+    goes[busy] = False
+    evening = np.flatnonzero(goes)
+    return evening, places.next_within[start[evening]]
+
+
 def _day_trips(
-    places: Places, start: Ints, movers: Ints, date: dt.date, troubles: Troubles, draw: Stream
+    places: Places, start: Ints, busy: Ints, date: dt.date, troubles: Troubles, draw: Stream
 ) -> tuple[Ints, Ints]:
     """Who of the others visits a nearby county on the date and which one; nobody in Hubei once Wuhan is closed."""
     goes = draw.random(len(start)) < troubles.day_trips
-    goes[movers] = False
+    goes[busy] = False
     if date >= WUHAN_CLOSED:
         goes &= ~np.char.startswith(places.county_codes[start], HUBEI[:2])
     trippers = np.flatnonzero(goes)
@@ -144,10 +226,13 @@ def _travel(
     leg = np.repeat(np.arange(len(rows)), legs.slots)
     step = np.arange(len(leg)) - np.repeat(np.cumsum(legs.slots) - legs.slots, legs.slots)
     slot = legs.depart[leg] + step
+    today = (slot >= 0) & (slot < SLOTS)
+    leg, step, slot = leg[today], step[today], slot[today]
     moving[rows[leg], slot] = _on_the_way(places, legs, leg, step)
     quiet = (off[rows] | legs.by_air)[leg]
     silent[rows[leg][quiet], slot[quiet]] = True
-    silent[rows[off[rows]], arrival[off[rows]]] = True
+    unheard = off[rows] & (arrival < SLOTS)
+    silent[rows[unheard], arrival[unheard]] = True
 
 
 def _on_the_way(places: Places, legs: Legs, leg: Ints, step: Ints) -> Ints:

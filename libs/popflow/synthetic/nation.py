@@ -23,12 +23,14 @@ from popflow.progress import Progress, silent
 from popflow.synthetic import landing, truth
 from popflow.synthetic.cells import cell_table, place_cells
 from popflow.synthetic.demand import HUBEI, Demand
+from popflow.synthetic.journeys import NO_TRAINS, Trains, trains
 from popflow.synthetic.landing import DeliveredFile, Delivery
 from popflow.synthetic.moves import DayMoves, Movement, needed_persons, plan
 from popflow.synthetic.national import NationalDemand
 from popflow.synthetic.parts import FileOf, Nation, Task, write_part
 from popflow.synthetic.people import MNOS, PART_PERSONS, homes, parts_of
 from popflow.synthetic.places import Floats, Ints, Places, shipped_places
+from popflow.synthetic.randomness import stream
 from popflow.synthetic.troubles import Troubles
 
 USUAL_MOVER_SHARE = 0.3  # movers a day over persons, where the caller does not say
@@ -137,7 +139,7 @@ def _tasks(
     nation: Nation, home: Ints, moves: Iterator[DayMoves], days: int, summary: SimulationSummary
 ) -> Iterator[Task]:
     of = nation.places.in_province(HUBEI) | summary.national
-    for day, move in enumerate(moves):
+    for day, (move, arriving, boarding) in enumerate(_with_trains(nation, moves)):
         truth.write_day(nation.out, nation.places, move)
         left, reached = nation.places.prefecture[move.start[move.movers]], nation.places.prefecture[move.destination]
         summary.movers[move.date] = int((of[left] & (left != reached)).sum())
@@ -153,7 +155,21 @@ def _tasks(
                 move.start[persons],
                 move.movers[inside] - part * PART_PERSONS,
                 move.destination[inside],
+                arriving.of(persons.start, persons.stop),
+                boarding.of(persons.start, persons.stop),
             )
+
+
+def _with_trains(nation: Nation, moves: Iterator[DayMoves]) -> Iterator[tuple[DayMoves, Trains, Trains]]:
+    """Each date with who is on the way at the midnight before it, and at the one after it."""
+    move, arriving = next(moves), NO_TRAINS
+    for day, following in enumerate(moves, start=1):
+        draw = stream(nation.seed, "trains", day)
+        about = following.start, following.movers, following.destination, move.movers
+        boarding = trains(nation.places, *about, nation.troubles, draw)
+        yield move, arriving, boarding
+        move, arriving = following, boarding
+    yield move, arriving, NO_TRAINS
 
 
 def _deliver(

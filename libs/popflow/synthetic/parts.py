@@ -11,7 +11,7 @@ import numpy as np
 
 from popflow.synthetic import landing, truth
 from popflow.synthetic.cells import UNKNOWN_CELLS, Cells
-from popflow.synthetic.journeys import positions
+from popflow.synthetic.journeys import NO_TRAINS, Trains, positions
 from popflow.synthetic.landing import DeliveredFile, Delivery
 from popflow.synthetic.people import MNOS, PART_PERSONS, Sims, sims_of_part
 from popflow.synthetic.places import Ints, Places
@@ -50,6 +50,8 @@ class Task:
     start: Ints
     movers: Ints
     destination: Ints
+    arriving: Trains = NO_TRAINS
+    boarding: Trains = NO_TRAINS
 
     def moves_of(self, low: int, high: int) -> tuple[Ints, Ints]:
         """Movers among persons low..high-1, counted from low, and their destinations."""
@@ -68,7 +70,8 @@ def write_part(nation: Nation, task: Task) -> list[FileOf]:
             draw = stream(nation.seed, "day", task.day, task.part, chunk)
             movers, destination = task.moves_of(low, high)
             start = task.start[low:high]
-            where = positions(nation.places, start, movers, destination, task.date, nation.troubles, draw)
+            night = task.arriving.of(low, high), task.boarding.of(low, high)
+            where = positions(nation.places, start, movers, destination, task.date, nation.troubles, draw, *night)
             true_positions.write(task.part * PART_PERSONS + low, where)
             of_chunk = sims.of_persons(low, high)
             made = records(nation.places, nation.cells, of_chunk, where, outages, nation.troubles, draw)

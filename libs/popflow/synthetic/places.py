@@ -100,6 +100,13 @@ class Places:
         """The nearest other counties of each county (n x 8), the nearest first."""
         return self.tree.query(self.points, k=NEIGHBOURS + 1)[1][:, 1:]
 
+    @cached_property
+    def next_within(self) -> Ints:
+        """The nearest other county of each county's own prefecture (n), the county itself where none is near."""
+        own = self.prefecture[self.neighbours] == self.prefecture[:, None]
+        nearest = np.take_along_axis(self.neighbours, own.argmax(axis=1)[:, None], axis=1)[:, 0]
+        return np.where(own.any(axis=1), nearest, np.arange(len(self.prefecture)))
+
     def without_polygons(self) -> Places:
         """Places for processes that place no cells: polygons are most of what would be sent to them."""
         return dataclasses.replace(self, polygons=np.empty(0, object))

@@ -26,6 +26,9 @@ LOCATION_UPDATE = 2  # attach, detach, location update, call, sms, data, as in t
 EVENT_SHARES = np.array([0.02, 0.02, 0.16, 0.10, 0.10, 0.60])
 HOURLY = np.array([4, 2, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 11, 10, 9, 9, 10, 11, 12, 12, 11, 10, 8, 6], float)
 PING_PONG_SHARE = 0.25  # of the records of border people that start a flip
+OTHER_SIDE_SHARE = 0.35  # of the records of border dwellers at home
+EVENLY_FROM = 8  # records a day from which thin phones speak at even intervals
+GOLDEN_RATIO = (5**0.5 - 1) / 2
 NIGHT = (24, 92)  # silent before 06:00 and from 23:00
 WRONG_CLOCK_SHARE = 0.2  # of the wrong-day records; the others are 23:xx of the day before or 00:xx of the day after
 WRONG_CLOCK_DAYS = 5
@@ -79,11 +82,12 @@ def records(
     places: Places, cells: Cells, sims: Sims, where: Positions, outages: Outages, troubles: Troubles, draw: Stream
 ) -> Records:
     """All records of a chunk on one date, with every trouble."""
-    sim, second, event = _events(sims, where, draw)
+    sim, second, event = _events(sims, where, troubles, draw)
     heard = _heard(sims, where, sim, second, troubles, draw)
     sim, second, event = sim[heard], second[heard], event[heard]
     person, slot = sims.person[sim], second // SLOT_SECONDS
     county = where.county(person, slot)
+    county = _either_side(places, where, person, county, troubles, draw)
     across = draw.random(len(sim)) < troubles.heard_across
     county[across] = places.neighbours[county[across], draw.integers(0, 3, across.sum())]
     clean = Records(sim, second, _cells(cells, sims, sim, county, draw), event, np.zeros(len(sim), int))
@@ -93,7 +97,7 @@ def records(
     return _noise(clean, cells, sims, where, troubles, draw)
 
 
-def _events(sims: Sims, where: Positions, draw: Stream) -> tuple[Ints, Ints, Ints]:
+def _events(sims: Sims, where: Positions, troubles: Troubles, draw: Stream) -> tuple[Ints, Ints, Ints]:
     """SIM, second and event of what a phone does: its own traffic, and an update when it comes into a new county."""
     moving = where.row[sims.person] >= 0
     median = np.where(moving, MEDIAN_MOVING, MEDIAN_STILL) * np.where(sims.second, SECOND_SIM_FACTOR, 1.0)
@@ -103,11 +107,46 @@ def _events(sims: Sims, where: Positions, draw: Stream) -> tuple[Ints, Ints, Int
     second = _seconds(len(sim), draw)
     event = _pick(EVENT_SHARES, len(sim), draw)
     arrived, arrival = _updates(sims, where, draw)
+    sim = np.concatenate([sim, arrived])
+    second = np.concatenate([second, arrival])
+    event = np.concatenate([event, np.full(len(arrived), LOCATION_UPDATE)])
+    return _spoken_thinly(sim, second, event, sims, troubles, draw) if troubles.thin_phones else (sim, second, event)
+
+
+def _spoken_thinly(
+    sim: Ints, second: Ints, event: Ints, sims: Sims, troubles: Troubles, draw: Stream
+) -> tuple[Ints, Ints, Ints]:
+    """The events, those of thin phones replaced by a few a day, none of them for an arrival."""
+    thin = _always_the_same(len(sims)) < troubles.thin_phones
+    few, a_day = np.flatnonzero(thin), troubles.thin_records
+    if a_day >= EVENLY_FROM:
+        at = (np.arange(int(a_day)) + draw.random((len(few), 1))) * (DAY_SECONDS / int(a_day))
+        speaking, when = np.repeat(few, int(a_day)), at.ravel().astype(int)
+    else:
+        speaking = np.repeat(few, draw.poisson(a_day, len(few)))
+        when = _seconds(len(speaking), draw)
+    kept = ~thin[sim]
     return (
-        np.concatenate([sim, arrived]),
-        np.concatenate([second, arrival]),
-        np.concatenate([event, np.full(len(arrived), LOCATION_UPDATE)]),
+        np.concatenate([sim[kept], speaking]),
+        np.concatenate([second[kept], when]),
+        np.concatenate([event[kept], _pick(EVENT_SHARES, len(speaking), draw)]),
     )
+
+
+def _always_the_same(count: int) -> Floats:
+    """A number from 0 to 1 for each of a chunk's SIMs or persons, on all dates the same."""
+    return np.modf(np.arange(1, count + 1) * GOLDEN_RATIO)[0]
+
+
+def _either_side(
+    places: Places, where: Positions, person: Ints, county: Ints, troubles: Troubles, draw: Stream
+) -> Ints:
+    """The counties whose cells hear persons; of border dwellers at home often the nearest county's."""
+    if not troubles.border_dwellers:
+        return county
+    dwells = (_always_the_same(len(where.start)) < troubles.border_dwellers) & (where.row < 0)
+    other = dwells[person] & (draw.random(len(person)) < OTHER_SIDE_SHARE)
+    return np.where(other, places.neighbours[county, 0], county)
 
 
 def _seconds(count: int, draw: Stream) -> Ints:

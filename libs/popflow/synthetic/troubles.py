@@ -49,11 +49,19 @@ class Troubles:
     unequal_shares: float = _trouble(0.30, "relative spread of the MNOs' shares from province to province")
     day_trips: float = _trouble(0.03, "share of persons who visit a nearby county and are back on the same day")
     round_trips: float = _trouble(0.40, "share of travellers who go back where they came from within days")
+    late_arrivals: float = _trouble(0.03, "share of journeys that end between 23:00 and midnight")
+    evenings_out: float = _trouble(
+        0.04, "share of persons who come home from the next county between 21:00 and midnight"
+    )
+    midnight_trains: float = _trouble(0.05, "share of journeys of three hours and more by land that run over midnight")
+    border_dwellers: float = _trouble(0.03, "share of persons at home by a county border, heard from either side")
+    thin_phones: float = _trouble(0.10, "share of SIMs that speak `thin_records` times a day, and not on arrival")
+    thin_records: float = 8.0  # a day: evenly spaced from 8 on, below that by chance
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """The names of all troubles."""
-        return tuple(one.name for one in fields(cls))
+        return tuple(one.name for one in fields(cls) if one.metadata)
 
     @classmethod
     def none(cls) -> Troubles:
@@ -63,7 +71,7 @@ class Troubles:
     @classmethod
     def all(cls) -> Troubles:
         """Every trouble at its rate."""
-        return cls(**{one.name: one.metadata["rate"] for one in fields(cls)})
+        return cls(**cls._rates())
 
     @classmethod
     def only(cls, *names: str) -> Troubles:
@@ -71,8 +79,11 @@ class Troubles:
         for name in names:
             if name not in cls.names():
                 raise PopflowError(f"unknown trouble '{name}', one of {', '.join(cls.names())}")
-        rates = {one.name: one.metadata["rate"] for one in fields(cls)}
-        return cls(**{name: rates[name] if name in names else 0.0 for name in cls.names()})
+        return cls(**{name: rate if name in names else 0.0 for name, rate in cls._rates().items()})
+
+    @classmethod
+    def _rates(cls) -> dict[str, float]:
+        return {one.name: one.metadata["rate"] for one in fields(cls) if one.metadata}
 
     @classmethod
     def meaning(cls, name: str) -> str:

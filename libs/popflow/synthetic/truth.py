@@ -1,8 +1,9 @@
 """The truth beside the deliveries, and the reference files that an operator would hand over.
 
 The true county of a person at a quarter-hour is that of the journey; the true day end is the county of the last
-quarter-hour. Journeys end by 23:00, so that this is also the day end of definition `day-end-1` (the last run of at
-least 4 slots) of somebody who is seen all day.
+quarter-hour. Most journeys end by 23:00, so that this is also the day end by definition (METHODS.md) of somebody who is
+seen all day; not where the trouble `late_arrivals` is on. Who is in a train at midnight (`midnight_trains`) is still
+where the journey began.
 """
 
 from __future__ import annotations

@@ -6,14 +6,14 @@ const state = { lang: wish.get("lang") === "en" ? "en" : "zh", source: 0, metric
   sort: ["low", -1], all: false, filter: "", chosen: -1 };
 const COLOURS = ["#fde725", "#90d743", "#35b779", "#21918c", "#31688e", "#443983", "#440154"];
 const T = {
-  zh: { china: "全国", hubei: "湖北", place: F.destination && F.destination.zh, persons: "人数", rate: "每万名居民", in: "放大", out: "缩小",
+  zh: { china: "全国", place: F.destination && F.destination.zh, persons: "人数", rate: "每万名居民", in: "放大", out: "缩小",
     not: "未公布（不是零）", inner: "区域内部，不是流出", land: "无数据", to: "前往", atLeast: "至少", atMost: "至多", between: "介于 0 与 ",
     and: " 之间", days: "公布天数", per: "每万名居民", rank: "名次", name: "目的地", prefecture: "地级市", province: "省份", share: "占比 %",
     showAll: "显示全部", showLess: "只显示前 50 行", rows: "行", less: "不足", rankTitle: { prefecture: "地级市排名", county: "区县排名" },
     rest: "其余（未单独公布）", missing: "未发布", withdrawn: "已撤回", empty: "人数过少", date: "日期", release: "发布号", mnos: "运营商",
     county: "按区县可见 %", pair: "区县对可见 %", reason: "说明", at: "发布时间", from: "自", said: { mobile: "移动", unicom: "联通", telecom: "电信", "first release": "首次发布" }, unit: { persons: "人", "person-trips": "人次" },
-    hides: (n, s, u) => `${s}%（${n} ${u}）在“其余”行中，未按区县单独公布。` },
-  en: { china: "China", hubei: "Hubei", place: F.destination && F.destination.en, persons: "Persons", rate: "Per 10,000 residents", in: "Zoom in",
+    hides: (n, s, u) => `${s}%（${n} ${u}）在“其余”行中，未按区县单独公布。`, unsure: "上限未知：部分日期未公布该地的任何数字" },
+  en: { china: "China", place: F.destination && F.destination.en, persons: "Persons", rate: "Per 10,000 residents", in: "Zoom in",
     out: "Zoom out", not: "not shown (not zero)", inner: "inside the area: no outflow", land: "no data", to: "To", atLeast: "At least",
     atMost: "At most", between: "between 0 and ", and: "", days: "Dates shown", per: "Per 10,000", rank: "#", name: "Destination",
     prefecture: "Prefecture", province: "Province", share: "Share %", showAll: "Show all", showLess: "Show the first 50", rows: "rows",
@@ -21,15 +21,25 @@ const T = {
     missing: "no release", withdrawn: "withdrawn", empty: "too few persons", date: "Date", release: "Release", mnos: "Operators",
     county: "Shown by county %", pair: "Shown county to county %", reason: "Remark", at: "Released", from: "From", said: {},
     unit: { persons: "persons", "person-trips": "person-trips" },
-    hides: (n, s, u) => `${s} % (${n} ${u}) are in rest rows and not shown by county.` },
+    hides: (n, s, u) => `${s} % (${n} ${u}) are in rest rows and not shown by county.`, unsure: "the most is unknown: some dates show nothing of it" },
 };
-const t = (key) => T[state.lang][key];
+const FROM = { // what reads otherwise where the map shows where people came from
+  zh: { inner: "本地内部，不计入", name: "出发地", rankTitle: { prefecture: "出发地级市排名" },
+    hides: (n, s, u) => (n === null ? "部分出发地的上限未知。" : `${n} ${u}可能属于该地而未单独公布，占上限的 ${s}%。`) },
+  en: { inner: "inside the place: not counted", name: "Origin", rankTitle: { prefecture: "Prefectures of origin ranked" },
+    hides: (n, s, u) => (n === null ? "Of some origins the most is unknown." : `${n} ${u} may have come without being shown: ${s} % of the most.`) },
+};
+const words = (lang) => (F.mapped.end === "origin" ? { ...T[lang], ...FROM[lang] } : T[lang]);
+const WORDS = { zh: words("zh"), en: words("en") };
+const t = (key) => WORDS[state.lang][key];
+const sure = (f) => f[2] || f[1] === 0; // shown on a date, or certainly nobody
 const num = (value) => Number(value).toLocaleString("en-US");
 const series = () => F.series[state.source];
 const unit = () => t("unit")[series().summary.unit];
 const local = (zh, en) => (state.lang === "zh" ? zh : en);
 const rate = (code, persons) => { const p = F.places[code]; return p && p[6] ? (10000 * persons) / p[6] : null; };
-const figure = (code) => { const f = series().map[code]; if (!f || !f[2]) return null; return state.metric === "rate" ? rate(code, f[0]) : f[0]; };
+const figure = (code) => { const f = series().map[code]; if (!f || !sure(f)) return null; return state.metric === "rate" ? rate(code, f[0]) : f[0]; };
+const nearby = () => { const p = Object.entries(F.places).find(([code]) => code.slice(0, 2) === F.area.code.slice(0, 2)); return p ? local(p[1][4], p[1][5]) : local(F.area.zh, F.area.en); };
 const escapeText = (text) => String(text).replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]);
 
 function thresholds(values) {
@@ -43,20 +53,20 @@ function colour(value, steps) { const i = steps.filter((s) => value >= s).length
 
 function drawMap() {
   const hatch = '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse"><rect width="7" height="7" fill="#f4f4f2"/><path d="M0 7L7 0" stroke="#b9c0c8" stroke-width="0.9" style="vector-effect:none"/></pattern></defs>';
-  const counties = Object.entries(F.shapes.counties).map(([code, d]) => `<path class="county" data-code="${escapeText(code)}" d="${d}"/>`).join("");
+  const counties = Object.entries(F.shapes.places).map(([code, d]) => `<path class="county" data-code="${escapeText(code)}" d="${d}"/>`).join("");
   const layers = `<path class="land" d="${F.shapes.land}"/><path id="hatched" fill="url(#hatch)" d=""/>${counties}<path class="lines prefectures" d="${F.shapes.prefectures}"/><path class="lines provinces" d="${F.shapes.provinces}"/><path class="mark" d="${F.shapes.mark}"/><path class="chosen" id="chosen" d=""/>`;
   $("main").innerHTML = hatch + layers;
   $("inset").setAttribute("viewBox", F.shapes.frames.inset);
   $("inset").innerHTML = `<path class="land" d="${F.shapes.land}"/><path class="sea" d="${F.shapes.land}"/><path class="lines provinces" d="${F.shapes.provinces}"/>`;
 }
 function paintMap() {
-  const values = Object.keys(F.shapes.counties).map(figure).filter((v) => v !== null);
+  const values = Object.keys(F.shapes.places).map(figure).filter((v) => v !== null);
   const steps = thresholds(values);
   const hidden = []; // hatched together in one path: a pattern for each of 2,000 counties takes minutes to print
   for (const path of document.querySelectorAll(".county")) {
     const code = path.dataset.code, known = series().map[code], value = figure(code);
     path.setAttribute("fill", value !== null ? colour(value, steps) : known ? "transparent" : "#cfd4da");
-    if (value === null && known) hidden.push(F.shapes.counties[code]);
+    if (value === null && known) hidden.push(F.shapes.places[code]);
   }
   $("hatched").setAttribute("d", hidden.join(""));
   const label = (v) => (state.metric === "rate" && v < 10 ? String(+v.toPrecision(2)) : num(v));
@@ -82,9 +92,9 @@ function describe(code) {
   const place = state.lang === "zh" ? [p[0], p[2], p[4]] : [p[1], p[3], p[5]];
   const lines = [place.filter((n, i) => place.indexOf(n) === i).join(local(" · ", ", "))];
   if (!f) lines.push(t("inner"));
-  else if (!f[2]) lines.push(`${t("not")}: ${t("between")}${num(f[1])}${t("and")} ${unit()}`);
+  else if (!sure(f)) lines.push(f[1] === null ? `${t("not")}: ${t("unsure")}` : `${t("not")}: ${t("between")}${num(f[1])}${t("and")} ${unit()}`);
   else {
-    lines.push(f[0] === f[1] ? `${num(f[0])} ${unit()}` : `${t("atLeast")} ${num(f[0])}, ${t("atMost")} ${num(f[1])} ${unit()}`);
+    lines.push(f[1] === null ? `${t("atLeast")} ${num(f[0])} ${unit()}; ${t("unsure")}` : f[0] === f[1] ? `${num(f[0])} ${unit()}` : `${t("atLeast")} ${num(f[0])}, ${t("atMost")} ${num(f[1])} ${unit()}`);
     const r = rate(code, f[0]);
     if (r !== null) lines.push(`${t("per")}: ${r.toFixed(1)}`);
     lines.push(`${t("days")}: ${f[2]} / ${series().summary.dates_released}`);
@@ -95,7 +105,7 @@ function hover(code, x, y) {
   const box = $("hover"), canvas = $("main").getBoundingClientRect();
   const text = code ? describe(code) : "";
   box.style.display = text ? "block" : "none";
-  $("chosen").setAttribute("d", text ? F.shapes.counties[code] : "");
+  $("chosen").setAttribute("d", text ? F.shapes.places[code] : "");
   if (!text) return;
   box.textContent = text;
   const left = Math.max(4, Math.min(x - canvas.left + 14, canvas.width - box.offsetWidth - 4));
@@ -104,7 +114,7 @@ function hover(code, x, y) {
   box.style.top = `${below + box.offsetHeight > canvas.height ? Math.max(4, y - canvas.top - box.offsetHeight - 12) : below}px`;
 }
 function step(by) {
-  const order = series().rows.filter((r) => r[0] === "shown" && F.shapes.counties[r[1]]).map((r) => r[1]);
+  const order = series().rows.filter((r) => r[0] === "shown" && F.shapes.places[r[1]]).map((r) => r[1]);
   if (!order.length) return;
   state.chosen = (state.chosen + by + order.length) % order.length;
   const area = document.querySelector(`[data-code="${CSS.escape(order[state.chosen])}"]`).getBoundingClientRect();
@@ -151,12 +161,12 @@ function drawCurve() {
   $("curve").innerHTML = `${svg}<line class="axis" x1="${L}" x2="${W - R}" y1="${H - B}" y2="${H - B}"/>`;
 }
 function dayText(s, d) {
-  const area = local(F.series[s].area.zh, F.series[s].area.en), range = d.low === d.high ? num(d.low) : `${t("atLeast")} ${num(d.low)}, ${t("atMost")} ${num(d.high)}`;
+  const area = local(F.series[s].area.zh, F.series[s].area.en), range = d.low === d.high ? num(d.low) : d.high === null ? `${t("atLeast")} ${num(d.low)}` : `${t("atLeast")} ${num(d.low)}, ${t("atMost")} ${num(d.high)}`;
   return `${d.date} ${area}: ${range} ${t("unit").persons}`;
 }
 
 const COLUMNS = [["rank", (r, i) => (r[0] === "shown" ? i + 1 : null), "n"], ["name", (r) => local(r[2], r[3])], ["prefecture", (r) => local(r[4], r[5])], ["province", (r) => local(r[6], r[7])],
-  ["low", (r) => r[8], "n"], ["high", (r) => r[9], "n"], ["share", (r) => r[10], "n"], ["per", (r) => (r[0] === "shown" ? rate(r[1], r[8]) : null), "n"], ["days", (r) => r[11], "n"]];
+  ["low", (r) => r[8], "n"], ["high", (r) => r[9], "n"], ["share", (r) => r[10], "n"], ["per", (r) => (r[0] === "shown" ? rate(r[1], r[8]) : null), "n"], ["days", (r) => r[11], "n"]].filter(([name]) => name !== "prefecture" || F.mapped.level === "county");
 const TITLES = { low: "atLeast", high: "atMost" };
 function drawTable() {
   const [key, way] = state.sort, column = COLUMNS.find((c) => c[0] === key), want = state.filter.toLowerCase();
@@ -180,8 +190,8 @@ function drawQuality() {
   const said = (n, v) => (n === "persons" ? num(v) : n === "mnos" ? v.split(", ").map((m) => t("said")[m] || m).join(local("、", ", ")) : t("said")[v] || v);
   const why = Object.fromEntries(series().daily.map((d) => [d.date, d.why]));
   $("quality-body").innerHTML = F.quality.map((q) => `<tr>${names.map((n) => `<td class="${kind(n)}">${q.release === null && n === "release" ? t(why[q.date] || "missing") : q[n] === undefined || q[n] === null ? "–" : escapeText(said(n, q[n]))}</td>`).join("")}</tr>`).join("");
-  const s = series().summary;
-  $("share").textContent = t("hides")(num(s.persons_in_rests), s.rest_share_percent, unit());
+  const open = series().open;
+  $("share").textContent = t("hides")(open.persons === null ? null : num(open.persons), open.percent, unit());
 }
 function buttons(id, names, current, choose) {
   $(id).innerHTML = names.map(([key, text]) => `<button type="button" data-key="${key}" aria-pressed="${String(key === current)}">${escapeText(text)}</button>`).join("");
@@ -193,7 +203,7 @@ function draw() {
   for (const lang of ["zh", "en"]) $(lang).setAttribute("aria-pressed", String(lang === state.lang));
   const frames = Object.keys(F.shapes.frames).filter((name) => name !== "inset");
   if (F.series.length > 1) buttons("sources", F.series.map((s, i) => [String(i), `${t("from")}${local("", " ")}${local(s.area.zh, s.area.en)}`]), String(state.source), (k) => { state.source = +k; state.chosen = -1; });
-  buttons("frames", [...frames.map((name) => [name, t(name)]), ["in", "+"], ["out", "−"]], state.frame, (k) => { if (k === "in" || k === "out") zoom(k === "in" ? 0.66 : 1.5); else { state.frame = k; setFrame(F.shapes.frames[k]); } });
+  buttons("frames", [...frames.map((name) => [name, name === "province" ? nearby() : t(name)]), ["in", "+"], ["out", "−"]], state.frame, (k) => { if (k === "in" || k === "out") zoom(k === "in" ? 0.66 : 1.5); else { state.frame = k; setFrame(F.shapes.frames[k]); } });
   for (const [key, name] of [["in", "in"], ["out", "out"]]) $("frames").querySelector(`[data-key="${key}"]`).setAttribute("aria-label", t(name));
   buttons("metrics", [["persons", unit()], ["rate", t("rate")]], state.metric, (k) => { state.metric = k; });
   paintMap(); drawBars(); drawCurve(); drawTable(); drawQuality(); hover(null);
