@@ -89,7 +89,7 @@ def upkeep_variables() -> dict[str, str]:
 
 
 def manifests(mno: str) -> str:
-    """Where an MNO's manifest of the date is waited for: a pattern, of which the landing folder's name is not a part."""
+    """Where an MNO's manifest of the date is waited for: a pattern that the landing folder's name cannot widen."""
     return f"{glob.escape(setting('LANDING'))}/{mno}/{DATE}/*/manifest.json"
 
 

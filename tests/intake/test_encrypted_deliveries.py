@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyrage
 import pytest
-from age_files import encrypted, identity_file
 from landing_files import A, B, D, counts, mobile_bytes, reduce_files, telecom_bytes, unicom_bytes
 
+from age_files import encrypted, identity_file
 from popflow.errors import PopflowError
 from popflow.intake.night import take_in
 from popflow.lake import Lake

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyrage
 import pytest
-from age_files import encrypted, identity_file
 
+from age_files import encrypted, identity_file
 from popflow.errors import PopflowError
 from popflow.intake.encrypted import decrypted, is_encrypted
 
