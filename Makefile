@@ -33,8 +33,8 @@ lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-check: lint  ## the inner loop: ruff, mypy and the tests without Spark
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not spark and not slow and not browser'
+check: lint  ## the inner loop, under two minutes: ruff, mypy and the tests without Spark but the longest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not spark and not slow and not browser and not long'
 
 test:  ## ruff, mypy and all tests but the slow proofs, where something has changed since they passed (FORCE=1: always)
 	@if [ -z "$(FORCE)" ] && $(PYTHON) scripts/tested.py; then :; else $(MAKE) --no-print-directory test-again; fi

@@ -21,6 +21,15 @@ os.environ.setdefault("POPFLOW_DRIVER_MEMORY", "2g")
 os.environ.setdefault("POPFLOW_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m")
 
 
+# Files of enumerated worlds, fuzzing, whole pages and processes, many seconds each. `make check` leaves them
+# out, so that it takes under two minutes; `make test` runs them.
+LONG = {f"test_{name}.py" for name in (
+    "attack_by_linear_programs", "audit_days_not_linked", "audit_stamps", "briefing", "check_fuzz", "documentation",
+    "feed_tried", "fuzz", "gate_and_auditor", "inflow_and_matrices", "kernel_fuzz", "lake_arguments_fuzzed",
+    "malformed_files", "notebooks", "number_text", "order_and_repetition", "protect_flows", "quality_checks",
+    "report_commands", "send_a_delivery", "slow_clients")}  # fmt: skip
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that need Spark go to one process, with the run's one session; every other file to a process as a whole.
@@ -33,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("spark" if item.path in of_spark else item.path.name))
         if item.path in of_spark:
             item.add_marker(pytest.mark.spark)
+        if item.path.name in LONG:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

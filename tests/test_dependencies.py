@@ -37,7 +37,8 @@ def imported() -> set[str]:
 
 
 def test_every_dependency_is_imported():
-    unused = {name for name in NEEDED if MODULE.get(name, name.lower()) not in imported()}
+    used = imported()
+    unused = {name for name in NEEDED if MODULE.get(name, name.lower()) not in used}
     assert unused == set(WITHOUT_IMPORT), "use it, drop it, or say in WITHOUT_IMPORT why it is needed"
 
 
