@@ -19,6 +19,7 @@ from popflow.delivery.files import Look
 from popflow.delivery.known_cells import KnownCells, known_cells
 from popflow.delivery.manifest import Told, write_manifest
 from popflow.errors import PopflowError
+from popflow.quality.suites import Rule
 
 DAY = [line(at=f"2020-01-22T{hour:02}:{minute}:00+08:00") for hour in range(24) for minute in (10, 20, 30)
        if not 1 <= hour <= 4 or minute == 10]  # fmt: skip
@@ -159,3 +160,12 @@ def test_a_check_leaves_the_delivery_as_it_is(tmp_path: Path):
     before = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     called(tmp_path, folder)
     assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("value", "demanded", "holds"),
+    [(90, False, True), (89.9, False, False), (100, True, True), (101, True, False), (None, False, True),
+     (None, True, False), (float("nan"), False, True), (float("nan"), True, False)],
+)  # fmt: skip
+def test_a_rule_holds_within_its_bounds_and_without_a_figure_only_where_none_is_demanded(value, demanded, holds):
+    assert Rule("located_percent", 90, 100, "critical", "", demanded).holds(value) is holds
