@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from popflow.accuracy import runs
-from popflow.accuracy.nights import measured, truth
-from popflow.accuracy.scores import scores
+from popflow.accuracy.nights import measured
 from popflow.synthetic import Troubles, simulate
 
 pytestmark = pytest.mark.slow
@@ -37,8 +36,9 @@ def test_both_ways_find_the_same(nation, short, tmp_path, contracts, spark):
     assert len(short.flows) > 2000
 
 
-def test_a_hard_nation_is_measured_well(nation, short):
-    found = scores(short.on(DATES[1:]), truth(nation).on(DATES[1:]), "420100").set_index(["quantity", "level"])
+def test_the_nation_of_the_promise_is_measured_well(tmp_path, contracts):
+    asked = runs.Asked(tmp_path, 2500, 3, (11,), (runs.PROMISED,))
+    found = runs.accuracy(asked, contracts, lambda text: None).set_index(["quantity", "level"])
     assert found.loc[("outflow", "prefecture"), "wmape"] < 0.04
     assert abs(found.loc[("outflow", "prefecture"), "bias"]) < 0.03
     assert found.loc[("population", "county"), "wmape"] < 0.03
