@@ -7,7 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NO_TEXT = re.compile("[\ud800-\udfff]")  # how bytes that are not UTF-8 come from a command line
 Form = Literal["text", "json"]
+FORMS: tuple[Form, ...] = ("text", "json")
 PAGE_WIDTH = 80  # columns of a terminal that everybody has
 FEW_COLUMNS = 10
 WIDEST = 250  # letters of a line in a pipe or file: no cell of any table is cut
@@ -89,9 +90,9 @@ def _width(text: str) -> int:
 
 def form_of(text: str) -> Form:
     """The form of output that a text names. Raises PopflowError where it is none."""
-    for known in get_args(Form):
-        if text == known:
-            return text  # type: ignore[return-value]
+    for known in FORMS:
+        if known == text:
+            return known
     raise PopflowError(f"--format {printable(text)[:40]}: text or json")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -14,7 +15,7 @@ from popflow.errors import PopflowError, printable
 from popflow.feeds import Feed
 from popflow.intake.encrypted import SUFFIX, is_encrypted
 from popflow.intake.parquet_columns import DAMAGE as PARQUET_DAMAGE
-from popflow.intake.regular_files import Irregular, open_regular
+from popflow.intake.regular_files import Irregular, Opened, open_regular
 from popflow.intake.text_lines import DAMAGE, HashedFile, TextLines
 
 
@@ -51,7 +52,7 @@ def _of_plain(path: Path, feed: Feed) -> Fingerprint:
 
 
 @contextlib.contextmanager
-def _opened(path: Path):  # type: ignore[no-untyped-def]
+def _opened(path: Path) -> Iterator[Opened]:
     try:
         opened = open_regular(str(path))
     except Irregular:

@@ -32,7 +32,7 @@ def figures_notices(summary: dict[str, Any], places: Places, place: Place | None
 
 
 def _unknown(summary: dict[str, Any], places: Places) -> Notice | None:
-    """Areas of which nothing is published, so that nobody takes them for places that nobody left."""
+    """Names of the areas that show nothing on some date, since no figure is not a figure of 0."""
     codes = summary["origins_unknown"]
     if not codes:
         return None

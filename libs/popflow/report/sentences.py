@@ -97,6 +97,12 @@ MAP_HELP: dict[str, Both] = {
 }
 
 
+ONE_WAY: dict[str, dict[str, str]] = {
+    "destination": {"zh": "{}流出", "en": "left", "most_zh": "前往最多的地级市为", "most_en": "most went to"},
+    "origin": {"zh": "到达{}", "en": "came to", "most_zh": "来自最多的地级市为", "most_en": "most came from"},
+}
+
+
 def not_shown(k: int, floor: int) -> list[Both]:
     """What is not shown, and why; k and floor are those of the contract disclosure.yaml."""
     return [{lang: text.format(k=k, floor=floor) for lang, text in both.items()} for both in NOT_SHOWN]
@@ -104,9 +110,7 @@ def not_shown(k: int, floor: int) -> list[Both]:
 
 def headline(facts: dict[str, Any]) -> Both:
     """The figure in a sentence."""
-    if facts["mapped"]["end"] == "origin":
-        return _inflow(facts)
-    return _arrivals(facts) if facts["destination"] else _outflow(facts)
+    return _arrivals(facts) if facts["destination"] else _one_way(facts)
 
 
 def caption(facts: dict[str, Any]) -> Both:
@@ -132,26 +136,16 @@ def period(first: str, last: str) -> Both:
     }
 
 
-def _outflow(facts: dict[str, Any]) -> Both:
-    series = facts["series"][0]
-    number, when, area = figure(series["summary"]), period(facts["first"], facts["last"]), series["area"]
-    zh = f"{when['zh']}，{area['zh']}流出 {number['zh']}"
-    en = f"{when['en'][0].upper()}{when['en'][1:]}, {number['en']} left {area['en']}"
-    top = _largest(series)
-    if top is None:
-        return {"zh": f"{zh}。", "en": f"{en}."}
-    return {"zh": f"{zh}，前往最多的地级市为{top['zh']}。", "en": f"{en}; most went to {top['en']}."}
-
-
-def _inflow(facts: dict[str, Any]) -> Both:
-    series = facts["series"][0]
+def _one_way(facts: dict[str, Any]) -> Both:
+    """Who left an area, or who came to a place, with the largest places at the other end."""
+    series, words = facts["series"][0], ONE_WAY[facts["mapped"]["end"]]
     number, when, place = figure(series["summary"]), period(facts["first"], facts["last"]), series["area"]
-    zh = f"{when['zh']}，到达{place['zh']} {number['zh']}"
-    en = f"{when['en'][0].upper()}{when['en'][1:]}, {number['en']} came to {place['en']}"
+    zh = f"{when['zh']}，{words['zh'].format(place['zh'])} {number['zh']}"
+    en = f"{when['en'][0].upper()}{when['en'][1:]}, {number['en']} {words['en']} {place['en']}"
     top = _largest(series)
     if top is None:
         return {"zh": f"{zh}。", "en": f"{en}."}
-    return {"zh": f"{zh}，来自最多的地级市为{top['zh']}。", "en": f"{en}; most came from {top['en']}."}
+    return {"zh": f"{zh}，{words['most_zh']}{top['zh']}。", "en": f"{en}; {words['most_en']} {top['en']}."}
 
 
 def _largest(series: dict[str, Any]) -> Both | None:

@@ -84,7 +84,7 @@ class Trains:
     before: Ints
 
     def of(self, low: int, high: int) -> Trains:
-        """Those of persons low..high-1, counted from low; persons are in order."""
+        """Journeys of persons low..high-1, counted from low; persons are in order."""
         inside = slice(*np.searchsorted(self.person, [low, high]))
         return Trains(self.person[inside] - low, self.destination[inside], self.before[inside])
 
