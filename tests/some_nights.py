@@ -19,7 +19,7 @@ from popflow.lake import Lake
 from popflow.pipeline import Night, nightly
 from popflow.reference import load_reference
 
-TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact",
+TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "presence_hourly",
           "base_cells", "flows", "releases", "activity")  # fmt: skip
 
 

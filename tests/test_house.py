@@ -9,7 +9,20 @@ import pytest
 from popflow import contracts
 
 HOUSE = Path(__file__).parents[1] / "libs" / "popflow"
-EVERYBODY = {"errors", "environment", "contracts", "tables", "feeds", "dates", "progress", "declared", "indicators"}
+EVERYBODY = {
+    "errors",
+    "environment",
+    "contracts",
+    "tables",
+    "feeds",
+    "dates",
+    "progress",
+    "declared",
+    "indicators",
+    "hundreds",
+    "kinds",
+}
+EVERYBODY |= {"hundreds", "kinds"}
 EVERYBODY |= {""}  # the package itself: its version
 ORDER = [
     "paths",
@@ -27,6 +40,7 @@ ORDER = [
     "tables_in",
     "geography",
     "intake",
+    "offset_key",
     "movement",
     "disclosure",
     "audit",
@@ -51,7 +65,7 @@ ORDER += [
 NEVER = {
     "movement": {"lake", "quality"},
     "disclosure": {"lake", "quality", "intake", "movement"},
-    "audit": {"disclosure", "movement"},
+    "audit": {"disclosure", "movement", "release"},
     "reading": {"movement", "intake", "disclosure", "audit"},
 }
 MAY = {("dictionary", "contracts")}

@@ -22,7 +22,7 @@ from popflow.tables import Table
 
 LIBS = Path(__file__).parents[1] / "libs" / "popflow"
 KNOWN = contracts_module.load()
-EXACT = {one.exact for one in KNOWN.indicators.values()}
+EXACT = {one.exact for one in KNOWN.published.values()}
 RULES = KNOWN.disclosure
 RESTRICTED = [table for table in KNOWN.tables.values() if table.zone == "restricted"]
 STORAGE = {table.stored_in for table in RESTRICTED}
@@ -47,7 +47,12 @@ BY_THE_CODE = {
     ("person_day", "popflow.pipeline.find_flows"): WAIT,
     ("person_state", "popflow.release.correction.correct"): RULES.correction_days,
     ("person_state", "popflow.pipeline.find_persons"): 1 + WAIT,
-    ("population_exact", "popflow.quality.night.after_flows"): 1,  # in its own stage; nothing is kept for less
+    **{
+        (one.exact, f"popflow.{reader}"): WAIT
+        for one in KNOWN.hundreds.values()
+        for reader in ("release.counts.protected_counts", "audit.lake_counts.audit_counts_lake")
+    },
+    ("presence_hourly", "popflow.quality.night.after_flows"): 1,  # in its own stage; nothing is kept for less
     ("presence", "popflow.release.correction.correct"): PRESENCE,
     ("presence", "popflow.intake.presence.presence_of"): LATE + WAIT,
     ("quarantine", "popflow.intake.report.set_aside"): PRESENCE,
@@ -65,7 +70,10 @@ MADE_IN = {
     "flows_exact": ["movement/flows.py", "movement/headcounts.py", "synthetic/scenario.py"],
     "person_day": ["movement/person_days.py", "movement/batches.py"],
     "person_state": [],  # person_states reads yesterday's
+    "arrivals_exact": ["movement/arrivals.py", "movement/headcounts.py"],
+    "daytime_exact": ["movement/daytime.py", "movement/headcounts.py"],
     "population_exact": ["movement/population.py", "movement/headcounts.py"],
+    "presence_hourly": ["movement/population.py", "movement/headcounts.py"],
     "presence": ["intake/reduction.py", "intake/spark_sql.py"],
     "quarantine": ["intake/reduction.py", "intake/spark_tallies.py"],
     "released_persons": ["release/persons.py"],

@@ -184,7 +184,7 @@ def test_a_zone_may_lie_apart_by_the_environment(tmp_path: Path, contracts: Cont
 
 
 def test_the_log_holds_no_statistics_of_a_token(lake: Lake):
-    row = (dt.date(2020, 1, 22), "a" * 32, "b" * 32, 1, True, "420102", {}, None, 1)
+    row = (dt.date(2020, 1, 22), "a" * 32, "b" * 32, 1, True, None, "420102", {}, None, 1)
     frame = lake.spark.createDataFrame([row], lake.contracts.table("person_day").spark_schema())
     lake.replace("person_day", frame, event_date=D)
     logs = [p.read_text() for p in (lake_folder(lake) / "_delta_log").glob("*.json")]

@@ -105,7 +105,7 @@ def test_a_new_key_of_the_pseudonyms_between_two_nights_changes_no_flow(
     ran([sys.executable, "-c", "from popflow.cli import main; main()", *rotate], **settings)
     rotated = nights(lake, simulation, DATES[1:], **settings | {"POPFLOW_KEY_FILE": new})["tables"]
     changed = {name for name in at_home if rotated[name] != at_home[name]}
-    of_keys, of_ties = {"person_day", "person_state"}, {"population_exact"}
+    of_keys, of_ties = {"person_day", "person_state"}, {"presence_hourly"}
     assert of_keys <= changed <= of_keys | of_ties
     assert rotated["person_state"].split()[0] == at_home["person_state"].split()[0]
 

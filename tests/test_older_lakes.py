@@ -107,7 +107,7 @@ def test_a_night_goes_on_from_an_older_state(tmp_path: Path, contracts: Contract
     before.replace("person_state", spark.createDataFrame([tuple(row[n] for n in schema.names)], schema), as_of=EVE)
 
     lake = Lake(tmp_path, contracts, spark)
-    days = [(DAY, key, SIM, 1, True, "430102", {0: "430102"}, "430102", 0) for key in (P, Q)]
+    days = [(DAY, key, SIM, 1, True, None, "430102", {0: "430102"}, "430102", 0) for key in (P, Q)]
     today = spark.createDataFrame(days, contracts.table("person_day").spark_schema())
     lake.replace("person_state", person_states(lake.read("person_state", as_of=EVE), today, DAY), as_of=DAY)
     states = {(row.as_of, row.person_key): row.origin_county for row in lake.read("person_state").collect()}

@@ -16,13 +16,15 @@ from popflow import environment
 from popflow.declared import Declared, entries, read_folder, validated
 from popflow.errors import PopflowError
 from popflow.feeds import Feed
-from popflow.indicators import Indicator, Retired, read_indicators, refuse_together
+from popflow.hundreds import Hundreds
+from popflow.indicators import Indicator, Retired
+from popflow.kinds import Published, of_kind, read_indicators, refuse_kinds_together
 from popflow.tables import Table
 
 K_MINIMUM = 20  # constants of the promise (docs/design, section 6): disclosure.yaml can only raise them
 FLOOR_MINIMUM = 10
 PURPOSE = "epidemic_prevention"
-EXACT_COLUMNS = {"date", "origin_county", "destination_county", "persons", "persons_registered", "persons_without"}
+HEADCOUNTS = {"date", "persons", "persons_registered", "persons_without"}
 
 
 class Area(Declared):
@@ -53,7 +55,7 @@ class Disclosure(Declared):
 
 
 class Contracts(Declared):
-    """All contracts of a run."""
+    """All contracts of a run. indicators: those that are chains; hundreds: those that are told in hundreds."""
 
     folder: Path
     tables: dict[str, Table]
@@ -61,7 +63,13 @@ class Contracts(Declared):
     areas: dict[str, Area]
     disclosure: Disclosure
     indicators: dict[str, Indicator]
+    hundreds: dict[str, Hundreds] = Field(default_factory=dict)
     retired: dict[str, Retired]
+
+    @property
+    def published(self) -> dict[str, Published]:
+        """The indicators of every kind."""
+        return {**self.indicators, **self.hundreds}
 
     @property
     def headline(self) -> Indicator:
@@ -77,6 +85,8 @@ class Contracts(Declared):
         """The contract of an indicator; a name without one is refused, and one that is gone with the reason."""
         if name in self.indicators:
             return self.indicators[name]
+        if name in self.hundreds:
+            raise PopflowError(f"{name} is told in hundreds, by county; ask for it with popflow pull {name}")
         gone = {asked: one.why for key, one in self.retired.items() for asked in (key, one.asked_as)}
         raise PopflowError(gone.get(name) or f"no indicator '{name}'; there are {', '.join(self.indicators)}")
 
@@ -133,14 +143,16 @@ def _load(folder: Path, more: Path | None) -> Contracts:
     disclosure = validated(Disclosure, dict(entries(folder / "disclosure.yaml")), folder / "disclosure.yaml")
     chains(areas)
     _refuse_uncounted(indicators, tables, folder)
-    refuse_together(indicators, areas, folder)
+    refuse_kinds_together(indicators, areas, folder)
+    as_chains, in_hundreds = of_kind(indicators)
     return Contracts(
         folder=folder,
         tables=tables,
         feeds=feeds,
         areas=areas,
         disclosure=disclosure,
-        indicators=indicators,
+        indicators=as_chains,
+        hundreds=in_hundreds,
         retired={name: validated(Retired, body, retired, name) for name, body in entries(retired)},
     )
 
@@ -168,16 +180,23 @@ def chains(areas: Mapping[str, Area]) -> dict[str, Area]:
     return {n: a for n, a in areas.items() if a.level == "province" or a.province_code not in provinces}
 
 
-def _refuse_uncounted(indicators: Mapping[str, Indicator], tables: Mapping[str, Table], folder: Path) -> None:
+def _refuse_uncounted(indicators: Mapping[str, Published], tables: Mapping[str, Table], folder: Path) -> None:
     """Raise PopflowError where an indicator's exact table is none that can hold its counts."""
     for one in indicators.values():
         table = tables.get(one.exact)
         there = set(table.columns) if table is not None and table.zone == "restricted" else set()
-        if missing := sorted(EXACT_COLUMNS - there):
+        if missing := sorted(_exact_columns(one) - there):
             raise PopflowError(
                 f"{folder}/indicators/{one.indicator}.yaml: exact: {one.exact} is not a restricted table with "
                 f"{', '.join(missing)}"
             )
+
+
+def _exact_columns(one: Published) -> set[str]:
+    """Columns that the exact table of an indicator has to have."""
+    if isinstance(one, Indicator):
+        return HEADCOUNTS | {"origin_county", "destination_county"}
+    return HEADCOUNTS | {"county_code", "part", "definition"} | ({"hour"} if one.hourly else set())
 
 
 def stated(purpose: str | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,9 +105,16 @@ def read_folder(folder: Path, model: type[Model], name_field: str, *, or_none: b
 
     or_none: there may be no contract there. Raises PopflowError for the first that is none.
     """
+    return read_each(folder, lambda path, body: validated(model, body, path), name_field, or_none=or_none)
+
+
+def read_each(
+    folder: Path, made: Callable[[Path, dict[str, Any]], Model], name_field: str, *, or_none: bool = False
+) -> dict[str, Model]:
+    """Every contract of a folder by its name, as a function makes it of its file and fields; see `read_folder`."""
     found: dict[str, Model] = {}
     for path in sorted(folder.glob("*.yaml")):
-        contract = validated(model, dict(entries(path)), path)
+        contract = made(path, dict(entries(path)))
         name = getattr(contract, name_field)
         if name != path.stem:
             raise PopflowError(f"{path}: {name_field}: '{name}' must bear the file's name, {path.stem}")

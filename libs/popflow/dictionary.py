@@ -5,6 +5,7 @@ from __future__ import annotations
 from popflow import environment
 from popflow.contracts import Contracts
 from popflow.feeds import Feed
+from popflow.hundreds import Hundreds, Part
 from popflow.indicators import Indicator, Step
 from popflow.tables import Column, Table
 
@@ -19,6 +20,8 @@ def data_dictionary(contracts: Contracts) -> str:
         parts += [_table(table) for table in contracts.tables.values() if table.zone == zone]
     parts.append("## Indicators (published in `flows`)\n")
     parts += [_indicator(indicator) for indicator in contracts.indicators.values()]
+    parts.append("## Indicators in hundreds (published in `counts`)\n")
+    parts += [_hundreds(indicator) for indicator in contracts.hundreds.values()]
     parts.append("## Feeds (landing)\n")
     parts += [_feed(feed) for feed in contracts.feeds.values()]
     return "\n".join(parts)
@@ -108,6 +111,28 @@ def _indicator(one: Indicator) -> str:
         f"- stands beside: {beside}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _hundreds(one: Hundreds) -> str:
+    offset = "the county's for good" if one.offset == "fixed" else "drawn anew on each date"
+    parts = "; ".join(f"{name}{_part(part)}" for name, part in one.parts.items())
+    beside = "; ".join(f"{name} ({why})" for name, why in one.beside.items()) or "no other indicator"
+    lines = [
+        f"### {one.indicator}\n",
+        f"{one.labels.en} ({one.labels.zh}): {one.meaning.en} ({one.meaning.zh}). Unit: {one.unit}, in hundreds.\n",
+        f"Told {one.when}, once{', of each full hour' if one.hourly else ''}; kind {one.kind}, "
+        f"definition {one.definition}.\n",
+        f"- counts: `{one.counts}`, in `{one.exact}`: {parts}",
+        f"- a county has a row from {one.least_figure:,} on, with {one.least_without} persons without each MNO",
+        f"- secret offset: {offset}",
+        f"- stands beside: {beside}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _part(part: Part) -> str:
+    needed = {"large": ", as many as a published cell holds", "secret": ", more than a secret number", None: ""}
+    return f" ({'counted' if part.counted else 'not counted'}{needed[part.least]})"
 
 
 def _step(step: Step) -> str:

@@ -71,6 +71,8 @@ CONTRACTS = Variable("POPFLOW_CONTRACTS", "folder", "contracts beside those that
                      "`restricted/`, `indicators/`, and the modules that these name")  # fmt: skip
 # Keys and the trail
 KEY_FILE = Variable("POPFLOW_KEY_FILE", "file", "key of the pseudonyms, mode 0600", "`<restricted>/_keys/person.key`")
+OFFSET_KEY_FILE = Variable("POPFLOW_OFFSET_KEY_FILE", "file", "key of figures in hundreds, mode 0600, kept for good",
+                           "`<restricted>/_keys/offsets.key`")  # fmt: skip
 MASTER_KEYS = Variable("POPFLOW_MASTER_KEYS", "file", "master keys of the encryption at rest, mode 0600")
 AGE_IDENTITY = Variable("POPFLOW_AGE_IDENTITY", "file", "what opens deliveries that arrive encrypted, mode 0600")
 TRAIL_ANCHOR = Variable("POPFLOW_TRAIL_ANCHOR", "file", "the audit trail's newest entry, kept outside the lake")
@@ -114,7 +116,7 @@ BLAS_THREADS = Variable("OPENBLAS_NUM_THREADS", "text", "1 in the program, unles
 NO_PLUGINS = Variable("PYDANTIC_DISABLE_PLUGINS", "text", "`__all__` in the program, unless it is given")
 
 PLACES = [LAKE, *ZONES.values(), CACHE, SCRATCH, CONTRACTS]
-SECRETS = [KEY_FILE, MASTER_KEYS, AGE_IDENTITY, TRAIL_ANCHOR, SHARE_ANCHOR, PURPOSE]
+SECRETS = [KEY_FILE, OFFSET_KEY_FILE, MASTER_KEYS, AGE_IDENTITY, TRAIL_ANCHOR, SHARE_ANCHOR, PURPOSE]
 SPARK = [JARS, MASTER, DRIVER_MEMORY, JAVA_OPTIONS, SPARK_LOG]
 PROGRAM = [CHROMIUM, DEBUG]
 NOTICES = [WEBHOOK, MAIL_TO, MAIL_FROM, SMTP, METRICS]

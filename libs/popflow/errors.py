@@ -15,6 +15,10 @@ class Amiss(PopflowError):  # noqa: N818 a state of a night, not a fault of the 
     """A night that somebody asked about failed, or was taken back."""
 
 
+class NotTold(PopflowError):  # noqa: N818 a state of a date, not a fault
+    """A date of an indicator in hundreds cannot be told: no offsets pass the public test."""
+
+
 class NotShown(PopflowError):  # noqa: N818 a state of dates, not a fault
     """Published dates show nothing of what is asked."""
 

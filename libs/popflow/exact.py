@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from popflow.hundreds import Hundreds
 from popflow.indicators import Indicator
 from popflow.intake.keys import key_file
 from popflow.intake.presence import presence_of
@@ -13,7 +14,7 @@ from popflow.lake import Lake
 from popflow.movement.flows import counted
 from popflow.movement.headcounts import MNOs
 from popflow.movement.person_days import person_days
-from popflow.movement.population import population
+from popflow.movement.population import presence_hourly
 from popflow.movement.sims import sim_days
 from popflow.reference import register_on
 
@@ -39,12 +40,23 @@ def keep_exact(lake: Lake, indicator: Indicator, date: dt.date, states: DataFram
     replace_counts(lake, indicator.exact, counted(indicator.function()(states), mnos), date=date)
 
 
-def keep_population(lake: Lake, date: dt.date, days: DataFrame, mnos: MNOs) -> None:
-    """Put population_exact in the place of a date's, for the data-quality checks of its night.
+def keep_counts(lake: Lake, indicator: Hundreds, date: dt.date, days: DataFrame, states: DataFrame, mnos: MNOs) -> None:
+    """Put the exact table of an indicator in hundreds in the place of a date's.
+
+    In: person_day and person_state of the date; the MNOs of the night with their bits.
+    """
+    from pyspark.sql import functions as F
+
+    rows = indicator.function()(days, states, mnos).withColumn("definition", F.lit(indicator.definition))
+    replace_counts(lake, indicator.exact, rows.select(*lake.contracts.table(indicator.exact).columns), date=date)
+
+
+def keep_presence_hourly(lake: Lake, date: dt.date, days: DataFrame, mnos: MNOs) -> None:
+    """Put presence_hourly in the place of a date's, for the data-quality checks of its night.
 
     In: person_day of the date; the MNOs of the night with their bits.
     """
-    replace_counts(lake, "population_exact", population(days, mnos), date=date)
+    replace_counts(lake, "presence_hourly", presence_hourly(days, mnos), date=date)
 
 
 def replace_counts(lake: Lake, name: str, rows: DataFrame, **partition: Any) -> None:

@@ -1,4 +1,4 @@
-"""Indicators as contracts: what is published of which persons, by which steps, and what may stand beside it.
+"""Indicators of the kind chain as contracts: what is published of which persons, by which steps, and what beside it.
 
 Night, gate, auditor and reader each interpret these with code of their own; nothing here says how.
 """
@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from popflow.declared import Declared, read_folder
+from popflow.declared import Declared
 from popflow.errors import PopflowError
 
 NAME = r"^[a-z][a-z0-9_]{0,40}$"
+DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 ORIGINS = ("area", "prefecture", "county")  # each within the one before
 DESTINATIONS = ("all", "border", "province", "prefecture", "county")
 
@@ -45,6 +46,29 @@ class Labels(Declared):
     en: str = Field(min_length=1)
 
 
+class Function(Declared):
+    """A pure function by its dotted name: popflow's own, or of a module that lies in the contracts' folder."""
+
+    folder: Path
+    contract: str
+    field: str
+    name: str
+
+    def found(self) -> Callable[..., Any]:
+        """The function itself. Raises PopflowError, with file and field, where there is none."""
+        module, _, name = self.name.rpartition(".")
+        beside = self.folder / f"{module}.py"
+        try:
+            there = _loaded(module, beside) if beside.is_file() else importlib.import_module(f"popflow.{module}")
+            made: Callable[..., Any] = getattr(there, name)
+        except (ImportError, AttributeError, SyntaxError):
+            raise PopflowError(
+                f"{self.folder}/indicators/{self.contract}.yaml: {self.field}: there is no function {name} in "
+                f"popflow.{module} or {beside}"
+            ) from None
+        return made
+
+
 class Link(Declared):
     """What another indicator has to do with this one. Only such as count other persons may stand side by side."""
 
@@ -66,16 +90,17 @@ class Indicator(Declared):
     persons: a pure function, by dotted name, from person_state of a date to the persons that it counts (date,
     person_key, origin_county, destination_county, registered, mno_mask). It is popflow's own, or of a module that lies
     in the contracts' folder. exact: the restricted table of their counts by origin and destination county. areas: those
-    of areas.yaml whose chains are published. headline: what briefing, status and commands speak of where none is named.
+    of areas.yaml whose chains are published. beside: for indicators in hundreds that do not say it themselves, why both
+    may stand side by side. headline: what briefing, status and commands speak of where none is named.
     """
 
     indicator: str = Field(pattern=NAME)
-    kind: str
+    kind: Literal["chain"]
     headline: bool = False
     labels: Labels
     meaning: Labels
     unit: Literal["person"]
-    persons: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$")
+    persons: str = Field(pattern=DOTTED)
     exact: str
     when: Literal["daily"]
     definition: str = Field(min_length=1)
@@ -83,15 +108,9 @@ class Indicator(Declared):
     areas: Literal["all"] | list[str]
     thresholds: Thresholds = Thresholds()
     links: list[Link] = Field(default_factory=list)
+    beside: dict[str, str] = Field(default_factory=dict)
     steps: list[Step] = Field(min_length=3)
     _folder: Path = PrivateAttr(default=Path())
-
-    @field_validator("kind")
-    @classmethod
-    def _known_kind(cls, value: str) -> str:
-        if value != "chain":
-            raise ValueError(f"'{value}' is not a kind that this popflow publishes; there is chain")
-        return value
 
     @model_validator(mode="after")
     def _steps_refine(self) -> Indicator:
@@ -114,17 +133,12 @@ class Indicator(Declared):
 
     def function(self) -> Callable[..., Any]:
         """The function that `persons` names. Raises PopflowError where there is none."""
-        module, _, name = self.persons.rpartition(".")
-        beside = self._folder / f"{module}.py"
-        try:
-            found = _loaded(module, beside) if beside.is_file() else importlib.import_module(f"popflow.{module}")
-            made: Callable[..., Any] = getattr(found, name)
-        except (ImportError, AttributeError, SyntaxError):
-            raise PopflowError(
-                f"{self._folder}/indicators/{self.indicator}.yaml: persons: there is no function {name} in "
-                f"popflow.{module} or {beside}"
-            ) from None
-        return made
+        return Function(folder=self._folder, contract=self.indicator, field="persons", name=self.persons).found()
+
+    def in_folder(self, folder: Path) -> Indicator:
+        """The same, knowing the folder of contracts that it was read from."""
+        self._folder = folder
+        return self
 
     def areas_of(self, areas: Mapping[str, Any]) -> dict[str, Any]:
         """Areas, by name, that the indicator is published of, out of some."""
@@ -145,14 +159,6 @@ def _loaded(name: str, path: Path) -> Any:
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
-
-
-def read_indicators(folder: Path, *, or_none: bool = False) -> dict[str, Indicator]:
-    """Indicators of a folder of contracts, by name. Raises PopflowError for the first that does not hold together."""
-    found = read_folder(folder / "indicators", Indicator, "indicator", or_none=or_none)
-    for one in found.values():
-        one._folder = folder
-    return found
 
 
 def refuse_together(indicators: Mapping[str, Indicator], areas: Iterable[str], folder: Path) -> None:

@@ -13,7 +13,7 @@ from popflow.contracts import Contracts
 from popflow.dates import ONE_DAY
 from popflow.disclosure import ProtectedTable
 from popflow.errors import PopflowError
-from popflow.exact import days_of, keep_exact, keep_population
+from popflow.exact import days_of, keep_counts, keep_exact, keep_presence_hourly
 from popflow.intake.night import take_in as take_deliveries_in
 from popflow.intake.summary import IntakeSummary
 from popflow.lake import Lake
@@ -104,7 +104,7 @@ class Stage:
 
 
 def _tables(names: Sequence[str], known: Contracts) -> tuple[str, ...]:
-    exact = sorted({indicator.exact for indicator in known.indicators.values()})
+    exact = sorted({indicator.exact for indicator in known.published.values()})
     return tuple(table for name in names for table in (exact if name == EXACT else [name]))
 
 
@@ -205,12 +205,14 @@ def find_persons(lake: Lake, night: Night) -> Done:
 
 
 def find_flows(lake: Lake, night: Night) -> Done:
-    """person_day and person_state -> the indicators' exact tables, population_exact, and their data-quality checks."""
+    """person_day and person_state -> the indicators' exact tables, presence_hourly, and the data-quality checks."""
     days, states = lake.read("person_day", event_date=night.date), lake.read("person_state", as_of=night.date)
     bits = bits_of(lake, night.mnos)
     for indicator in lake.contracts.indicators.values():
         keep_exact(lake, indicator, night.date, states, bits)
-    keep_population(lake, night.date, days, bits)
+    for counted in lake.contracts.hundreds.values():
+        keep_counts(lake, counted, night.date, days, states, bits)
+    keep_presence_hourly(lake, night.date, days, bits)
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)
     return Done(f"{len(verdicts)} data-quality checks passed", warnings=_warnings(verdicts))
 
@@ -281,14 +283,14 @@ PERSONS = Stage(
 )
 FLOWS = Stage(
     "flows",
-    ("person_day", "person_state", EXACT, "population_exact", "counties"),
-    (EXACT, "population_exact"),
+    ("person_day", "person_state", "flows_exact", "presence_hourly", "counties"),
+    (EXACT, "presence_hourly"),
     find_flows,
 )
 RELEASE = Stage(
     "release",
-    ("person_state", EXACT, "cell_to_county", "base_cells", "flows", "releases", "deliveries"),
-    ("released_persons", "base_cells", "flows", "releases"),
+    ("person_state", EXACT, "cell_to_county", "base_cells", "flows", "counts", "releases", "deliveries"),
+    ("released_persons", "base_cells", "flows", "counts", "releases"),
     release,
 )
 NIGHT = (INTAKE, COVERAGE, PERSONS, FLOWS, RELEASE)

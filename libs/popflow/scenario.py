@@ -117,7 +117,7 @@ def _simulate(asked: ScenarioRun, simulation: Path, say: Progress) -> None:
 
 def _left(asked: ScenarioRun, lake: Lake) -> list[dt.date]:
     """Dates whose night has not ended: those after the last release; the first date has none and ends in a state."""
-    through = released_through(lake) or (asked.first if lake.partitions("population_exact") else asked.first - ONE_DAY)
+    through = released_through(lake) or (asked.first if lake.partitions("presence_hourly") else asked.first - ONE_DAY)
     return [date for date in asked.dates if date > through]
 
 

@@ -30,7 +30,7 @@ from fingerprints import fingerprints  # noqa: E402
 from key_files import key_file  # noqa: E402
 
 FIRST = dt.date(2020, 1, 20)
-TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "population_exact",
+TABLES = ("intake", "deliveries", "person_day", "person_state", "flows_exact", "presence_hourly",
           "base_cells", "flows", "releases")  # fmt: skip
 STAGES = ("intake", "persons", "flows", "release")
 KILLS = int(os.environ.get("POPFLOW_KILLS", "75"))

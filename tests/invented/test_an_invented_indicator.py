@@ -163,7 +163,7 @@ def test_what_may_not_stand_beside_outflow_is_refused_when_it_is_read(tmp_path: 
             "",
             "nothing says that it counts other persons than outflow",
         ),
-        ("kind: chain", "kind: hundreds", "'hundreds' is not a kind"),
+        ("kind: chain", "kind: blocks", "'blocks' is not a kind"),
         ("areas: [hubei]", "areas: [atlantis]", "'atlantis' is none of areas.yaml"),
         ("exact: late_departures_exact", "exact: presence", "is not a restricted table with"),
         ("night_travel.late_departures", "night_travel.nobody", "there is no function nobody"),
@@ -173,6 +173,8 @@ def test_what_may_not_stand_beside_outflow_is_refused_when_it_is_read(tmp_path: 
         folder = tmp_path / said[:12].replace("'", "")
         for name in ("indicators", "restricted"):
             (folder / name).mkdir(parents=True)
+        for name in ("indicators/silent_persons.yaml", "restricted/silent_persons_exact.yaml"):
+            (folder / name).write_text((HERE / name).read_text())
         (folder / "night_travel.py").write_text((HERE / "night_travel.py").read_text())
         table = "late_departures_exact.yaml"
         (folder / "restricted" / table).write_text((HERE / "restricted" / table).read_text())

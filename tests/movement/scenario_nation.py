@@ -13,8 +13,11 @@ from seeded_nation import register_frame
 
 from popflow.contracts import Contracts
 from popflow.intake.keys import person_key, read_secret, sim_key
+from popflow.movement.arrivals import by_county_arrived_in
+from popflow.movement.daytime import by_day_county
 from popflow.movement.person_days import person_days
 from popflow.movement.person_states import person_states
+from popflow.movement.population import whereabouts
 from popflow.movement.sims import sim_days
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
@@ -88,7 +91,11 @@ def _bitmaps(records: pd.DataFrame) -> dict[tuple, int]:
 
 
 def run_nights(spark: SparkSession, contracts: Contracts, whole: Nation, key_file: Path) -> dict:
-    """What is known of each person on each date: {(date, name): (state, person-day or None, observed slots)}."""
+    """What is known of each person on each date, by date and name.
+
+    State, person-day or None, observed slots, county by hour of everybody known, county and part of the day presence
+    and of the arrival.
+    """
     subscribers = _subscribers(spark, contracts, whole)
     dates = sorted(whole.presence)
     known, yesterday = {}, None
@@ -99,9 +106,13 @@ def run_nights(spark: SparkSession, contracts: Contracts, whole: Nation, key_fil
         yesterday = _at_hand(person_states(yesterday, days, date))
         by_person = {row.person_key: row for row in days.collect()}
         slots = {row.sim_key: row.observed_slots for row in sims.collect()}
+        placed = {row.person_key: row.hour_counties for row in whereabouts(days, yesterday).collect()}
+        by_day = {row.person_key: f"{row.county_code} {row.part}" for row in by_day_county(days).collect()}
+        came = {row.person_key: f"{row.county_code} {row.part}" for row in by_county_arrived_in(yesterday).collect()}
         for row in yesterday.collect():
             told_today = by_person.get(row.person_key), slots.get(row.speaking_sim_key)
-            known[date, whole.names[row.person_key]] = (row, *told_today)
+            of_day = placed[row.person_key], by_day.get(row.person_key, ""), came.get(row.person_key, "")
+            known[date, whole.names[row.person_key]] = (row, *told_today, *of_day)
     return known
 
 
@@ -121,7 +132,7 @@ def _subscribers(spark: SparkSession, contracts: Contracts, whole: Nation) -> Da
     return _at_hand(register_frame(spark, contracts, rows))
 
 
-def told(whole: Nation, contracts: Contracts, row, day, slots) -> dict[str, str]:
+def told(whole: Nation, contracts: Contracts, row, day, slots, placed, by_day, arrived) -> dict[str, str]:
     """A person's state and day in the words of expected.csv."""
     if row is None:
         return defaultdict(str)
@@ -133,5 +144,12 @@ def told(whole: Nation, contracts: Contracts, row, day, slots) -> dict[str, str]
         "silent_slots": str(row.silent_slots),
         "last_seen": str(row.last_seen),
         "observed_slots": str(slots) if day else "",
-        "hours": ";".join(f"{h}={c or '-'}" for h, c in sorted(day.hour_counties.items())) if day else "",
+        "hours": _by_hour(day.hour_counties) if day else "",
+        "placed": _by_hour(placed),
+        "by_day": by_day,
+        "arrived": arrived,
     }
+
+
+def _by_hour(counties: dict[int, str | None]) -> str:
+    return ";".join(f"{h}={c or '-'}" for h, c in sorted(counties.items()))

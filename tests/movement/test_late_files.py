@@ -18,7 +18,7 @@ from popflow.synthetic import Troubles, simulate
 pytestmark = pytest.mark.slow
 FIRST, TOUCHED, LAST = dt.date(2020, 1, 19), dt.date(2020, 1, 20), dt.date(2020, 1, 21)
 DATES = [FIRST, TOUCHED, LAST]
-TABLES = {"person_day": "event_date", "person_state": "as_of", "flows_exact": "date", "population_exact": "date"}
+TABLES = {"person_day": "event_date", "person_state": "as_of", "flows_exact": "date", "presence_hourly": "date"}
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,11 @@ from seeded_nation import FIRST, presence_rows, register_frame, register_rows
 
 from popflow.accuracy.short_way import Persons
 from popflow.intake.keys import read_secret
+from popflow.movement.daytime import daytime
 from popflow.movement.flows import counted, moves
 from popflow.movement.person_days import by_one_county, by_slot_logic, person_days, speakers, stays_put
 from popflow.movement.person_states import person_states
-from popflow.movement.population import population
+from popflow.movement.population import population, presence_hourly
 from popflow.movement.sims import sim_days
 
 PERSONS, DAYS = 250, 4
@@ -149,7 +150,45 @@ def test_population_by_hour_follows_from_person_days(nights, contracts):
             since = [h for h in row.hour_counties if h <= hour]
             if since and row.hour_counties[max(since)]:
                 expected[row.hour_counties[max(since)], hour] += 1
-    found = population(night["days"], contracts.mno_bits()).collect()
+    found = presence_hourly(night["days"], contracts.mno_bits()).collect()
     assert len(expected) > 100
     assert expected == {(row.county_code, row.hour): row.persons for row in found}
     assert all(row.persons >= row.persons_registered >= max(row.persons_without.values()) for row in found)
+
+
+def test_everybody_known_is_in_one_county_at_each_hour(nights, contracts):
+    for night in nights:
+        known, expected = {row.person_key: row for row in night["state_rows"]}, Counter()
+        seen = {row.person_key: row for row in night["day_rows"]}
+        for person, state in known.items():
+            entries = {h: c for h, c in (seen[person].hour_counties if person in seen else {}).items() if c}
+            here = state.origin_county or (entries[min(entries)] if entries else state.day_end_county)
+            for hour in range(24):
+                here = entries.get(hour, here)
+                expected[here, hour] += 1
+        found = population(night["days"], night["state"], contracts.mno_bits()).collect()
+        assert {row.part for row in found} == {"everyone"}
+        assert expected == {(row.county_code, row.hour): row.persons for row in found}
+        by_hour = Counter()
+        for row in found:
+            by_hour[row.hour] += row.persons
+        assert by_hour == dict.fromkeys(range(24), len(known))
+
+
+def test_day_presence_follows_from_person_days(nights, contracts):
+    expected: Counter = Counter()
+    for night in nights:
+        for row in night["day_rows"]:
+            at_hours = [
+                row.hour_counties[max(since)]
+                for hour in range(10, 16)
+                if (since := [h for h in row.hour_counties if h <= hour]) and row.hour_counties[max(since)]
+            ]
+            if row.origin_county == row.day_end_county and len(at_hours) >= 2:
+                most = max(dict.fromkeys(at_hours), key=at_hours.count)
+                part = "residents" if most == row.day_end_county else "visitors"
+                expected[night["date"], most, part] += 1
+    found = [row for night in nights for row in daytime(night["days"], night["state"], contracts.mno_bits()).collect()]
+    assert len(expected) > 20
+    assert {part for _, _, part in expected} == {"residents", "visitors"}
+    assert expected == {(row.date, row.county_code, row.part): row.persons for row in found}

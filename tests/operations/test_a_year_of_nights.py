@@ -57,7 +57,7 @@ def of_year(lake: Lake) -> Lake:
     write("deliveries", [(mno, f"{mno}-{date}", date, "f", "all", "ab" * 32, 1, "accepted", WHEN)
                          for date in DATES for mno in MNOS])  # fmt: skip
     write("flows_exact", [(date, "420102", "420103", 5, 5, {"mobile": 1}) for date in DATES])
-    write("population_exact", [(date, "420102", 0, 5, 5, {"mobile": 1}) for date in DATES])
+    write("presence_hourly", [(date, "420102", 0, 5, 5, {"mobile": 1}) for date in DATES])
     presence = ("presence", LAST, "t" * 32, "420102", 1, 0, None, None, None, None)
     tally = ("tallies", None, None, None, None, None, "f", "rows", 1, None)
     write("intake", [(mno, f"{mno}-{LAST}", *row) for mno in MNOS for row in (presence, tally)])
@@ -84,7 +84,7 @@ def test_the_coverage_check_reads_the_nights_that_it_compares(year: Path, contra
     with pytest.raises(PopflowError):
         after_flows(lake, LAST, "run")
     assert opened.files["flows_exact"] == 2
-    assert opened.files["population_exact"] == 1
+    assert opened.files["presence_hourly"] == 1
 
 
 def test_presence_looks_for_the_deliveries_that_can_hold_it(year: Path, contracts: Contracts, spark):
@@ -183,16 +183,16 @@ def test_what_is_to_be_recorded_is_looked_for_among_the_newest_commits(bare_lake
     def said(date: dt.date) -> dict:
         return {"userMetadata": json.dumps({"indicator": "outflow", "date": str(date), "release": 1})}
 
-    commits = [said(date) for date in DATES]
+    of = {"flows": [said(date) for date in DATES], "counts": []}
     known = [{"indicator": "outflow", "date": date, "release": 1} for date in DATES]
     asked: list[int | None] = []
     recorded: list[str] = []
-    monkeypatch.setattr(bare_lake, "history", lambda name, newest=None: asked.append(newest) or commits[:newest])
+    monkeypatch.setattr(bare_lake, "history", lambda name, newest=None: asked.append(newest) or of[name][:newest])
     monkeypatch.setattr(ledger, "_append_release", lambda lake, row: recorded.append(row["date"]))
     monkeypatch.setattr(ledger, "all_releases", lambda lake: known[2:])
     assert ledger.record_releases(bare_lake) == 2
     assert recorded == [str(DATES[1]), str(DATES[0])]
-    assert asked == [20]
+    assert asked == [20, 20]  # of flows and counts
     monkeypatch.setattr(ledger, "all_releases", lambda lake: [])  # somebody lost the table: it is made anew
     assert ledger.record_releases(bare_lake) == NIGHTS
-    assert asked[1:] == [20, None]
+    assert asked[2:] == [20, None, 20]

@@ -259,7 +259,7 @@ def test_data_docs_hold_no_digest_and_no_exact_value(tmp_path: Path, contracts: 
     some.loc[3, ["persons", "origin_county"]] = [-8_765_432, "43x777"]
     assert {f.column for f in checks.check_contract(contracts.table("flows_exact"), some).failed} == {
         "persons", "origin_county"}  # fmt: skip
-    assert checks.check_contract(contracts.table("population_exact"), population()).ok
+    assert checks.check_contract(contracts.table("presence_hourly"), population()).ok
     checks.check("movement", movement_figures(flows(), flows(), population(), COUNTIES))
     checks.check("intake", figures())
     kept = {path: path.read_text(encoding="utf-8") for kind in ("json", "html", "yml", "css")

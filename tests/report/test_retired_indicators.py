@@ -45,7 +45,8 @@ def test_the_contract_the_gate_and_the_reader_know_one_indicator():
     known = contracts.load()
     assert list(known.indicators) == ["outflow"]
     assert tuple(known.retired) == RETIRED
-    assert [name for name in disclosure.__all__ if name.startswith("protect_")] == ["protect_flows"]
+    assert [name for name in disclosure.__all__ if name.startswith("protect_")] == ["protect_counts", "protect_flows"]
+    assert not {*known.published} & {*RETIRED} - {"stock"}
 
 
 @pytest.mark.parametrize("level", ["province", "county", "pair"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import pandas as pd
@@ -27,17 +27,17 @@ class Files:
     def __init__(self, lake: Lake) -> None:
         self.version = published_version(lake)
         self._lake = lake
-        self._flows, self._base_cells = _data_files(lake, "flows"), _data_files(lake, "base_cells")
+        self._flows, self._base_cells = data_files(lake, "flows"), data_files(lake, "base_cells")
 
     @cached_property
     def rows(self) -> dict[dt.date, str]:
         """By date, a digest of the files of its indicators: paths, sizes and times, in the log and in the storage."""
-        return self._by_date("flows", self._flows)
+        return files_by_date(self._lake, "flows", self._flows, self._lake.contracts.indicators)
 
     @cached_property
     def base_cells(self) -> dict[dt.date, str]:
         """By date, a digest of the data files that hold its base cells."""
-        return self._by_date("base_cells", self._base_cells)
+        return files_by_date(self._lake, "base_cells", self._base_cells, self._lake.contracts.indicators)
 
     @property
     def dates(self) -> set[dt.date]:
@@ -63,21 +63,6 @@ class Files:
         old = [date for date in dates if days is not None and (newest - date).days > days]
         return [date for date in old if date not in self.base_cells]
 
-    def _by_date(self, table: str, files: list[DataFile]) -> dict[dt.date, str]:
-        root = open_address(self._lake.path(table))[1] if files else ""
-        stored = {
-            info.path.removeprefix(f"{root}/"): info for info in (files_under(self._lake.path(table)) if files else ())
-        }
-        facts: dict[dt.date, list[tuple]] = {}
-        for file in files:
-            if file.partition["indicator"] not in self._lake.contracts.indicators:
-                continue
-            there = stored.get(file.path)
-            storage = (there.size, there.mtime.isoformat()) if there is not None else None
-            date = pd.Timestamp(file.partition["date"]).date()
-            facts.setdefault(date, []).append((file.path, file.size, storage))
-        return {date: digest_of(sorted(of_date)) for date, of_date in facts.items()}
-
     def _row_count(self, files: list[DataFile]) -> str:
         try:
             footers = (pq.read_metadata(self._lake.open_file("flows", file.path)) for file in files)
@@ -86,5 +71,21 @@ class Files:
             return "an unknown number of"
 
 
-def _data_files(lake: Lake, table: str) -> list[DataFile]:
+def files_by_date(lake: Lake, table: str, files: Sequence[DataFile], indicators: Collection[str]) -> dict[dt.date, str]:
+    """By date, a digest of the data files of some indicators: paths, sizes and times, in the log and in the storage."""
+    root = open_address(lake.path(table))[1] if files else ""
+    stored = {info.path.removeprefix(f"{root}/"): info for info in (files_under(lake.path(table)) if files else ())}
+    facts: dict[dt.date, list[tuple]] = {}
+    for file in files:
+        if file.partition["indicator"] not in indicators:
+            continue
+        there = stored.get(file.path)
+        storage = (there.size, there.mtime.isoformat()) if there is not None else None
+        date = pd.Timestamp(file.partition["date"]).date()
+        facts.setdefault(date, []).append((file.path, file.size, storage))
+    return {date: digest_of(sorted(of_date)) for date, of_date in facts.items()}
+
+
+def data_files(lake: Lake, table: str) -> list[DataFile]:
+    """The data files that a table has now; none where it is not there."""
     return lake.snapshot(table).files if lake.exists(table) else []

@@ -24,6 +24,7 @@ from popflow.lake import Lake
 from popflow.paths import below
 
 FOLDER = "_audit"
+COUNTS_FOLDER = "_audit_counts"  # of figures in hundreds
 MONTHS_FILE = re.compile(r"(?P<month>\d{4}-\d{2})\.json", re.ASCII)
 PURPOSE = b"popflow: stamps of the auditor"
 FORM = 2  # of a stamp: parts bear the indicator's name; an older one is not a stamp, and its date is looked at again
@@ -57,27 +58,27 @@ def stamps_key(lake: Lake) -> bytes:
     return read_secret(path)
 
 
-def stamped_months(lake: Lake) -> list[str]:
+def stamped_months(lake: Lake, folder: str = FOLDER) -> list[str]:
     """Months (2020-01) that have a file of stamps, whether rows of theirs are published still or not."""
-    names = (file.path.rpartition("/")[2] for file in files_under(below(lake.zone("restricted"), FOLDER)))
+    names = (file.path.rpartition("/")[2] for file in files_under(below(lake.zone("restricted"), folder)))
     return sorted(found["month"] for name in names if (found := MONTHS_FILE.fullmatch(name)))
 
 
-def read_stamps(lake: Lake, key: bytes, months: Collection[str]) -> dict[dt.date, Stamp]:
+def read_stamps(lake: Lake, key: bytes, months: Collection[str], folder: str = FOLDER) -> dict[dt.date, Stamp]:
     """Every stamp of some months (2020-01) that can be believed, by date."""
-    found = (stamp for month in sorted(months) for stamp in _month(lake, key, month))
+    found = (stamp for month in sorted(months) for stamp in _month(lake, key, month, folder))
     return {stamp.date: stamp for stamp in found}
 
 
-def write_stamps(lake: Lake, key: bytes, stamps: Iterable[Stamp]) -> None:
+def write_stamps(lake: Lake, key: bytes, stamps: Iterable[Stamp], folder: str = FOLDER) -> None:
     """Keep stamps, each in place of an earlier one of its date."""
     by_month: dict[str, dict[dt.date, Stamp]] = {}
     for stamp in stamps:
         by_month.setdefault(month_of(stamp.date), {})[stamp.date] = stamp
     for month, new in by_month.items():
-        kept = {stamp.date: stamp for stamp in _month(lake, key, month)} | new
+        kept = {stamp.date: stamp for stamp in _month(lake, key, month, folder)} | new
         lines = [json.dumps(_keyed(kept[date], key), sort_keys=True) for date in sorted(kept)]
-        lake.write_text("restricted", f"{FOLDER}/{month}.json", "\n".join(lines) + "\n")
+        lake.write_text("restricted", f"{folder}/{month}.json", "\n".join(lines) + "\n")
 
 
 def month_of(date: dt.date) -> str:
@@ -85,8 +86,8 @@ def month_of(date: dt.date) -> str:
     return date.isoformat()[:7]
 
 
-def _month(lake: Lake, key: bytes, month: str) -> list[Stamp]:
-    lines = (lake.read_text("restricted", f"{FOLDER}/{month}.json") or "").splitlines()
+def _month(lake: Lake, key: bytes, month: str, folder: str) -> list[Stamp]:
+    lines = (lake.read_text("restricted", f"{folder}/{month}.json") or "").splitlines()
     found = [_believed(line, key) for line in lines]
     return [stamp for stamp in found if stamp is not None and month_of(stamp.date) == month]
 

@@ -22,13 +22,18 @@ CODES = {
     "A6": "something outside the contract, or rows that do not agree with the base cells",
     "A7": "a planted leak was not caught",
     "A8": "the audit did not come to its end in its time",
+    "B1": "a figure in hundreds is not what its count and its secret offset make",
+    "B2": "a county has a row and may not have one, or has none and should",
+    "B3": "a figure in hundreds was told before",
+    "B5": "figures in hundreds and the flows of their date tell something together, or count other persons",
+    "B4": "something among the figures in hundreds is outside their contract",
 }
 SHOWN_FINDINGS = 50
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One failure: its code A1 to A8, where, the cells it names, and the attack as an equation."""
+    """One failure: its code of CODES, where, the cells it names, and the attack as an equation."""
 
     code: str
     where: str

@@ -37,6 +37,17 @@ WHATEVER = {"allow_extra_args": True, "ignore_unknown_options": True}  # a refus
 EXAMPLE = (
     "Example: popflow pull {name} --area wuhan --days 14 --before 2020-01-23 --level county --out a.xlsx --lake lake"
 )
+COUNTS_EXAMPLE = "Example: popflow pull {name} --area wuhan --from 2020-01-22 --to 2020-01-22 --out a.xlsx --lake lake"
+Anywhere = Annotated[
+    str | None, typer.Option("--area", help="Province, prefecture or county by name or code; all if not given.")
+]
+Hours = Annotated[str | None, typer.Option("--hour", help="Full hours, as 3 or 3,10; all if not given.")]
+Index = Annotated[
+    str | None, typer.Option("--index", help="work-night (10:00 against 03:00) or baseline, in percent with bounds.")
+]
+Baseline = Annotated[
+    str | None, typer.Option("--baseline", help="First and last date whose workdays count, as 2019-12-02:2019-12-29.")
+]
 Form = Annotated[str | None, typer.Option("--format", help="table, csv, parquet, xlsx or geojson.")]
 
 
@@ -46,6 +57,9 @@ def register(app: typer.Typer) -> None:
     for indicator in known.indicators.values():
         words = f"{indicator.meaning.en}.\n\n{EXAMPLE.format(name=indicator.indicator)}"
         pull.command(indicator.indicator, help=words)(_asking(indicator.indicator))
+    for counted in known.hundreds.values():
+        words = f"{counted.meaning.en}.\n\n{COUNTS_EXAMPLE.format(name=counted.indicator)}"
+        pull.command(counted.indicator, help=words)(_counting(counted.indicator, hourly=counted.hourly))
     pull.command("inflow")(_inflow)
     pull.command("net")(_net)
     pull.command("matrix")(_matrix)
@@ -66,6 +80,41 @@ def _asking(indicator: str) -> Callable[..., None]:
     mine = [one for name, one in words.parameters.items() if name != "indicator"]
     asking.__signature__ = words.replace(parameters=mine)  # type: ignore[attr-defined]
     return asking
+
+
+def _counting(indicator: str, *, hourly: bool) -> Callable[..., None]:
+    """The command that asks for an indicator in hundreds; one of whole dates has no --hour."""
+
+    @functools.wraps(_count)
+    def counting(*args: Any, **given: Any) -> None:
+        _count(*args, **given, indicator=indicator)
+
+    words = inspect.signature(_count, eval_str=True)
+    left_out = {"indicator"} if hourly else {"indicator", "hours"}
+    mine = [one for name, one in words.parameters.items() if name not in left_out]
+    counting.__signature__ = words.replace(parameters=mine)  # type: ignore[attr-defined]
+    return counting
+
+
+def _count(
+    lake: Annotated[str, LAKE],
+    area: Anywhere = None,
+    date_from: From = None,
+    date_to: To = None,
+    days: Days = None,
+    before: Before = None,
+    hours: Hours = None,
+    index: Index = None,
+    baseline: Baseline = None,
+    as_of: AsOf = None,
+    out: Out = None,
+    form: Form = None,
+    *,
+    indicator: str,
+) -> None:
+    asked: dict[str, Any] = {"days": days, "before": before, "index": index, "baseline": baseline}
+    said = (indicator, area, date_from, date_to, hours, as_of)
+    _tell(lake, lambda reader, polygons: reader.counts(*said, polygons, **asked), out, form)
 
 
 def _refusing(asked_as: str) -> Callable[[], None]:

@@ -24,10 +24,18 @@ def finest_cells(frame: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:
     added up.
     Raises PopflowError where an MNO of the night is missing in a row, or where a part is larger than its whole.
     """
-    cells = _held_together(pd.concat([frame[ENDS].reset_index(drop=True), _figures(frame, mnos)], axis=1), mnos)
+    cells = counted_rows(frame, ENDS, mnos)
     return (
         cells.groupby(ENDS, as_index=False, sort=True, observed=True).sum() if cells.duplicated(ENDS).any() else cells
     )
+
+
+def counted_rows(frame: pd.DataFrame, key: list[str], mnos: Sequence[str]) -> pd.DataFrame:
+    """Rows with persons: the columns of a key, persons, persons_registered and a column for each MNO.
+
+    Raises PopflowError as `finest_cells` does.
+    """
+    return _held_together(pd.concat([frame[key].reset_index(drop=True), _figures(frame, mnos)], axis=1), mnos)
 
 
 def _held_together(cells: pd.DataFrame, mnos: Sequence[str]) -> pd.DataFrame:

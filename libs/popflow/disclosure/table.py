@@ -1,4 +1,4 @@
-"""ProtectedTable: what the gate lets through, and the only thing that publishing accepts."""
+"""ProtectedTable and ProtectedCounts: what the gate lets through, and the only thing that publishing accepts."""
 
 from __future__ import annotations
 
@@ -34,29 +34,53 @@ ROW_COLUMNS = [
 ]
 
 
+class Sealed:
+    """What the gate made: it cannot be changed, copied, pickled, or made elsewhere."""
+
+    __slots__ = ("_seal", "date", "definition", "digest", "indicator", "mnos", "release")
+
+    indicator: str
+    date: dt.date
+    release: int
+    definition: str
+    mnos: tuple[str, ...]
+    digest: str
+    _seal: _Seal
+
+    def _fill(self, seal: _Seal, content: Mapping[str, Any]) -> None:
+        if seal is not _SEAL:
+            raise PopflowError(f"a {type(self).__name__} is made by popflow.disclosure alone")
+        for name, value in {**content, "_seal": seal}.items():
+            object.__setattr__(self, name, value)
+
+    def _tables(self) -> tuple[pa.Table, ...]:
+        """What the digest is of."""
+        raise NotImplementedError
+
+    def refuse_if_changed(self) -> None:
+        """Raise PopflowError unless the content is what the gate made."""
+        if getattr(self, "_seal", None) is not _SEAL or self.digest != content_digest(*self._tables()):
+            raise PopflowError("the protected table is not what the gate made; protect the exact table again")
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise PopflowError("a ProtectedTable cannot be changed")
+
+    __delattr__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> NoReturn:
+        raise PopflowError("a ProtectedTable cannot be copied or pickled; protect the exact table again")
+
+
 @final
-class ProtectedTable:
-    """One release of one indicator and date, protected. It cannot be changed, copied into another, or made elsewhere.
+class ProtectedTable(Sealed):
+    """One release of one indicator of the kind chain and one date, protected.
 
     rows: contract `flows`; base_cells: a contract of that name, secret. shares: for each step of the chain the share of
     the roots' persons that its cells show; figures of shown rows alone. cells: for each step cells shown and cells with
     persons; secret, since the second is not published.
     """
 
-    __slots__ = (
-        "_base_cells",
-        "_rows",
-        "_seal",
-        "cells",
-        "date",
-        "definition",
-        "digest",
-        "indicator",
-        "mnos",
-        "release",
-        "root_persons",
-        "shares",
-    )
+    __slots__ = ("_base_cells", "_rows", "cells", "root_persons", "shares")
 
     def __init__(
         self,
@@ -73,8 +97,6 @@ class ProtectedTable:
         shares: Mapping[str, float],
         cells: Mapping[str, tuple[int, int]],
     ) -> None:
-        if seal is not _SEAL:
-            raise PopflowError("a ProtectedTable is made by popflow.disclosure.protect alone")
         content = {
             "indicator": indicator,
             "date": date,
@@ -87,23 +109,17 @@ class ProtectedTable:
             "digest": content_digest(rows, base_cells),
             "_rows": rows,
             "_base_cells": base_cells,
-            "_seal": seal,
         }
-        for name, value in content.items():
-            object.__setattr__(self, name, value)
+        self._fill(seal, content)
 
-    indicator: str
-    date: dt.date
-    release: int
-    definition: str
-    mnos: tuple[str, ...]
     root_persons: int
     shares: Mapping[str, float]
     cells: Mapping[str, tuple[int, int]]
-    digest: str
     _rows: pa.Table
     _base_cells: pa.Table
-    _seal: _Seal
+
+    def _tables(self) -> tuple[pa.Table, ...]:
+        return self._rows, self._base_cells
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -125,27 +141,70 @@ class ProtectedTable:
         """released, or empty where no root was publishable."""
         return "released" if self._rows.num_rows else "empty"
 
-    def refuse_if_changed(self) -> None:
-        """Raise PopflowError unless the content is what the gate made."""
-        if getattr(self, "_seal", None) is not _SEAL or self.digest != content_digest(self._rows, self._base_cells):
-            raise PopflowError("the protected table is not what the gate made; protect the exact table again")
-
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise PopflowError("a ProtectedTable cannot be changed")
-
-    __delattr__ = None  # type: ignore[assignment]
-
-    def __reduce__(self) -> NoReturn:
-        raise PopflowError("a ProtectedTable cannot be copied or pickled; protect the exact table again")
-
     def __repr__(self) -> str:
         return f"ProtectedTable({self.indicator} of {self.date}, release {self.release}, {self._rows.num_rows} rows)"
 
 
-def content_digest(rows: pa.Table, base_cells: pa.Table) -> str:
-    """SHA-256 over the rows and the base cells, schema and values in their order, as Arrow writes them."""
+@final
+class ProtectedCounts(Sealed):
+    """One date of an indicator in hundreds, protected.
+
+    rows: contract `counts`. shown_percent: share of the places that can have a row, counties by hours, which have one.
+    draws: how often the offsets of a prefecture were drawn before they passed the public test, none for 0; secret.
+    """
+
+    __slots__ = ("_rows", "draws", "shown_percent")
+
+    def __init__(
+        self,
+        seal: _Seal,
+        *,
+        indicator: str,
+        date: dt.date,
+        definition: str,
+        mnos: tuple[str, ...],
+        rows: pa.Table,
+        shown_percent: int,
+        draws: Mapping[str, int],
+    ) -> None:
+        content = {
+            "indicator": indicator,
+            "date": date,
+            "release": 1,
+            "definition": definition,
+            "mnos": mnos,
+            "shown_percent": shown_percent,
+            "draws": MappingProxyType(dict(draws)),
+            "digest": content_digest(rows),
+            "_rows": rows,
+        }
+        self._fill(seal, content)
+
+    shown_percent: int
+    draws: Mapping[str, int]
+    _rows: pa.Table
+
+    def _tables(self) -> tuple[pa.Table, ...]:
+        return (self._rows,)
+
+    @property
+    def rows_table(self) -> pa.Table:
+        """The rows to publish, contract `counts`, as an Arrow table, which nobody can change."""
+        return self._rows
+
+    @property
+    def status(self) -> str:
+        """released, or empty where no county could be shown."""
+        return "released" if self._rows.num_rows else "empty"
+
+    def __repr__(self) -> str:
+        return f"ProtectedCounts({self.indicator} of {self.date}, {self._rows.num_rows} rows)"
+
+
+def content_digest(*tables: pa.Table) -> str:
+    """SHA-256 over some tables, schema and values in their order, as Arrow writes them."""
     digest = hashlib.sha256()
-    for table in (rows, base_cells):
+    for table in tables:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)

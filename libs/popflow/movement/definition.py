@@ -16,3 +16,6 @@ MAX_GAP_SLOTS = 32  # longest silence between two observations that a run outlas
 MIN_RUN_SLOTS = 4  # shortest run that can be a day end while there is such a one: 1 h
 
 CARRY_DAYS = 7  # a silent person's day end is carried so many days
+
+DAY_HOURS = range(10, 16)  # full hours of a working day, at which it is asked where somebody spends it
+LEAST_DAY_HOURS = 2  # of these at which a person has to be placed

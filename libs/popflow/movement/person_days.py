@@ -10,11 +10,16 @@ from pyspark.sql.types import StructField, StructType
 
 from popflow.movement import batches
 from popflow.movement.definition import HOURS_A_DAY, MAX_GAP_SLOTS, SLOTS_A_WORD, SLOTS_AN_HOUR
+from popflow.movement.person_states import day_end_before
 from popflow.movement.sims import speaking_sims
 
-BEFORE = {"speaker_before": "speaking_sim_key", **{name: name for name in batches.BEFORE}}
-BEFORE_TYPES = {"speaker_before": "string", "trailing_county": "string", "silent_slots": "int"}
-PERSON = ["person_key", "speaking_sim_key", "mno_mask", "registered"]
+BEFORE_TYPES = {
+    "speaker_before": "string",
+    "origin_county": "string",
+    "trailing_county": "string",
+    "silent_slots": "int",
+}
+PERSON = ["person_key", "speaking_sim_key", "mno_mask", "registered", "origin_county"]
 PERSON_DAY = ["event_date", *PERSON, *batches.FOUND.names]
 
 
@@ -34,8 +39,8 @@ def person_days(sims: DataFrame, yesterday: DataFrame | None, date: dt.date) -> 
 def speakers(sims: DataFrame, yesterday: DataFrame | None) -> DataFrame:
     """Each person's speaking SIM with what it saw, and how the person came into the day.
 
-    Out: one row per person (person_key, speaking_sim_key, mno_mask, registered, sightings; trailing_county and
-    silent_slots of the day before, null for a new person).
+    Out: one row per person (person_key, speaking_sim_key, mno_mask, registered, sightings; of the day before, null for
+    a new person: origin_county, its day end, trailing_county and silent_slots).
     """
     return speaking_sims(_beside_yesterday(sims, yesterday)).select(*PERSON, "sightings", *batches.BEFORE)
 
@@ -72,7 +77,12 @@ def by_slot_logic(speakers: DataFrame) -> DataFrame:
 def _beside_yesterday(sims: DataFrame, yesterday: DataFrame | None) -> DataFrame:
     if yesterday is None:
         return sims.withColumns({name: F.lit(None).cast(kind) for name, kind in BEFORE_TYPES.items()})
-    before = yesterday.select("person_key", *(F.col(source).alias(name) for name, source in BEFORE.items()))
+    before = yesterday.select(
+        "person_key",
+        F.col("speaking_sim_key").alias("speaker_before"),
+        day_end_before().alias("origin_county"),
+        *batches.BEFORE,
+    )
     return sims.join(before, "person_key", "left")
 
 

@@ -41,18 +41,18 @@ def _beside_each_other(yesterday: DataFrame | None, today: DataFrame) -> DataFra
     now = today.select("person_key", F.struct(*NOW).alias("now"))
     if yesterday is None:
         return now.withColumn("before", F.lit(None).cast(_state_struct(today)))
-    before = [_day_end_before() if name == "day_end_county" else F.col(name) for name in BEFORE]
+    before = [day_end_before().alias(name) if name == "day_end_county" else F.col(name) for name in BEFORE]
     return now.join(yesterday.select("person_key", F.struct(*before).alias("before")), "person_key", "full")
 
 
-def _day_end_before() -> Column:
-    """Yesterday's day end as this definition has it, also where an earlier one wrote the state.
+def day_end_before() -> Column:
+    """Day end of yesterday's state as this definition has it, also where an earlier one wrote the state.
 
     A last run that lies in the prefecture of the day end is the day end (`day-end-2`); by `day-end-1` it was so only
     from an hour on. Of a state of today's definition this changes nothing.
     """
     same = prefecture(F.col("trailing_county")) == prefecture(F.col("day_end_county"))
-    return F.when(same, F.col("trailing_county")).otherwise(F.col("day_end_county")).alias("day_end_county")
+    return F.when(same, F.col("trailing_county")).otherwise(F.col("day_end_county"))
 
 
 def _state_struct(today: DataFrame) -> str:

@@ -11,7 +11,10 @@ MOST_FILES = 24  # small ones of a partition: those of `releases`, a row each, o
 SMALL = 16 << 20  # bytes
 KEPT_HOURS = 7 * 24.0  # for who reads an earlier version, or was given the address of a file by the share
 LONG = 30  # days that a table is kept from which on it is compacted; what goes sooner takes its files with it
-ONE_RELEASE_A_FILE = {"flows"}  # by which the share tells served releases from others; each is one file as it is
+ONE_RELEASE_A_FILE = {
+    "flows",
+    "counts",
+}  # by which the share tells served releases from others; each is one file as it is
 
 
 def compact(lake: Lake) -> dict[str, int]:

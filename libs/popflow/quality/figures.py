@@ -40,7 +40,7 @@ def movement_figures(
     """One row: the figures of the suite `movement`.
 
     flows, flows_eve: contract `flows_exact` of the date and of the date before (may be empty). population: contract
-    `population_exact` of the date. counties: contract `counties`, one edition.
+    `presence_hourly` of the date. counties: contract `counties`, one edition.
     """
     seen = {*flows["origin_county"], *flows["destination_county"], *population["county_code"]}
     hours = population.groupby("hour")["persons"].sum()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from popflow.lake import Lake
 
 LOOKED_AT = [*COLUMNS, "delivery_date", "area", "rows"]  # of the last nights' deliveries
-SAMPLED = ("flows_exact", "population_exact")
+SAMPLED = ("flows_exact", "presence_hourly")
 
 
 def after_intake(
@@ -84,7 +84,7 @@ def after_flows(lake: Lake, date: dt.date, run_id: str, *, sample: bool = False)
     """
     checks = QualityChecks.of(lake, date, run_id)
     flows = lake.read_pandas("flows_exact", date=date)
-    population = lake.read_pandas("population_exact", date=date)
+    population = lake.read_pandas("presence_hourly", date=date)
     verdicts = [
         checks.check_contract(lake.contracts.table(name), frame).enforce()
         for name, frame in zip(SAMPLED, (flows, population), strict=True)

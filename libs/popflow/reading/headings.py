@@ -30,6 +30,25 @@ HEADINGS = {
         10,
     ),
     "date": Heading("日期", "Date", "到达当日（北京时间）", "Local date (Asia/Shanghai)", 12, "yyyy-mm-dd"),
+    "hour": Heading("整点", "Hour", "当日整点（北京时间）", "Full hour of the date (Asia/Shanghai)", 7, "0"),
+    "county_code": Heading("区县代码", "County code", "GB/T 2260 代码", "GB/T 2260 code", 11),
+    "county_name": Heading("区县", "County (Chinese)", "中文名", "Chinese name", 16),
+    "county_name_en": Heading("区县（拼音）", "County", "拼音名", "Pinyin name", 22),
+    "persons": Heading(
+        "人数",
+        "Persons",
+        "取整到百；真实数相差不到 100",
+        "Rounded to a hundred; the true number is less than 100 away",
+        12,
+        "#,##0",
+    ),
+    "index_at_least": Heading(
+        "指数至少 %", "Index, at least", "指数的下限", "The least that the index can be", 12, "0.0"
+    ),
+    "index_percent": Heading(
+        "指数 %", "Index %", "数字与其基准之比", "A figure in percent of what it is held against", 10, "0.0"
+    ),
+    "index_at_most": Heading("指数至多 %", "Index, at most", "指数的上限", "The most that the index can be", 12, "0.0"),
     "origin_level": Heading("出发地级别", "Origin level", "省、地级市或区县", "province, prefecture or county", 11),
     "origin_code": Heading("出发地代码", "Origin code", "GB/T 2260 代码", "GB/T 2260 code", 15),
     "origin_name": Heading("出发地", "Origin (Chinese)", "中文名", "Chinese name", 12),
@@ -47,11 +66,13 @@ HEADINGS = {
     "destination_name": Heading("目的地", "Destination (Chinese)", "中文名", "Chinese name", 26),
     "destination_name_en": Heading("目的地（拼音）", "Destination", "英文或拼音名", "English or pinyin name", 32),
     "prefecture_code": Heading(
-        "地级市代码", "Prefecture code", "目的地所在地级市", "Prefecture of the destination", 12
+        "地级市代码", "Prefecture code", "目的地或该县所在地级市", "Prefecture of the destination or county", 12
     ),
     "prefecture_name": Heading("地级市", "Prefecture (Chinese)", "中文名", "Chinese name", 14),
     "prefecture_name_en": Heading("地级市（拼音）", "Prefecture", "英文或拼音名", "English or pinyin name", 16),
-    "province_code": Heading("省份代码", "Province code", "目的地所在省份", "Province of the destination", 11),
+    "province_code": Heading(
+        "省份代码", "Province code", "目的地或该县所在省份", "Province of the destination or county", 11
+    ),
     "province_name": Heading("省份", "Province (Chinese)", "中文名", "Chinese name", 14),
     "province_name_en": Heading("省份（英文）", "Province", "英文名", "English name", 14),
     "persons_at_least": Heading(
@@ -108,4 +129,5 @@ HEADINGS = {
     "definition": Heading("定义版本", "Definition", "指标定义的版本", "Version of the definition", 12),
     "release": Heading("发布号", "Release", "每个日期的发布号，从 1 开始", "Number of each date's release, from 1", 10),
 }
+INDEX = ("index_at_least", "index_percent", "index_at_most")
 NET = ("inflow_at_least", "inflow_at_most", "outflow_at_least", "outflow_at_most", "net_at_least", "net_at_most")

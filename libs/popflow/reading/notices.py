@@ -19,14 +19,14 @@ MOST_NAMED = 5  # places that a notice names; of more it gives the number
 
 def notices(summary: dict[str, Any], question: Question) -> list[Notice]:
     """The notices of an answer, the most important first; each has 'en' and 'zh'."""
-    found = [_missing(summary), _incomplete(summary, question), _level(summary, question)]
+    found = [missing_notice(summary), _incomplete(summary, question), _level(summary, question)]
     found += [_rest(summary, question), _trips(summary), _definitions(summary)]
     return [notice for notice in found if notice]
 
 
 def figures_notices(summary: dict[str, Any], places: Places, place: Place | None) -> list[Notice]:
     """The notices of a view over all chains: what it lacks, how far its bounds are apart, unit, definitions."""
-    found = [_missing(summary), _unknown(summary, places), _open(summary, place) if place else None]
+    found = [missing_notice(summary), _unknown(summary, places), _open(summary, place) if place else None]
     found += [_trips(summary), _definitions(summary)]
     return [notice for notice in found if notice]
 
@@ -99,7 +99,7 @@ def _level(summary: dict[str, Any], question: Question) -> Notice | None:
     }
 
 
-def _missing(summary: dict[str, Any]) -> Notice | None:
+def missing_notice(summary: dict[str, Any]) -> Notice | None:
     reasons = {
         "dates_missing": ("have no release", "尚未发布"),
         "dates_withdrawn": ("were withdrawn", "已撤回"),

@@ -10,14 +10,17 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow import contracts as contracts_module
 from popflow.dates import date_range, dates_between, moment
 from popflow.errors import NoTable, NotShown, PopflowError
+from popflow.hundreds import Hundreds
 from popflow.lake import Lake
 from popflow.reading import both_ways, rows
+from popflow.reading import counts as in_hundreds
 from popflow.reading.answers import inflow_frame, matrix_frame, net_frame
 from popflow.reading.both_ways import Toward
 from popflow.reading.names import Place, Places, did_you_mean, find_area
@@ -114,13 +117,15 @@ class Reader:
         return Question(of, asked, place, first, last, level_asked, moment(as_of), by_origin, daily)
 
     def __getattr__(self, name: str) -> Callable[..., pd.DataFrame]:
-        """An indicator as a method: reader.outflow(...) is reader.ask("outflow", ...)."""
+        """An indicator as a method: reader.outflow(...) is reader.ask("outflow", ...), of counts as `counts`."""
         if name.startswith("_") or name == "lake":  # asked for by copying, before there is a lake
             raise AttributeError(name)
         known = self.lake.contracts
         gone = {one.asked_as for one in known.retired.values()}
+        if name in known.hundreds:
+            return functools.partial(self.counts, name)
         if name not in known.indicators and name not in gone:
-            raise AttributeError(f"no indicator '{name}'; there are {', '.join(known.indicators)}")
+            raise AttributeError(f"no indicator '{name}'; there are {', '.join(known.published)}")
         return functools.partial(self.ask, name)
 
     def ask(
@@ -177,6 +182,64 @@ class Reader:
         asked = self.toward(place, place.level, by, window, as_of, daily, indicator)
         serving, flows = self.flows_toward(asked)
         return inflow_frame(asked, serving, flows, self.lake.contracts.areas, self.places)
+
+    def counts(
+        self,
+        indicator: str,
+        area: str | None = None,
+        date_from: dt.date | str | None = None,
+        date_to: dt.date | str | None = None,
+        hours: str | Iterable[int] | None = None,
+        as_of: str | dt.datetime | None = None,
+        geometry: bool = False,
+        *,
+        days: int | None = None,
+        before: dt.date | str | None = None,
+        index: str | None = None,
+        baseline: str | None = None,
+    ) -> pd.DataFrame | gpd.GeoDataFrame:
+        """Persons of an indicator in hundreds, by county.
+
+        area: a province, prefecture or county; all counties where None. hours: as '3,10' or numbers; all where None.
+        Grain: county, date and hour; a county without a figure is unknown and has no numbers. Unit: persons, rounded to
+        hundreds; the true number lies between persons_at_least and persons_at_most. index: work-night (10:00 in percent
+        of 03:00) or baseline (in percent of the median of the workdays of `baseline`, as 2019-12-02:2019-12-29), in
+        percent with its bounds. Raises PopflowError, in one line, for what does not exist or is not served.
+        """
+        of = self._hundreds(indicator)
+        place = self.places.find(area) if area else None
+        first, last = date_range(date_from, date_to, days, before)
+        name, window = in_hundreds.index_of(index, baseline, of)
+        asked = in_hundreds.Asked(of, place, first, last, in_hundreds.hours_of(hours, of), moment(as_of), name, window)
+        serving = self.served(asked)
+        told = self._counts_of(asked, list(serving.releases))
+        base = self._counts_of(asked, self._base_dates(asked)) if window else told.iloc[:0]
+        frame = in_hundreds.counts_frame(asked, serving, told, base, self.places)
+        return self._counties_drawn(frame) if geometry else frame
+
+    def _hundreds(self, indicator: str) -> Hundreds:
+        known = self.lake.contracts
+        if indicator not in known.hundreds:
+            known.indicator(indicator)  # says what is known of it
+            raise PopflowError(f"{indicator} is not told in hundreds; ask for it with popflow pull {indicator}")
+        return known.hundreds[indicator]
+
+    def _base_dates(self, asked: in_hundreds.Asked) -> list[dt.date]:
+        """Dates of the baseline that are served. Raises PopflowError where none is."""
+        assert asked.baseline is not None
+        return list(self.served(replace(asked, first=asked.baseline[0], last=asked.baseline[1])).releases)
+
+    def _counts_of(self, asked: in_hundreds.Asked, dates: list[dt.date]) -> pd.DataFrame:
+        equals: dict[str, Any] = {"indicator": asked.indicator.indicator, "date": dates}
+        if asked.indicator.hourly:
+            equals["hour"] = list(asked.read_hours)
+        columns = ["date", "release", "hour", "county_code", "persons", "definition"]
+        return self.lake.read_pandas("counts", columns, **equals)
+
+    def _counties_drawn(self, frame: pd.DataFrame) -> gpd.GeoDataFrame:
+        from popflow.reading.shapes import joined
+
+        return joined(frame, self.polygons("county"), "county")
 
     def net(
         self,
@@ -266,7 +329,7 @@ class Reader:
         serving, flows = self.shown(question)
         return rows.answer(question, flows, serving, self.places)
 
-    def served(self, question: Question | Toward) -> Served:
+    def served(self, question: Question | Toward | in_hundreds.Asked) -> Served:
         """Which release of each date of the question is served.
 
         Raises PopflowError where none of its dates has a release, naming the dates that there are.

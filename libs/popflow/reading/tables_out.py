@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popflow.errors import PopflowError, printable
-from popflow.reading.headings import HEADINGS, NET
+from popflow.reading.headings import HEADINGS, INDEX, NET
 from popflow.reading.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 FORMULA = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]")  # how a spreadsheet's formula may begin
 SCREEN_COLUMNS = [
     "date",
+    "hour",
+    "county_code",
+    "county_name",
+    "county_name_en",
+    "persons",
     "origin_code",
     "origin_name",
     "destination_code",
@@ -32,6 +37,7 @@ SCREEN_COLUMNS = [
     "persons_at_least",
     "persons_at_most",
     *NET,
+    *INDEX,
     "share_percent",
     "dates_shown",
 ]
@@ -108,17 +114,26 @@ def screen_table(frame: pd.DataFrame, rows: int = 25, title: str = "") -> Table:
     if is_wide(frame):
         raise PopflowError("--wide is for a file: give --out FILE.xlsx, .csv or .parquet")
     there = [name for name in SCREEN_COLUMNS if name in frame]
-    figures_of = {"persons_at_least", *NET}
+    figures_of = {"persons_at_least", "persons", *INDEX, *NET}
     columns = [name for name in there if name in figures_of or frame[name].astype(str).nunique() > 1]
     heads = [HEADINGS[name] for name in columns]
     figures = [head.number_format != "General" and name != "date" for name, head in zip(columns, heads, strict=True)]
     shown = frame[columns].head(rows).itertuples(index=False, name=None)
     return drawn(
         [(f"{head.zh}\n{head.en}", figure) for head, figure in zip(heads, figures, strict=True)],
-        [[f"{value:,}" if isinstance(value, int | float) else str(value) for value in row] for row in shown],
+        [[_on_screen(value) for value in row] for row in shown],
         title,
         _caption(frame, rows),
     )
+
+
+def _on_screen(value: Any) -> str:
+    """A value as it is printed; what is missing is a dash."""
+    import pandas as pd
+
+    if value is None or value is pd.NA or value != value:  # NaN is not equal to itself
+        return "-"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def drawn(

@@ -10,7 +10,7 @@ import pandas as pd
 import xlsxwriter
 
 from popflow.errors import PopflowError
-from popflow.reading.headings import HEADINGS, NET, Heading
+from popflow.reading.headings import HEADINGS, INDEX, NET, Heading
 from popflow.reading.notices import figure
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ WRAPPED = {"text_wrap": True, "valign": "top"}
 LEADING = [
     "kind",
     "date",
+    "hour",
+    "county_code",
+    "county_name",
+    "county_name_en",
+    "persons",
+    *INDEX,
     "origin_name",
     "destination_code",
     "destination_name",
@@ -140,7 +146,7 @@ def _reading_sheet(book: xlsxwriter.Workbook, frame: pd.DataFrame) -> None:
         sheet.set_column(number, number, width)
     sheet.freeze_panes(1, 0)
     sheet.write_row(0, 0, ("项目 Item", "中文", "English"), head)
-    lines = [*_summary_lines(frame), *_notice_lines(frame), *_reading_lines(), *_column_lines(frame)]
+    lines = [*_summary_lines(frame), *_notice_lines(frame), *_reading_lines(frame), *_column_lines(frame)]
     for row, line in enumerate(lines, start=1):
         sheet.write_row(row, 0, line, wrapped)
 
@@ -169,8 +175,8 @@ def _notice_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     return [("请注意 Note", notice["zh"], notice["en"]) for notice in frame.attrs.get("notices", [])]
 
 
-def _reading_lines() -> list[tuple[str, str, str]]:
-    return [("读法 Reading", zh, en) for zh, en in READING]
+def _reading_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return [("读法 Reading", zh, en) for zh, en in frame.attrs.get("reading", READING)]
 
 
 def _column_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

@@ -6,8 +6,9 @@ import datetime as dt
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from popflow.audit import Candidate, Each, Verdict, audit_lake, wide_base_cells
+from popflow.audit import Candidate, Each, Verdict, audit_counts_lake, audit_lake, wide_base_cells
 from popflow.dates import ONE_DAY
 from popflow.disclosure import ProtectedTable, protect_flows, read_exact
 from popflow.errors import PopflowError
@@ -60,7 +61,9 @@ def audited(lake: Lake, table: ProtectedTable) -> Verdict:
 
 def audited_history(lake: Lake, every: bool = False) -> Verdict:
     """The auditor's verdict on the newest date and all that bears no stamp that holds; every: on all dates."""
-    return audit_lake(lake, covered=day_end_counties(lake), every=every)
+    chains = audit_lake(lake, covered=day_end_counties(lake), every=every)
+    hundreds = audit_counts_lake(lake, covered=day_end_counties(lake), every=every)
+    return replace(chains.with_(hundreds), planted=(*chains.planted, *hundreds.planted))
 
 
 def bits_of(lake: Lake, mnos: Sequence[str]) -> MNOs:

@@ -1,7 +1,7 @@
 """The ledger of releases: which there are, which one stands, and withdrawals.
 
-One release of one date is a commit to `flows`; `releases` is made from the metadata of these commits, so that what a
-run left undone that died between the two is done by the next.
+One release of one date is a commit to `flows` or `counts`; `releases` is made from the metadata of these commits, so
+that what a run left undone that died between the two is done by the next.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from popflow.lake import Lake
 if TYPE_CHECKING:
     import pandas as pd
 
+PUBLISHED = ("flows", "counts")  # whose commits are releases
 RECENT_COMMITS = 20  # looked at first; a night that died left one or two to be recorded
 
 
@@ -29,20 +30,26 @@ def all_releases(lake: Lake) -> list[dict[str, Any]]:
 
 
 def record_releases(lake: Lake) -> int:
-    """Bring `releases` up to what the commits of `flows` say; the number of rows added.
+    """Bring `releases` up to what the commits of `flows` and `counts` say; the number of rows added.
 
     In the order of the commits: so what is missing is what the newest ones say, and no older one is read again.
     """
     known = {(row["indicator"], str(row["date"]), row["release"]) for row in all_releases(lake)}
-    new: list[dict[str, Any]] = []
-    for newest in (RECENT_COMMITS, None):
-        said = [json.loads(one["userMetadata"]) for one in lake.history("flows", newest) if one.get("userMetadata")]
-        new = list(itertools.takewhile(lambda row: (row["indicator"], row["date"], row["release"]) not in known, said))
-        if len(new) < len(said):
-            break
-    for row in reversed(new):
+    new = [row for table in PUBLISHED for row in _unrecorded(lake, table, known)]
+    for row in new:
         _append_release(lake, row)
     return len(new)
+
+
+def _unrecorded(lake: Lake, table: str, known: set[tuple[Any, str, Any]]) -> list[dict[str, Any]]:
+    """What the newest commits of a table say and `releases` does not, in their order."""
+    new: list[dict[str, Any]] = []
+    for newest in (RECENT_COMMITS, None):
+        said = [json.loads(one["userMetadata"]) for one in lake.history(table, newest) if one.get("userMetadata")]
+        new = list(itertools.takewhile(lambda row: (row["indicator"], row["date"], row["release"]) not in known, said))
+        if len(new) < len(said) or not said:
+            break
+    return new[::-1]
 
 
 def withdraw(lake: Lake, indicator: str, date: dt.date, reason: str, signed_by: str) -> int:
@@ -99,7 +106,7 @@ def released_through(lake: Lake) -> dt.date | None:
 
     Indicators that are not published any more do not count.
     """
-    known = lake.contracts.indicators
+    known = lake.contracts.published
     return max((row["date"] for row in all_releases(lake) if row["indicator"] in known), default=None)
 
 

@@ -27,7 +27,7 @@ from popflow.sharing.state import state_folder, trail_of
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
-TABLES = ("flows", "releases")  # what is shared of the published zone
+TABLES = ("flows", "counts", "releases")  # what is shared of the published zone
 READER = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 DAYS_AT_MOST = 366
 

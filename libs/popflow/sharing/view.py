@@ -1,8 +1,8 @@
 """Which files of the published tables are shared: those that `pull` reads, and no others.
 
-Each release of a date is files of its own, so that a view needs no copy: of `flows` only the files of the newest
-release of each date that is not withdrawn; of `releases` all. A file whose release is not one and known is not shared,
-and neither is one of an indicator that is not published any more, which older lakes hold.
+Each release of a date is files of its own, so that a view needs no copy: of `flows` and `counts` only the files of the
+newest release of each date that is not withdrawn; of `releases` all. A file whose release is not one and known is not
+shared, and neither is one of an indicator that is not published any more, which older lakes hold.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class View:
             made, snapshot = self._known.get(table, (float("-inf"), None))
             if snapshot is None or time.monotonic() - made > self._seconds:
                 snapshot = self._lake.snapshot(table)
-                shared = self._served if table == "flows" else self._told
+                shared = self._told if table == "releases" else self._served
                 snapshot = snapshot.with_files(shared(snapshot.files))
                 self._known[table] = (time.monotonic(), snapshot)
             return snapshot
@@ -44,7 +44,7 @@ class View:
     def _served(self, files: list[DataFile]) -> list[DataFile]:
         if not self._lake.exists("releases"):
             return []
-        releases = self._lake.read_pandas("releases", indicator=list(self._lake.contracts.indicators))
+        releases = self._lake.read_pandas("releases", indicator=list(self._lake.contracts.published))
         newest = {
             (indicator, date): number
             for indicator, rows in releases.groupby("indicator")
@@ -60,7 +60,7 @@ class View:
 
     def _told(self, files: list[DataFile]) -> list[DataFile]:
         """Of `releases` all but the files that are of other indicators alone."""
-        known = self._lake.contracts.indicators
+        known = self._lake.contracts.published
         ends = ((one, one.least.get("indicator"), one.most.get("indicator")) for one in files)
         return [one for one, least, most in ends if least != most or least is None or least in known]
 
