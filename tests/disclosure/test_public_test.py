@@ -47,7 +47,10 @@ def told_by_all(matrix: np.ndarray, bound: list[int]) -> list[bool]:
     reached = sums.min(axis=0) == bound
     few = fixed & (sums.min(axis=0) >= 1) & (sums.min(axis=0) < K)
     shared = (matrix >= 0).any(axis=0)
-    return ((small & (matrix >= 0)).any(axis=0) | (shared & (reached | few))).tolist()
+    known = (low == high) & (matrix >= 0)
+    left = (worlds[0] * ~known).sum(axis=1)  # of each row beside the cells that are known
+    beside = known & (known.any(axis=1) & (left >= 1) & (left < K))[:, None]
+    return ((small & (matrix >= 0)).any(axis=0) | beside.any(axis=0) | (shared & (reached | few))).tolist()
 
 
 @pytest.mark.parametrize("seed", range(300))

@@ -54,8 +54,12 @@ MODULES = (
     delivery,
     feed,
 )
-for module in MODULES:
-    module.register(app)
+
+
+def _register() -> None:
+    """Add every command; some are made of the contracts, which may not hold together."""
+    for module in MODULES:
+        module.register(app)
 
 
 def main() -> None:
@@ -94,3 +98,6 @@ def stopping_in_one_line(run: Callable[[], object]) -> None:
 def _stop(line: str, code: int) -> None:
     print(f"popflow: {one_line(line)}", file=sys.stderr)
     sys.exit(code)
+
+
+stopping_in_one_line(_register)

@@ -27,6 +27,7 @@ from popflow.errors import NotTold, PopflowError
 from popflow.geography.codes import prefecture_of
 from popflow.hundreds import LEAST_FIGURE, LEAST_WITHOUT, ROUNDED_TO, Hundreds
 
+LEAST_MNOS = 2  # of a night in whose trees a county can be withheld for the sake of an MNO, whatever its size
 DRAWS = 20  # of the offsets, before nothing is told
 
 
@@ -78,9 +79,12 @@ def protect_counts(
     exact: columns of the indicator's exact table, that date's. mnos: the MNOs of the night. key: of the offsets.
     counties: those that can have a row, for the share that is shown. trees: what the flows of the date show and hide of
     arrivals, where movers are counted. Offsets with which the public test fails are drawn again, of a prefecture
-    together. Raises NotTold where DRAWS do not suffice, and PopflowError where the exact table does not hold together,
-    or is not that of the trees.
+    together. Raises NotTold where DRAWS do not suffice, or where the night has one MNO, and PopflowError where the
+    exact table does not hold together, or is not that of the trees.
     """
+    if indicator.movers and len(mnos) < LEAST_MNOS:
+        raise NotTold(f"{indicator.indicator} of {date} is not told: with one MNO a reader can tell that a county of a "
+                      "rest is small, and the public test does not hold")  # fmt: skip
     found = read_counts(exact, indicator, date, mnos)
     about = Figures(indicator, date, Limits.of(indicator, rules), key, found)
     if indicator.movers:

@@ -1,11 +1,12 @@
 """The public test: what figures in hundreds and the trees of their date tell together, judged from public numbers.
 
 A figure bounds from above how many of a county's arrivals the trees hide. What the trees hide is known in sums: each
-row that shows no county of its own divides its persons among the counties that it may hold. All that fits these numbers
-is a polytope of flows. A hidden cell that has one number in all of it is told; so is a county whose bound is reached in
-all of it. Whether that is so hangs on the polytope, not on which of its points is true: an edge of a residual graph
-that lies on no cycle never changes, and every other one does (Gusfield, A graph theoretic approach to statistical data
-security, SIAM J. Comput. 17, 1988). Nothing hidden decides, so the decision tells nothing.
+row that shows no county of its own divides its persons among the counties that it may hold, in any way, since a county
+may be withheld for the sake of any MNO. All that fits these numbers is a polytope of flows. A hidden cell that has one
+number in all of it is told; so is what a row has beside such cells, and a county whose bound is reached in all of it.
+Whether that is so hangs on the polytope, not on which of its points is true: an edge of a residual graph that lies on
+no cycle never changes, and every other one does (Gusfield, A graph theoretic approach to statistical data security,
+SIAM J. Comput. 17, 1988). Nothing hidden decides, so the decision tells nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from popflow.disclosure.rules import Bools, Ints
 
-UNBOUNDED = np.int64(1) << 40  # more persons than there are
+UNBOUNDED = np.int64(1) << 30  # more persons than any county has
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def told(hidden: Hidden, threshold: int) -> Bools:
     cells, sums = fixed[: len(hidden.row)], fixed[len(hidden.row) : len(hidden.row) + counties]
     shared = np.bincount(hidden.county, minlength=counties) > 0
     out = sums & shared & (_small(of_county, threshold) | (of_county == hidden.bound))
-    out[hidden.county[cells & _small(hidden.persons, threshold)]] = True
+    left = np.bincount(hidden.row, weights=hidden.persons * ~cells, minlength=rows)  # beside the cells that are known
+    beside_known = _small(left, threshold) & (np.bincount(hidden.row, weights=cells, minlength=rows) > 0) & ~hidden.open
+    out[hidden.county[cells & (_small(hidden.persons, threshold) | beside_known[hidden.row])]] = True
     return out
 
 
