@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-again durations lint slow s3 browser bench docs lock dependency-audit clean java
+.PHONY: help setup demo check test test-again durations lint slow attack s3 browser bench docs lock dependency-audit clean java
 
 help:  ## what there is to make
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ durations: setup  ## all tests, and the 40 that take longest
 
 slow: setup  ## the slow proofs: large histories, kills, the whole scenario
 	@$(BIN)/python -m pytest -m slow
+
+attack: setup  ## attacks on figures in hundreds: all small worlds, and earlier designs that have to leak in them
+	@$(BIN)/python -m pytest -s -m 'slow or not slow' tests/attack
 
 .s3/ready: tests/s3/requirements.lock scripts/fetch_jars.py libs/popflow/jars.lock .jars/ready
 	@echo "Installing a server that speaks S3, and Spark's side of it, into .s3 (once)"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from popflow.accuracy import report, runs
-from popflow.accuracy.scores import SCORES, Figures, score, scores
+from popflow.accuracy.scores import BY_COUNTY, SCORES, Figures, score, scores
 from popflow.cli.app import app
 from popflow.errors import PopflowError
 from popflow.synthetic.troubles import Troubles
@@ -18,12 +18,14 @@ DATE = dt.date(2020, 1, 21)
 WUHAN, WUHAN_2, XIAOGAN, CHANGSHA, CHANGSHA_2 = "420102", "420106", "420902", "430102", "430103"
 
 
-def figures(flows: dict[tuple[str, str], int]) -> Figures:
-    """Figures of one date: flows by pair, and the day ends that they come to."""
+def figures(flows: dict[tuple[str, str], int], told: dict[tuple[str, int, str], int] | None = None) -> Figures:
+    """Figures of one date: flows by pair, the day ends that they come to, what is told by quantity, hour, county."""
     rows = [(DATE, origin, destination, persons) for (origin, destination), persons in flows.items()]
     frame = pd.DataFrame(rows, columns=["date", "origin_county", "destination_county", "persons"])
     ended = frame.groupby(["date", "destination_county"])["persons"].sum().reset_index()
-    return Figures(frame, ended.rename(columns={"destination_county": "county_code"}))
+    counts = [(name, DATE, hour, county, persons) for (name, hour, county), persons in (told or {}).items()]
+    by_county = pd.DataFrame(counts, columns=BY_COUNTY)
+    return Figures(frame, ended.rename(columns={"destination_county": "county_code"}), by_county)
 
 
 def cells(*pairs: tuple[float, float]) -> pd.DataFrame:
@@ -159,3 +161,20 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_simulated(tmp_pat
     with pytest.raises(PopflowError, match=said):
         runs.accuracy(runs.Asked(tmp_path / "out", 1000, days, (1,), (trouble,)), contracts, lambda text: None)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_told_in_hundreds_is_scored_by_county_and_hour():
+    flows = {(WUHAN, WUHAN): 900}
+    true = {("population", 3, WUHAN): 80, ("population", 3, XIAOGAN): 20, ("population", 10, WUHAN): 100}
+    said = true | {("population", 3, WUHAN): 70, ("population", 3, XIAOGAN): 30}
+    found = scores(figures(flows, said), figures(flows, true), "420100")
+    assert of(found, "population", "county")["wmape"] == 0  # the day ends are a quantity of their own
+    told = found[found["quantity"] == "population by hour"]
+    assert told["wmape"].tolist() == [pytest.approx(20 / 200)]
+    assert told["cells"].tolist() == [3]
+
+
+def test_a_nation_that_was_measured_without_them_has_no_such_score():
+    flows = {(WUHAN, WUHAN): 900}
+    found = scores(figures(flows), figures(flows, {("arrivals", 0, WUHAN): 5}), "420100")
+    assert "arrivals" not in set(found["quantity"])

@@ -11,7 +11,8 @@ from typing import Literal
 import duckdb
 import pandas as pd
 
-from popflow.accuracy.scores import Figures
+from popflow.accuracy.by_county import true_by_county
+from popflow.accuracy.scores import BY_COUNTY, Figures
 from popflow.accuracy.short_way import ShortWay
 from popflow.contracts import Contracts
 from popflow.intake.keys import KEY_BYTES
@@ -29,25 +30,26 @@ NO_SECRET = bytes(range(KEY_BYTES))  # simulated persons need none, and the same
 
 
 def measured(nation: Path, dates: list[dt.date], work: Path, way: Way, known: Contracts, say: Progress) -> Figures:
-    """Flows and day ends of a simulated nation, night after night, each with the deliveries that it has.
+    """Flows, day ends and counts by county of a simulated nation, night by night, each with the deliveries that it has.
 
     nation: the folder of a simulation; work: an empty folder for what the nights write. way: night (the pipeline's
     intake and persons, by Spark, on a lake below work, and its flows; no checks, no release) or short (without Spark).
     """
     nights = _whole_way if way == "night" else _short_way
-    flows, population = zip(*nights(nation, dates, work, known, say), strict=True)
-    return Figures(pd.concat(flows, ignore_index=True), pd.concat(population, ignore_index=True))
+    parts = zip(*nights(nation, dates, work, known, say), strict=True)
+    return Figures(*(pd.concat(frames, ignore_index=True) for frames in parts))
 
 
 def truth(nation: Path) -> Figures:
     """What the simulation says is true."""
     flows, population = (pd.read_parquet(nation / "truth" / name) for name in ("flows", "population"))
-    return Figures(flows[FLOW], population.rename(columns={"county": "county_code"})[POPULATION])
+    ends = population.rename(columns={"county": "county_code"})[POPULATION]
+    return Figures(flows[FLOW], ends, true_by_county(nation))
 
 
 def _whole_way(
     nation: Path, dates: list[dt.date], work: Path, known: Contracts, say: Progress
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
     lake = Lake(work / "lake", known)
     _key_file(Path(lake.zone("restricted")) / "_keys" / "person.key")
     for kind in ("cells", "subscribers"):
@@ -61,7 +63,24 @@ def _whole_way(
         state = lake.read("person_state", as_of=date)
         flows = counted(moves(state), known.mno_bits()).select(*FLOW).toPandas()
         day_ends = state.groupBy("day_end_county").count().toPandas()
-        yield flows, day_ends.set_axis(["county_code", "persons"], axis=1).assign(date=date)[POPULATION]
+        ends = day_ends.set_axis(["county_code", "persons"], axis=1).assign(date=date)[POPULATION]
+        yield flows, ends, _by_county(lake, date, known)
+
+
+def _by_county(lake: Lake, date: dt.date, known: Contracts) -> pd.DataFrame:
+    """What is told in hundreds of a date, exact."""
+    days, states, bits = (
+        lake.read("person_day", event_date=date),
+        lake.read("person_state", as_of=date),
+        known.mno_bits(),
+    )
+    frames = []
+    for name, indicator in known.hundreds.items():
+        exact = indicator.function()(days, states, bits).toPandas()
+        told = exact[exact["part"].isin([part for part, one in indicator.parts.items() if one.counted])]
+        hour = told["hour"] if indicator.hourly else 0
+        frames.append(told.assign(quantity=name, hour=hour)[BY_COUNTY])
+    return pd.concat(frames, ignore_index=True)
 
 
 def _let_pass(lake: Lake, date: dt.date) -> None:
@@ -72,7 +91,7 @@ def _let_pass(lake: Lake, date: dt.date) -> None:
 
 def _short_way(
     nation: Path, dates: list[dt.date], work: Path, known: Contracts, say: Progress
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
     nights = ShortWay(nation, work, known, _key_file(work / "person.key"))
     for date in dates:
         say(f"night of {date}")
@@ -81,7 +100,7 @@ def _short_way(
         cell = "origin_county, day_end_county AS destination_county, count(*) AS persons"
         flows = _frame(moved, cell, "origin_county, day_end_county").assign(date=date)[FLOW]
         day_ends = _frame(state, "day_end_county AS county_code, count(*) AS persons", "day_end_county")
-        yield flows, day_ends.assign(date=date)[POPULATION]
+        yield flows, day_ends.assign(date=date)[POPULATION], pd.DataFrame(columns=BY_COUNTY)
 
 
 def _frame(state: duckdb.DuckDBPyRelation, expressions: str, by: str) -> pd.DataFrame:

@@ -22,6 +22,8 @@ LEVELS: Mapping[str, Callable[[str], str]] = {
 }
 LARGE = 200  # true movers from which a county's cell is asked to be right by itself
 PLACES = ["origin_county", "destination_county"]
+IN_WORDS = {"population": "population by hour"}  # the day ends are `population` already
+BY_COUNTY = ["quantity", "date", "hour", "county_code", "persons"]
 SCORES = ["quantity", "level", "cells", "persons", "wmape", "bias", "found", "rank"]
 
 
@@ -30,22 +32,26 @@ class Figures:
     """What is known of a nation's dates, measured or true.
 
     flows: date, origin_county, destination_county, persons, stayers on the diagonal. population: date, county_code,
-    persons at the day's end.
+    persons at the day's end. by_county: what is told in hundreds, exact: quantity, date, hour (0 where it has none),
+    county_code, persons; empty where it was not measured.
     """
 
     flows: pd.DataFrame
     population: pd.DataFrame
+    by_county: pd.DataFrame
 
     def on(self, dates: list[dt.date]) -> Figures:
         """Figures of some dates."""
-        return Figures(*(frame[frame["date"].isin(dates)] for frame in (self.flows, self.population)))
+        frames = (self.flows, self.population, self.by_county)
+        return Figures(*(frame[frame["date"].isin(dates)] for frame in frames))
 
 
 def scores(measured: Figures, true: Figures, prefecture: str) -> pd.DataFrame:
     """One row per quantity and level: cells, true persons, WMAPE, bias, share found, Spearman's rank correlation.
 
     Quantities: flows (the nation's, place to place), outflow (of a prefecture, by destination), the same of its large
-    cells, and population (day end). A cell is of one date: a move that is found a day late counts twice.
+    cells, population (day end), and by county what is told in hundreds. A cell is of one date: a move that is found a
+    day late counts twice.
     """
     rows = []
     for level, place_of in LEVELS.items():
@@ -56,6 +62,10 @@ def scores(measured: Figures, true: Figures, prefecture: str) -> pd.DataFrame:
         }
         cells["outflow, large cells"] = cells["outflow"][cells["outflow"]["true"] >= LARGE]
         rows += [{"quantity": name, "level": level, **score(frame)} for name, frame in cells.items()]
+    for name, found in measured.by_county.groupby("quantity"):
+        there = true.by_county[true.by_county["quantity"] == name]
+        said = IN_WORDS.get(str(name), str(name))
+        rows.append({"quantity": said, "level": "county", **score(_joined(_told(found), _told(there)))})
     return pd.DataFrame(rows)[SCORES]
 
 
@@ -87,6 +97,10 @@ def _outflow(flows: pd.DataFrame, place_of: Callable[[str], str], prefecture: st
 
 def _population(population: pd.DataFrame, place_of: Callable[[str], str]) -> pd.Series:
     return _summed(population.assign(place=population["county_code"].map(place_of)), ["date", "place"])
+
+
+def _told(by_county: pd.DataFrame) -> pd.Series:
+    return _summed(by_county, ["date", "hour", "county_code"])
 
 
 def _placed(flows: pd.DataFrame, place_of: Callable[[str], str]) -> pd.DataFrame:

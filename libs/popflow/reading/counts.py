@@ -103,14 +103,14 @@ def counts_frame(asked: Asked, serving: Served, rows: pd.DataFrame, base: pd.Dat
 
     In: rows (contract `counts`) of the releases served, and of the baseline's dates. Columns: date, hour, names,
     persons, persons_at_least and persons_at_most, kind (shown or unknown); of an index the three of INDEX in place of
-    the persons. `attrs` hold summary and notices.
+    the persons. `attrs` hold summary and notices, and that figures are in hundreds.
     """
     found = _every_county(asked, serving, rows, places)
     frame = found if asked.index is None else _INDEX_OF[asked.index](asked, found, base)
     frame = _named(frame, asked, serving, rows, places)
     frame.attrs["summary"] = _summary(asked, serving, rows, frame)
     frame.attrs["notices"] = _notices(asked, frame)
-    frame.attrs["reading"] = READING
+    frame.attrs["in_hundreds"] = True
     return frame
 
 
@@ -228,15 +228,3 @@ def _rounded(asked: Asked) -> Notice:
         "en": "An index is made of rounded figures; it lies between its bounds.",
         "zh": "指数由取整到百的数字算出，真实值介于上下限之间。",
     }
-
-
-READING = [
-    (
-        "没有数字的县是“未知”，不是零。",
-        "A county without a figure is unknown; it is not zero.",
-    ),
-    (
-        "每个数字是取整到百的人数；“至少”“至多”为其界限。",
-        "Each figure is a number of persons rounded to a hundred; at least and at most are its bounds.",
-    ),
-]

@@ -129,5 +129,9 @@ HEADINGS = {
     "definition": Heading("定义版本", "Definition", "指标定义的版本", "Version of the definition", 12),
     "release": Heading("发布号", "Release", "每个日期的发布号，从 1 开始", "Number of each date's release, from 1", 10),
 }
+IN_HUNDREDS = {  # where a column of the same name means something else
+    "persons_at_least": Heading("至少", "At least", "数字的下限", "The least that the true number can be", 12, "#,##0"),
+    "persons_at_most": Heading("至多", "At most", "数字的上限", "The most that the true number can be", 12, "#,##0"),
+}
 INDEX = ("index_at_least", "index_percent", "index_at_most")
 NET = ("inflow_at_least", "inflow_at_most", "outflow_at_least", "outflow_at_most", "net_at_least", "net_at_most")

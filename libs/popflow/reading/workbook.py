@@ -10,7 +10,7 @@ import pandas as pd
 import xlsxwriter
 
 from popflow.errors import PopflowError
-from popflow.reading.headings import HEADINGS, INDEX, NET, Heading
+from popflow.reading.headings import HEADINGS, IN_HUNDREDS, INDEX, NET, Heading
 from popflow.reading.notices import figure
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ READING = [
     (
         "一天的数字是人；多天之和是人次，同一人可计多次。",
         "One date's figures are persons; a sum over dates is person-trips, and one person may count several times.",
+    ),
+]
+
+READING_HUNDREDS = [
+    ("没有数字的县是“未知”，不是零。", "A county without a figure is unknown; it is not zero."),
+    (
+        "每个数字是取整到百的人数；“至少”“至多”为其界限。",
+        "Each figure is a number of persons rounded to a hundred; at least and at most are its bounds.",
     ),
 ]
 
@@ -176,9 +184,11 @@ def _notice_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 
 def _reading_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
-    return [("读法 Reading", zh, en) for zh, en in frame.attrs.get("reading", READING)]
+    lines = READING_HUNDREDS if frame.attrs.get("in_hundreds") else READING
+    return [("读法 Reading", zh, en) for zh, en in lines]
 
 
 def _column_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
-    known = [(name, HEADINGS[name]) for name in frame.columns if name in HEADINGS]
+    headings = HEADINGS | (IN_HUNDREDS if frame.attrs.get("in_hundreds") else {})
+    known = [(name, headings[name]) for name in frame.columns if name in headings]
     return [(f"{h.zh} {h.en}", f"{h.meaning_zh}（{name}）", f"{h.meaning_en} ({name})") for name, h in known]
