@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shlex
 import subprocess
@@ -9,12 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import typer.main
 from small_docs_lake import write
 from typer.testing import CliRunner
 
+from popflow import contracts
 from popflow.cli import app
+from published_lake import release_row, write_table
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -113,7 +117,19 @@ def _at_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, published_once
 
 @pytest.fixture(scope="module")
 def published_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("docs") / "lake")
+    return with_counts(write(tmp_path_factory.mktemp("docs") / "lake"))
+
+
+def with_counts(lake: Path) -> Path:
+    """The lake with figures in hundreds of some weeks."""
+    dates = [dt.date(2020, 1, 6) + dt.timedelta(days=n) for n in range(17)]
+    for name, hours in (("population", (3, 10)), ("arrivals", (None,)), ("daytime", (None,))):
+        rows = [(name, date, 1, hour, county, None, 2000, f"{name}-1")
+                for date in dates for hour in hours for county in ("420102", "430102", "440305")]  # fmt: skip
+        frame = pd.DataFrame(rows, columns=list(contracts.load().table("counts").columns))
+        write_table(lake, "counts", frame.assign(hour=frame["hour"].astype("Int32")))
+        write_table(lake, "releases", pd.DataFrame([release_row(date, indicator=name) for date in dates]))
+    return lake
 
 
 PIECES = [page for page in PAGES if page.parent != DOCS / "design" and not page.stem.startswith("read-with-")]

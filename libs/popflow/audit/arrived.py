@@ -8,8 +8,9 @@ and of each county, are found.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ import pandas as pd
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
+from popflow.audit.counts import WIDE
 from popflow.contracts import Area, chains
 
 EVERYBODY = "persons"  # the column of whom a reader does not know: all of them
@@ -42,13 +44,27 @@ class Trees:
 
     def arrivals(self) -> dict[str, int]:
         """Persons by the county that they arrived in from another prefecture."""
-        return {str(county): int(n) for county, n in self.cells.groupby("destination_code")["persons"].sum().items()}
+        return {str(county): int(n) for county, n in self.pairs.groupby("county")[EVERYBODY].sum().items()}
 
-    def by_pair(self, column: str) -> dict[tuple[str, str], int]:
-        """Persons of a column by origin prefecture and county, those of them who moved at all."""
-        origin = (self.cells["origin_code"].str[:4] + "00").rename("origin")
-        summed = self.cells.groupby([origin, self.cells["destination_code"]])[column].sum()
-        return {(str(o), str(c)): int(n) for o, c, n in summed.reset_index().itertuples(index=False, name=None)}
+    @functools.cached_property
+    def pairs(self) -> pd.DataFrame:
+        """The cells by origin prefecture and county: a nation's are asked about many times."""
+        origin = (self.cells["origin_code"].astype(str).str[:4] + "00").rename("origin")
+        county = self.cells["destination_code"].astype(str).rename("county")
+        columns = [EVERYBODY, *(name for name in self.cells if str(name).startswith(WIDE))]
+        return self.cells.groupby([origin, county], observed=True)[columns].sum().reset_index()
+
+    @functools.cached_property
+    def there(self) -> dict[Row, int]:
+        """The published rows, by their places."""
+        names = ["origin_level", "origin_code", "destination_level", "destination_code"]
+        places = zip(*(self.rows[name] for name in names), strict=True)
+        return dict(zip(places, map(int, self.rows["persons"]), strict=True))
+
+    def by_pair(self, column: str, end: str, codes: Collection[str]) -> dict[tuple[str, str], int]:
+        """Persons of a column by origin prefecture and county, of some of either; end: origin or county."""
+        mine = self.pairs[self.pairs[end].isin(codes)]
+        return {(str(o), str(c)): int(n) for o, c, n in zip(mine["origin"], mine["county"], mine[column], strict=True)}
 
     def counties_of(self, prefecture: str) -> list[str]:
         """Counties of a prefecture in which the date can have ended for somebody."""
@@ -115,11 +131,12 @@ class _Seen:
     """A prefecture's arrivals as a knower sees them: shown by county, and rows that share their persons out."""
 
     def __init__(self, trees: Trees, prefecture: str, knower: Knower) -> None:
-        self._there, self._chains = _published(trees.rows), chains(trees.areas)
+        self._trees, self._chains = trees, chains(trees.areas)
         self.visible: dict[str, int] = {}
         self.truth: dict[tuple[Row, str], int] = {}
-        by_pair, counties = trees.by_pair(knower.column), trees.counties_of(prefecture)
-        origins = sorted({origin for origin, _ in by_pair} - {prefecture})
+        counties = trees.counties_of(prefecture)
+        by_pair = trees.by_pair(knower.column, "county", counties)
+        origins = sorted(set(trees.pairs["origin"]) - {prefecture})
         for origin, county in itertools.product(origins, counties):
             row, persons = self._holder(origin, county), by_pair.get((origin, county), 0)
             if row is not None and row[2:] == ("county", county):
@@ -128,9 +145,9 @@ class _Seen:
                 self.truth[row, county] = self.truth.get((row, county), 0) + persons
         self.edges = sorted(self.truth)
         rows = sorted({row for row, _ in self.edges})
-        self.total = {row: self._total(row, by_pair, knower) for row in rows}
         others = sorted(trees.counties - set(counties))
         self.elsewhere = [row for row in rows if self._goes_elsewhere(row, origins, others, prefecture)]
+        self.total = {row: self._total(row, origins, knower) for row in rows}
 
     @property
     def hidden(self) -> set[str]:
@@ -144,24 +161,22 @@ class _Seen:
         mine = [origin for origin in origins if _may_hold(row, origin)]
         return any(self._holder(origin, county) == row for origin, county in itertools.product(mine, others))
 
-    def _total(self, row: Row, by_pair: Mapping[tuple[str, str], int], knower: Knower) -> int:
+    def _total(self, row: Row, origins: Sequence[str], knower: Knower) -> int:
         """What a knower knows of a row's sum: what is published, less whom they know in it."""
         if knower.column == EVERYBODY:
-            return self._there[row]
-        return sum(persons for (origin, county), persons in by_pair.items()
-                   if _may_hold(row, origin) and self._holder(origin, county) == row)  # fmt: skip
+            return self._trees.there[row]
+        if row not in self.elsewhere:
+            return sum(persons for (at, _), persons in self.truth.items() if at == row)
+        mine = [origin for origin in origins if _may_hold(row, origin)]
+        return sum(persons for (origin, county), persons in self._trees.by_pair(knower.column, "origin", mine).items()
+                   if self._holder(origin, county) == row)  # fmt: skip
 
     def _holder(self, origin: str, county: str) -> Row | None:
         """The lowest public row that holds the moves from a prefecture to a county; None where nothing is shown."""
         name = next((name for name, area in self._chains.items() if _lies_in(origin, area)), None)
         if name is None or origin[:4] == county[:4]:
             return None
-        return next((row for row in _ladder(name, origin, county) if row in self._there), None)
-
-
-def _published(rows: pd.DataFrame) -> dict[Row, int]:
-    names = ["origin_level", "origin_code", "destination_level", "destination_code"]
-    return dict(zip(zip(*(rows[name] for name in names), strict=True), map(int, rows["persons"]), strict=True))
+        return next((row for row in _ladder(name, origin, county) if row in self._trees.there), None)
 
 
 def _lies_in(origin: str, area: Area) -> bool:
