@@ -27,7 +27,7 @@ LONG = {f"test_{name}.py" for name in (
     "attack_by_linear_programs", "audit_days_not_linked", "audit_stamps", "briefing", "check_fuzz", "documentation",
     "feed_tried", "fuzz", "gate_and_auditor", "inflow_and_matrices", "kernel_fuzz", "lake_arguments_fuzzed",
     "malformed_files", "notebooks", "number_text", "order_and_repetition", "protect_flows", "quality_checks",
-    "report_commands", "send_a_delivery", "slow_clients")}  # fmt: skip
+    "report_commands", "send_a_delivery", "slow_clients", "audit_arrivals", "arrivals_enumerated")}  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

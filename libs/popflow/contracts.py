@@ -43,11 +43,16 @@ class Area(Declared):
 
 
 class Disclosure(Declared):
-    """Every parameter of the disclosure rules (docs/design, section 6)."""
+    """Every parameter of the disclosure rules (docs/design, section 6).
+
+    corrections: whether dates can be corrected. A figure on movers and two releases of its date would tell single
+    persons together, so a night tells such figures only where dates never are.
+    """
 
     k: int = Field(ge=K_MINIMUM)
     floor: int = Field(ge=FLOOR_MINIMUM)
     rest_children: int = Field(ge=3)
+    corrections: bool
     correction_days: int = Field(ge=1)
     audit_seconds: int = Field(ge=1)
     figures_rounded_to: int = Field(ge=1000)
@@ -70,6 +75,11 @@ class Contracts(Declared):
     def published(self) -> dict[str, Published]:
         """The indicators of every kind."""
         return {**self.indicators, **self.hundreds}
+
+    @property
+    def told(self) -> dict[str, Hundreds]:
+        """The indicators in hundreds that a night tells."""
+        return {name: one for name, one in self.hundreds.items() if not (one.movers and self.disclosure.corrections)}
 
     @property
     def headline(self) -> Indicator:

@@ -104,7 +104,7 @@ class Stage:
 
 
 def _tables(names: Sequence[str], known: Contracts) -> tuple[str, ...]:
-    exact = sorted({indicator.exact for indicator in known.published.values()})
+    exact = sorted({*(one.exact for one in known.indicators.values()), *(one.exact for one in known.told.values())})
     return tuple(table for name in names for table in (exact if name == EXACT else [name]))
 
 
@@ -210,7 +210,7 @@ def find_flows(lake: Lake, night: Night) -> Done:
     bits = bits_of(lake, night.mnos)
     for indicator in lake.contracts.indicators.values():
         keep_exact(lake, indicator, night.date, states, bits)
-    for counted in lake.contracts.hundreds.values():
+    for counted in lake.contracts.told.values():
         keep_counts(lake, counted, night.date, days, states, bits)
     keep_presence_hourly(lake, night.date, days, bits)
     verdicts = after_flows(lake, night.date, night.run_id, sample=night.sample)

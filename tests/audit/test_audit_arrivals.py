@@ -11,6 +11,7 @@ from popflow.audit.planted_counts import LEAKS, plant_in
 from popflow.disclosure.arrivals import EVERYBODY as ALL_OF_THEM
 from toy_arrivals import COUNTIES, MNOS, PREFECTURES, Toy, toy
 
+SEEDS = [1, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 2, 4, 5))]
 MADE: dict[int, Toy] = {}
 
 
@@ -19,7 +20,7 @@ def made(seed: int) -> Toy:
     return MADE.setdefault(seed, toy(seed, many=(0.012, 0.004, 0.03)[seed % 3]))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("measure", [None, *MNOS[:1]])
 def test_gate_and_attacker_read_the_same_of_the_rows(seed, measure):
     """Two readings of the ladder, by arrays and by names, find the same shown and hidden persons of every county."""
@@ -52,7 +53,7 @@ def test_gate_and_attacker_read_the_same_of_the_rows(seed, measure):
         assert sorted(map(sorted, of_rows.values())) == sorted(map(sorted, groups.values()))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_gates_figures_are_good(seed):
     figures = made(seed).figures(drawn=tuple(PREFECTURES)[seed % 3 :: 3])
     assert len(figures.rows) > 5
@@ -61,7 +62,7 @@ def test_the_gates_figures_are_good(seed):
 
 def test_every_planted_mistake_is_found():
     outcomes: dict[str, set[str]] = {leak.name: set() for leak in LEAKS}
-    for seed in (1, 3, 5):  # in which a prefecture is drawn that shares nothing out elsewhere
+    for seed in (1, 3):  # in which a prefecture is drawn that shares nothing out elsewhere
         for planted in plant_in(made(seed).figures(drawn=("420100", "430100")), np.random.default_rng(seed)):
             outcomes[planted.leak].add(planted.outcome)
     assert {leak for leak, found in outcomes.items() if "missed" in found} == set()
@@ -71,7 +72,7 @@ def test_every_planted_mistake_is_found():
 def test_other_persons_than_the_trees_are_refused_by_the_gate_too(contracts):
     from popflow.errors import PopflowError
 
-    one = made(0)
+    one = made(1)
     first = one.arrivals.index[one.arrivals["part"] == "cross"][0]
     wrong = one.arrivals.assign(persons=one.arrivals["persons"] + (one.arrivals.index == first))
     with pytest.raises(PopflowError, match="are not those of the flows"):

@@ -65,7 +65,7 @@ def released(lake: Lake) -> Released:
 
 def test_a_night_tells_it_once_and_says_why_the_others_are_not_told(lake: Lake, released: Released):
     assert set(released.counts) == {"silent_persons"}
-    assert {note.split(" of ")[0] for note in released.notes} == {"population", "daytime", "arrivals"}
+    assert {note.split(" of ")[0] for note in released.notes} == {"population", "daytime"}
     assert released.warnings == released.notes
     assert all("has nothing of it" in note for note in released.notes)
     rows = lake.read_pandas("counts")

@@ -143,6 +143,13 @@ def test_on_the_screen_as_csv_excel_and_map(lake: Path, tmp_path: Path):
     assert '"county_code": "420102"' in drawn.read_text(encoding="utf-8")
 
 
+def test_dates_that_show_nothing_are_refused_in_one_line(lake: Path, tmp_path: Path):
+    empty = release_row(MONDAY, indicator="daytime", status="empty")
+    write_table(tmp_path / "lake", "releases", pd.DataFrame([empty]))
+    with pytest.raises(PopflowError, match="nothing could be shown: every release is empty"):
+        popflow.read(tmp_path / "lake").daytime("wuhan", MONDAY, MONDAY)
+
+
 def test_an_indicator_of_the_other_kind_is_refused_with_the_way(lake: Path):
     with pytest.raises(PopflowError, match="not told in hundreds; ask for it with popflow pull outflow"):
         popflow.read(lake).counts("outflow", "wuhan", MONDAY, MONDAY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -15,7 +16,7 @@ from popflow.lake import Lake
 from popflow.release.correction import changes, correct
 from popflow.release.ledger import all_releases
 from popflow.release.night import release_date
-from published_lake import publish, write_table
+from published_lake import publish, release_row, write_table
 from small_lake import EVERY_DAY, deliveries, persons, small_lake, state
 
 DAY, RELOADED, OTHER = dt.date(2020, 1, 15), dt.date(2020, 1, 11), dt.date(2020, 1, 8)
@@ -182,3 +183,14 @@ def test_after_the_person_tables_are_gone_no_date_is_corrected(lake: Lake, tmp_p
     write_table(Path(lake.root), "person_state", state(DAY + dt.timedelta(days=2), persons(TO_CHANGSHA)))
     with pytest.raises(PopflowError, match="person tables are kept for 1 days"):
         correct(later, OTHER, "late files", "Li Na", "again")
+
+
+def test_a_date_whose_arrivals_were_told_is_not_corrected(tmp_path: Path, contracts: Contracts, spark):
+    lake = small_lake(tmp_path / "lake", contracts, spark, DAY)
+    release_date(lake, DAY, MNOS, "night")
+    now(lake, persons(TO_CHANGSHA, begin=5_000))
+    never = contracts.disclosure.model_copy(update={"corrections": False})
+    strict = Lake(lake.root, contracts.model_copy(update={"disclosure": never}), spark)
+    refused(strict, "disclosure.yaml says that dates are never corrected")
+    write_table(Path(lake.root), "releases", pd.DataFrame([release_row(DAY, indicator="arrivals")]))
+    refused(lake, "arrivals of it was told, and both would tell single persons")

@@ -212,6 +212,7 @@ class Reader:
         name, window = in_hundreds.index_of(index, baseline, of)
         asked = in_hundreds.Asked(of, place, first, last, in_hundreds.hours_of(hours, of), moment(as_of), name, window)
         serving = self.served(asked)
+        _refuse_nothing_shown(asked, serving)
         told = self._counts_of(asked, list(serving.releases))
         base = self._counts_of(asked, self._base_dates(asked)) if window else told.iloc[:0]
         frame = in_hundreds.counts_frame(asked, serving, told, base, self.places)
@@ -357,8 +358,7 @@ class Reader:
         return serving.showing(dates), found
 
     def _rows_of(self, question: Question | Toward, serving: Served, narrowed: dict[str, list[str]]) -> pd.DataFrame:
-        if not serving.releases:
-            raise PopflowError(f"on {question.first} to {question.last} nothing could be shown: every release is empty")
+        _refuse_nothing_shown(question, serving)
         equals: dict[str, Any] = {"date": list(serving.releases), "indicator": question.indicator.indicator}
         found = self.lake.read_pandas("flows", FLOW_COLUMNS, **(narrowed | equals))
         found = found[found["release"] == found["date"].map(serving.releases)]
@@ -396,6 +396,12 @@ class Reader:
         from popflow.reading.shapes import joined
 
         return joined(frame, self.polygons("county" if question.level == "pair" else question.level))
+
+
+def _refuse_nothing_shown(asked: Question | Toward | in_hundreds.Asked, serving: Served) -> None:
+    """Raise PopflowError where every date that is served shows nothing at all."""
+    if not serving.releases:
+        raise PopflowError(f"on {asked.first} to {asked.last} nothing could be shown: every release is empty")
 
 
 def _newest_edition(counties: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from popflow.movement.headcounts import MNOs, headcounts
 from popflow.movement.person_states import person_states
 from popflow.release.candidates import audited, bits_of, day_end_counties, input_fingerprint
 from popflow.release.commit import Run, keep_base_cells, publish
-from popflow.release.ledger import record_releases, releases_of
+from popflow.release.ledger import all_releases, record_releases, releases_of
 from popflow.release.persons import departures, keep_persons
 
 if TYPE_CHECKING:
@@ -89,11 +89,26 @@ def _refuse_unless_kept(lake: Lake, date: dt.date, releases: Sequence[dict[str, 
         raise PopflowError(f"{date} cannot be corrected any more: its person tables are kept for {days} days")
     kept = {(one["date"], one["release"]) for one in lake.partitions("released_persons")}
     _refuse_other_definition(lake, date, releases)
+    _refuse_told(lake, date)
     for number in numbers:
         if (str(date), str(number)) not in kept:
             raise PopflowError(
                 f"{date} cannot be corrected: whom its release {number} counted is not kept any more (released_persons)"
             )
+
+
+def _refuse_told(lake: Lake, date: dt.date) -> None:
+    """Raise PopflowError where dates are not corrected, or figures on movers were told of this one.
+
+    Who left a cell was in it: with what a figure leaves room for, that can tell the others (tests/attack).
+    """
+    if not lake.contracts.disclosure.corrections:
+        raise PopflowError(f"correction of {date} refused: disclosure.yaml says that dates are never corrected")
+    movers = {name for name, one in lake.contracts.hundreds.items() if one.movers}
+    if told := sorted({row["indicator"] for row in all_releases(lake) if row["date"] == date} & movers):
+        raise PopflowError(
+            f"correction of {date} refused: {told[0]} of it was told, and both would tell single persons"
+        )
 
 
 def _refuse_other_definition(lake: Lake, date: dt.date, releases: Sequence[dict[str, Any]]) -> None:

@@ -70,7 +70,7 @@ def release_date(lake: Lake, date: dt.date, mnos: Sequence[str], run_id: str, re
         if indicator.correctable:
             keep_persons(lake, date, FIRST, departures(lake, indicator, lake.read("person_state", as_of=date)))
         released.tables[name] = commit(lake, table, run, released)
-    for name, counted in lake.contracts.hundreds.items():
+    for name, counted in lake.contracts.told.items():
         if releases_of(lake, name, date):
             released.notes.append(f"{name} of {date} was told before; first write wins")
         elif why := why_untold(lake, counted, date, mnos):
