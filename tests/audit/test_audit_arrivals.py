@@ -63,7 +63,7 @@ def test_the_gates_figures_are_good(seed):
 def test_every_planted_mistake_is_found():
     outcomes: dict[str, set[str]] = {leak.name: set() for leak in LEAKS}
     for seed in (1, 3):  # in which a prefecture is drawn that shares nothing out elsewhere
-        for planted in plant_in(made(seed).figures(drawn=("420100", "430100")), np.random.default_rng(seed)):
+        for planted in plant_in(made(seed).figures(drawn=("420100", "430100")), np.random.default_rng(seed), []):
             outcomes[planted.leak].add(planted.outcome)
     assert {leak for leak, found in outcomes.items() if "missed" in found} == set()
     assert {leak for leak, found in outcomes.items() if "caught" not in found} == set()

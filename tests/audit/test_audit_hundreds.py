@@ -62,7 +62,7 @@ def test_gate_and_attacker_agree_to_the_figure(contracts, name, seed):
 def test_every_planted_mistake_is_found(contracts, name):
     outcomes: dict[str, set[str]] = {leak.name: set() for leak in LEAKS}
     for seed in range(6):
-        for planted in plant_in(figures(contracts, name, seed), np.random.default_rng(seed)):
+        for planted in plant_in(figures(contracts, name, seed), np.random.default_rng(seed), []):
             outcomes[planted.leak].add(planted.outcome)
     missed = {leak for leak, found in outcomes.items() if "missed" in found}
     never = {leak for leak, found in outcomes.items() if "caught" not in found}
@@ -73,7 +73,7 @@ def test_every_planted_mistake_is_found(contracts, name):
 
 def test_a_plant_that_nobody_would_find_counts_as_missed(contracts, monkeypatch):
     monkeypatch.setattr("popflow.audit.planted_counts.figures_findings", lambda _: iter(()))
-    outcomes = {one.outcome for one in plant_in(figures(contracts, "population", 0), np.random.default_rng(0))}
+    outcomes = {one.outcome for one in plant_in(figures(contracts, "population", 0), np.random.default_rng(0), [])}
     assert outcomes == {"missed", "not applicable"}
 
 

@@ -23,7 +23,7 @@ from popflow.contracts import Area, chains
 
 EVERYBODY = "persons"  # the column of whom a reader does not know: all of them
 REST = "rest_of_"
-SOME = 12  # hidden cells of a prefecture that are asked about, drawn anew; its counties all are
+SOME = 8  # hidden cells of a prefecture that are asked about, drawn anew; its counties all are
 Row = tuple[str, str, str, str]  # origin level and code, destination level and code
 NEAR = 1e-6
 NOTHING_FITS = 2  # linprog's status

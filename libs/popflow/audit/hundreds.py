@@ -183,7 +183,8 @@ def _beside_trees(figures: Figures, exact: pd.DataFrame) -> Iterator[Finding]:
     told = {str(c): int(n) for c, n in zip(figures.rows["county_code"], figures.rows["persons"], strict=True)}
     for number, prefecture in enumerate(figures.drawn):
         rng = np.random.default_rng([number, int(prefecture)])
-        for knower in _knowers(figures, exact):
+        reader, *mnos = _knowers(figures, exact)
+        for knower in (reader, *(mnos[int(at)] for at in rng.permutation(len(mnos))[:1])):  # and one MNO, drawn
             for text in told_of(figures.trees, prefecture, told, knower, ROUNDED_TO - 1, rng):
                 yield Finding("B5", figures.where, (prefecture,), text)
 

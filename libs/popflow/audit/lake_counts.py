@@ -31,7 +31,7 @@ from popflow.lake import Lake
 from popflow.offset_key import offset_key
 
 Covered = Callable[[dt.date], Collection[str]]
-ATTACKED = 3  # prefectures that are attacked by linear programs, of each date that is looked at
+ATTACKED = 1  # prefectures that are attacked by linear programs, of each date that is looked at
 CANDIDATE, NEWEST, OTHER = "candidate", "newest", "other"  # what is looked at; leaks are planted in the first two
 
 
@@ -126,7 +126,7 @@ def _look(figures: Figures, whose: str, looked: _Looked, rng: np.random.Generato
         seen = Seen(_digest(figures.rows), digest_of(figures.mnos), "")
         looked.good.setdefault(figures.date, {})[figures.indicator.indicator] = seen
     if plant and figures.exact is not None:
-        planted = list(plant_in(figures, rng))
+        planted = list(plant_in(figures, rng, found))
         looked.planted += planted
         looked.findings += [
             Finding("A7", leak.where, (), f"planted and not caught: {leak.leak}")

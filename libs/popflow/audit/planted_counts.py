@@ -6,7 +6,7 @@ What has no place for a plant is listed as not applicable and never counted.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,11 +183,10 @@ LEAKS = (
 )
 
 
-def plant_in(figures: Figures, rng: Rng) -> Iterator[Planted]:
-    """Plant each mistake in a copy of its own and look at the copy."""
-    known = set(figures_findings(figures))
+def plant_in(figures: Figures, rng: Rng, known: Collection[Finding]) -> Iterator[Planted]:
+    """Plant each mistake in a copy of its own and look at the copy; known: what was found in the figures themselves."""
     for leak in LEAKS:
-        yield _tried(leak, figures, known, rng)
+        yield _tried(leak, figures, set(known), rng)
 
 
 def _tried(leak: Leak, figures: Figures, known: set[Finding], rng: Rng) -> Planted:
