@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from popflow.synthetic.demand import (
     OUTSIDE_RATE,
     gravity_weights,
 )
+from popflow.synthetic.local_moves import LocalMoves
 from popflow.synthetic.places import Floats, Ints, Places
 from popflow.synthetic.randomness import Stream, stream
 from popflow.synthetic.troubles import Troubles
@@ -40,6 +41,14 @@ class Movement(Protocol):
 
     def on(self, date: dt.date) -> Floats:
         """Expected persons of a date, from prefecture (row) to prefecture (column); 0 within a prefecture."""
+        ...
+
+
+class FurtherMoves(Protocol):
+    """Moves that no demand between prefectures knows, asked for date after date."""
+
+    def on(self, day: int, date: dt.date, current: Ints, free: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """Who of those that are free moves on a date, and to which other county."""
         ...
 
 
@@ -68,19 +77,33 @@ def plan(
     current, came_from = home.copy(), np.full(len(home), NOWHERE)
     back_on = np.full(len(home), np.iinfo(np.int64).max)
     rates = background_rates(places, outside_hubei=not demand.of_all)
+    further: list[FurtherMoves] = [LocalMoves(places, len(home), troubles, seed)] if troubles.local_moves else []
     for day in range(days):
         date = first + dt.timedelta(days=day)
         draw = stream(seed, "moves", day)
         people = np.bincount(places.prefecture[current], minlength=len(rates))
         wanted = draw.poisson(demand.on(date) / scale + people[:, None] * rates)
         movers, destination, unmet = _day(places, current, came_from, back_on <= day, wanted, draw)
-        yield DayMoves(date, current.copy(), movers, destination, unmet)
+        move = _with_further(further, day, DayMoves(date, current.copy(), movers, destination, unmet))
+        yield move
         came_from[movers] = current[movers]
-        current[movers] = destination
+        current = move.end
         back_on[movers] = np.iinfo(np.int64).max
         returning = movers[draw.random(len(movers)) < troubles.round_trips]
         absence = np.minimum(draw.geometric(1 / MEAN_ABSENCE_DAYS, len(returning)), LONGEST_ABSENCE_DAYS)
         back_on[returning] = day + absence
+
+
+def _with_further(further: list[FurtherMoves], day: int, move: DayMoves) -> DayMoves:
+    """A date's moves and the further ones, each of a person who does not move yet."""
+    for one in further:
+        free = np.ones(len(move.start), bool)
+        free[move.movers] = False
+        movers, destination = one.on(day, move.date, move.start, free)
+        movers, destination = np.concatenate([move.movers, movers]), np.concatenate([move.destination, destination])
+        order = np.argsort(movers)
+        move = replace(move, movers=movers[order], destination=destination[order])
+    return move
 
 
 def needed_persons(places: Places, demand: Movement, scale: float, first: dt.date, days: int) -> Floats:

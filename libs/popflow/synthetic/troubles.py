@@ -59,6 +59,9 @@ class Troubles:
     thin_records: float = 8.0  # a day: evenly spaced from 8 on, below that by chance
 
     commuters: float = _trouble(0.04, "share of persons who spend working days in a near county, and are home at night")
+    local_moves: float = _trouble(
+        0.005, "share of persons a day who move within their prefecture, for good or for some days"
+    )
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
