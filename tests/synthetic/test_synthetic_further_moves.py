@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from small_nations import SEED
 
+from popflow.synthetic.absences import absences
 from popflow.synthetic.demand import WUHAN_CLOSED, Demand
 from popflow.synthetic.moves import DayMoves, plan
 from popflow.synthetic.people import homes
@@ -29,7 +30,8 @@ def planned(places: Places, demand: Demand, home: Ints) -> Planned:
     """The moves of dates under the given troubles; movers of the demand are few."""
 
     def of(troubles: Troubles, first: dt.date, days: int) -> list[DayMoves]:
-        return list(plan(places, demand, 1e5, home, first, days, troubles, SEED))
+        away = absences(PERSONS, days, troubles, SEED)
+        return list(plan(places, demand, 1e5, home, first, days, troubles, SEED, away))
 
     return of
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from popflow.synthetic import landing, truth
+from popflow.synthetic.absences import NO_ABSENCES, Absences
 from popflow.synthetic.cells import UNKNOWN_CELLS, Cells
 from popflow.synthetic.commuters import working_today, workplaces
 from popflow.synthetic.journeys import NO_TRAINS, Trains, positions
@@ -53,6 +54,7 @@ class Task:
     destination: Ints
     arriving: Trains = NO_TRAINS
     boarding: Trains = NO_TRAINS
+    away: Absences = NO_ABSENCES
 
     def moves_of(self, low: int, high: int) -> tuple[Ints, Ints]:
         """Movers among persons low..high-1, counted from low, and their destinations."""
@@ -75,10 +77,11 @@ def write_part(nation: Nation, task: Task) -> list[FileOf]:
             night = task.arriving.of(low, high), task.boarding.of(low, high)
             work = working_today(nation.places, workplace[low:high], task.home[low:high], start, task.date)
             where = positions(nation.places, start, movers, destination, task.date, nation.troubles, draw, *night, work)
-            true_positions.write(task.part * PART_PERSONS + low, where)
-            of_chunk = sims.of_persons(low, high)
+            of_chunk, away = sims.of_persons(low, high), task.away.of(low, high)
+            true_positions.write(task.part * PART_PERSONS + low, where, away.abroad_on(task.day))
             made = records(nation.places, nation.cells, of_chunk, where, outages, nation.troubles, draw)
-            files.write(made, of_chunk, draw)
+            silent = away.silent(of_chunk.person[made.sim], task.day + made.second // DAY_SECONDS)
+            files.write(made.take(~silent), of_chunk, draw)
     return files.close()
 
 

@@ -62,6 +62,8 @@ class Troubles:
     local_moves: float = _trouble(
         0.005, "share of persons a day who move within their prefecture, for good or for some days"
     )
+    unseen: float = _trouble(0.02, "share of persons whose phones are silent for 2 to 10 whole days, then heard again")
+    abroad: float = _trouble(0.002, "share of persons who leave the country for 2 to 10 days")
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
