@@ -21,7 +21,15 @@ from popflow.synthetic.troubles import Troubles
 
 FIRST = dt.date(2020, 1, 20)
 ALL, NONE, PROMISED = "all", "none", "promised"
-NOT_PROMISED = ("late_arrivals", "evenings_out", "midnight_trains", "border_dwellers", "thin_phones")
+NOT_PROMISED = (
+    "late_arrivals",
+    "evenings_out",
+    "midnight_trains",
+    "border_dwellers",
+    "thin_phones",
+    "commuters",
+    "local_moves",
+)
 OF_A_NATION = ["trouble", "seed", *SCORES]
 CELL = ["trouble", "quantity", "level"]
 FIGURES = ["wmape", "bias", "found", "rank"]

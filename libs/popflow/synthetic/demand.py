@@ -87,7 +87,7 @@ class Demand:
 @functools.cache
 def wuhan_index() -> dict[dt.date, float]:
     """Baidu's outflow index of Wuhan by date, 2020."""
-    rows = _shipped("baidu_wuhan_outflow_index_daily.csv")
+    rows = shipped_rows("baidu_wuhan_outflow_index_daily.csv")
     dates = {dt.date.fromisoformat(row["date"]): float(row["scale"]) for row in rows}
     return {date: scale for date, scale in dates.items() if date.year == 2020}
 
@@ -122,7 +122,7 @@ def wuhan_destinations(places: Places) -> Floats:
 def jia_figures(places: Places) -> Floats:
     """Jia's figures by prefecture (P); nan where there is none."""
     persons = np.full(len(places.prefecture_codes), np.nan)
-    for row in _shipped("jia_wuhan_outflow_296.csv"):
+    for row in shipped_rows("jia_wuhan_outflow_296.csv"):
         wanted = JIA_CODES.get(row["city_code"], [row["city_code"]])
         indexes = np.flatnonzero(np.isin(places.prefecture_codes, wanted))
         residents = places.prefecture_population[indexes]
@@ -155,6 +155,7 @@ def gravity_weights(places: Places, power: float) -> Floats:
     return weights
 
 
-def _shipped(name: str) -> list[dict[str, str]]:
+def shipped_rows(name: str) -> list[dict[str, str]]:
+    """Rows of a CSV file of `popflow/synthetic/data` by column."""
     text = resources.files("popflow.synthetic").joinpath("data", name).read_text(encoding="utf-8-sig")
     return list(csv.DictReader(text.splitlines()))

@@ -8,16 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from popflow.synthetic.commuters import NO_WORK, way_to_work
 from popflow.synthetic.demand import HUBEI, WUHAN_CLOSED, WUHAN_CLOSED_SLOT
-from popflow.synthetic.places import Floats, Ints, Places, distance_km
+from popflow.synthetic.legs import FIRST_DEPARTURE, LAST_ARRIVAL, SLOTS, Legs, legs_between, travel, travel_slots
+from popflow.synthetic.places import Ints, Places
 from popflow.synthetic.randomness import Stream
 from popflow.synthetic.troubles import Troubles
 
-SLOTS = 96
-DETOUR = 1.25  # way by road or rail over the straight line
-ROAD_KM_H, RAIL_KM_H, AIR_KM_H = 70.0, 200.0, 600.0
-RAIL_FROM_KM, AIR_FROM_KM, AIRPORT_HOURS = 300.0, 1200.0, 2.0
-FIRST_DEPARTURE, LAST_ARRIVAL = 4, 92  # so that 00:00 to 01:00 and 23:00 to 24:00 are spent at the ends of the journey
 EVENING_OUT = 64, 76  # slots at which people set out for the evening: 16:00 to 19:00
 HOME_AT = 84, 96  # slots at which they are home: 21:00 to midnight
 TRAIN_SLOTS = 12  # shortest journey that can run over midnight: 3 h
@@ -64,18 +61,6 @@ class Positions:
 
 
 @dataclass(frozen=True)
-class Legs:
-    """Journeys: matrix row, first slot of the journey, slots that it takes, from which county to which."""
-
-    row: Ints
-    depart: Ints
-    slots: Ints
-    origin: Ints
-    destination: Ints
-    by_air: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
 class Trains:
     """Journeys over a midnight: person, destination, and slots before midnight at which the journey begins."""
 
@@ -116,12 +101,16 @@ def positions(
     draw: Stream,
     arriving: Trains = NO_TRAINS,
     boarding: Trains = NO_TRAINS,
+    workplace: Ints | None = None,
 ) -> Positions:
-    """Positions of one chunk on one date: its movers' journeys, and the day trips of some who stay.
+    """Positions of one chunk on one date: its movers' journeys, and the ways of some who stay, to work and on trips.
 
     arriving: the movers who were on their way at the midnight before; boarding: who of the others will be at the next.
+    workplace: the county to which each person commutes on the date, as `working_today` gives it; without it nobody.
     """
-    busy = np.concatenate([movers, boarding.person])
+    travelling = np.concatenate([movers, boarding.person])
+    working = _workers(workplace, travelling)
+    busy = np.concatenate([travelling, working])
     trippers, visited = _day_trips(places, start, busy, date, troubles, draw)
     by_day = np.concatenate([busy, trippers])
     evening, met = _evenings(places, start, by_day, troubles, draw)
@@ -131,33 +120,36 @@ def positions(
     moving = np.empty((len(people) + 1, SLOTS), np.int16)  # a last row for nobody, so that row -1 can be read
     moving[:-1], moving[-1] = start[people, None], 0
     silent = np.zeros(moving.shape, bool)
-    out = _legs(
+    out = legs_between(
         places, np.arange(len(movers)), start[movers], destination, _departures(places, start[movers], date, draw)
     )
     out = _by_train(_arriving_late(out, troubles, draw), movers, arriving)
     rows = len(movers) + np.arange(len(boarding.person))
-    leaving = _legs(places, rows, start[boarding.person], boarding.destination, SLOTS - boarding.before)
+    leaving = legs_between(places, rows, start[boarding.person], boarding.destination, SLOTS - boarding.before)
     leaving = replace(leaving, depart=SLOTS - boarding.before)
     rows = len(busy) + np.arange(len(trippers))
-    there = _legs(places, rows, start[trippers], visited, draw.integers(28, 40, len(rows)))
-    back = _legs(places, rows, visited, start[trippers], draw.integers(60, 76, len(rows)))
+    there = legs_between(places, rows, start[trippers], visited, draw.integers(28, 40, len(rows)))
+    back = legs_between(places, rows, visited, start[trippers], draw.integers(60, 76, len(rows)))
     rows = len(by_day) + np.arange(len(evening))
-    to_them = _legs(places, rows, start[evening], met, draw.integers(*EVENING_OUT, len(rows)))
-    home = _legs(places, rows, met, start[evening], np.zeros(len(rows), int))
+    to_them = legs_between(places, rows, start[evening], met, draw.integers(*EVENING_OUT, len(rows)))
+    home = legs_between(places, rows, met, start[evening], np.zeros(len(rows), int))
     home = replace(home, depart=draw.integers(*HOME_AT, len(rows)) - home.slots)
+    rows = len(travelling) + np.arange(len(working))
+    at_work = start if workplace is None else workplace
+    to_work, from_work = way_to_work(places, rows, start[working], at_work[working], draw)
     off = draw.random(len(people)) < troubles.phone_off
-    for legs in (out, leaving, there, back, to_them, home):
-        _travel(places, moving, silent, legs, off)
+    for legs in (out, leaving, there, back, to_them, home, to_work, from_work):
+        travel(places, moving, silent, legs, off)
     return Positions(start, row, moving, silent)
 
 
-def travel_slots(places: Places, origin: Ints, destination: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Quarter-hours from county to county, and whether it is a flight: 70 km/h, from 300 km 200 km/h, then by air."""
-    km = distance_km(places.points[origin], places.points[destination]) * DETOUR
-    by_air = km >= AIR_FROM_KM
-    speed = np.where(km < RAIL_FROM_KM, ROAD_KM_H, RAIL_KM_H)
-    hours = np.where(by_air, AIRPORT_HOURS + km / AIR_KM_H, km / speed)
-    return np.maximum(np.ceil(4 * hours), 1).astype(int), by_air
+def _workers(workplace: Ints | None, travelling: Ints) -> Ints:
+    """Who commutes: all with a workplace who do not travel."""
+    if workplace is None:
+        return NOBODY
+    works = workplace != NO_WORK
+    works[travelling] = False
+    return np.flatnonzero(works)
 
 
 def _departures(places: Places, origin: Ints, date: dt.date, draw: Stream) -> Ints:
@@ -168,12 +160,6 @@ def _departures(places: Places, origin: Ints, date: dt.date, draw: Stream) -> In
         from_wuhan = np.char.startswith(places.county_codes[origin], "4201")
         depart = np.where(from_wuhan, early, depart)
     return depart
-
-
-def _legs(places: Places, row: Ints, origin: Ints, destination: Ints, depart: Ints) -> Legs:
-    slots, by_air = travel_slots(places, origin, destination)
-    latest = LAST_ARRIVAL - slots
-    return Legs(row, np.clip(depart, FIRST_DEPARTURE, latest), slots, origin, destination, by_air)
 
 
 def _arriving_late(legs: Legs, troubles: Troubles, draw: Stream) -> Legs:
@@ -213,30 +199,3 @@ def _day_trips(
     trippers = np.flatnonzero(goes)
     choice = draw.integers(0, places.neighbours.shape[1], len(trippers))
     return trippers, places.neighbours[start[trippers], choice]
-
-
-def _travel(
-    places: Places, moving: NDArray[np.int16], silent: NDArray[np.bool_], legs: Legs, off: NDArray[np.bool_]
-) -> None:
-    """Write journeys into the matrix: on the way, then the destination to the end of the day."""
-    arrival = legs.depart + legs.slots
-    rows = legs.row
-    block = moving[rows]
-    moving[rows] = np.where(np.arange(SLOTS) >= arrival[:, None], legs.destination[:, None], block)
-    leg = np.repeat(np.arange(len(rows)), legs.slots)
-    step = np.arange(len(leg)) - np.repeat(np.cumsum(legs.slots) - legs.slots, legs.slots)
-    slot = legs.depart[leg] + step
-    today = (slot >= 0) & (slot < SLOTS)
-    leg, step, slot = leg[today], step[today], slot[today]
-    moving[rows[leg], slot] = _on_the_way(places, legs, leg, step)
-    quiet = (off[rows] | legs.by_air)[leg]
-    silent[rows[leg][quiet], slot[quiet]] = True
-    unheard = off[rows] & (arrival < SLOTS)
-    silent[rows[unheard], arrival[unheard]] = True
-
-
-def _on_the_way(places: Places, legs: Legs, leg: Ints, step: Ints) -> Ints:
-    """The county nearest to the point that a traveller has reached."""
-    share: Floats = ((step + 0.5) / legs.slots[leg])[:, None]
-    point = (1 - share) * places.points[legs.origin[leg]] + share * places.points[legs.destination[leg]]
-    return np.asarray(places.tree.query(point)[1])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from popflow.synthetic.absences import NO_ABSENCES, Absences, UnseenMoves
 from popflow.synthetic.demand import (
     FAR_POWER,
     HUBEI,
@@ -18,6 +19,7 @@ from popflow.synthetic.demand import (
     OUTSIDE_RATE,
     gravity_weights,
 )
+from popflow.synthetic.local_moves import LocalMoves
 from popflow.synthetic.places import Floats, Ints, Places
 from popflow.synthetic.randomness import Stream, stream
 from popflow.synthetic.troubles import Troubles
@@ -43,6 +45,14 @@ class Movement(Protocol):
         ...
 
 
+class FurtherMoves(Protocol):
+    """Moves that no demand between prefectures knows, asked for date after date."""
+
+    def on(self, day: int, date: dt.date, current: Ints, free: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """Who of those that are free moves on a date, and to which other county."""
+        ...
+
+
 @dataclass(frozen=True)
 class DayMoves:
     """One date: the county where each person is at its start, and who of them ends it in which other county."""
@@ -62,25 +72,61 @@ class DayMoves:
 
 
 def plan(
-    places: Places, demand: Movement, scale: float, home: Ints, first: dt.date, days: int, troubles: Troubles, seed: int
+    places: Places,
+    demand: Movement,
+    scale: float,
+    home: Ints,
+    first: dt.date,
+    days: int,
+    troubles: Troubles,
+    seed: int,
+    away: Absences = NO_ABSENCES,
 ) -> Iterator[DayMoves]:
-    """The moves of each date; demand: at full size, of which 1/scale moves. A mover is always one of the persons."""
+    """The moves of each date; demand: at full size, of which 1/scale moves. A mover is always one of the persons.
+
+    Who is away abroad on a date, or was on the day before, does not move.
+    """
     current, came_from = home.copy(), np.full(len(home), NOWHERE)
     back_on = np.full(len(home), np.iinfo(np.int64).max)
     rates = background_rates(places, outside_hubei=not demand.of_all)
+    further = _further(places, len(home), troubles, seed, away)
     for day in range(days):
         date = first + dt.timedelta(days=day)
         draw = stream(seed, "moves", day)
         people = np.bincount(places.prefecture[current], minlength=len(rates))
         wanted = draw.poisson(demand.on(date) / scale + people[:, None] * rates)
-        movers, destination, unmet = _day(places, current, came_from, back_on <= day, wanted, draw)
-        yield DayMoves(date, current.copy(), movers, destination, unmet)
+        here = np.ones(len(home), bool)
+        here[np.union1d(away.abroad_on(day), away.abroad_on(day - 1))] = False
+        movers, destination, unmet = _day(places, current, came_from, back_on <= day, here, wanted, draw)
+        move = _with_further(further, day, here, DayMoves(date, current.copy(), movers, destination, unmet))
+        yield move
         came_from[movers] = current[movers]
-        current[movers] = destination
+        current = move.end
         back_on[movers] = np.iinfo(np.int64).max
         returning = movers[draw.random(len(movers)) < troubles.round_trips]
         absence = np.minimum(draw.geometric(1 / MEAN_ABSENCE_DAYS, len(returning)), LONGEST_ABSENCE_DAYS)
         back_on[returning] = day + absence
+
+
+def _further(places: Places, persons: int, troubles: Troubles, seed: int, away: Absences) -> list[FurtherMoves]:
+    further: list[FurtherMoves] = []
+    if troubles.local_moves:
+        further.append(LocalMoves(places, persons, troubles, seed))
+    if len(away.person):
+        further.append(UnseenMoves(places, away, seed))
+    return further
+
+
+def _with_further(further: list[FurtherMoves], day: int, here: NDArray[np.bool_], move: DayMoves) -> DayMoves:
+    """A date's moves and the further ones, each of a person who is here and does not move yet."""
+    for one in further:
+        free = here.copy()
+        free[move.movers] = False
+        movers, destination = one.on(day, move.date, move.start, free)
+        movers, destination = np.concatenate([move.movers, movers]), np.concatenate([move.destination, destination])
+        order = np.argsort(movers)
+        move = replace(move, movers=movers[order], destination=destination[order])
+    return move
 
 
 def needed_persons(places: Places, demand: Movement, scale: float, first: dt.date, days: int) -> Floats:
@@ -106,16 +152,22 @@ def background_rates(places: Places, *, outside_hubei: bool) -> Floats:
 
 
 def _day(
-    places: Places, current: Ints, came_from: Ints, due: NDArray[np.bool_], wanted: Ints, draw: Stream
+    places: Places,
+    current: Ints,
+    came_from: Ints,
+    due: NDArray[np.bool_],
+    here: NDArray[np.bool_],
+    wanted: Ints,
+    draw: Stream,
 ) -> tuple[Ints, Ints, int]:
-    """Movers, their destinations and the unmet demand: first who is due to go back, then anyone who is there."""
-    here = places.prefecture[current]
-    back, back_to = _returns(places, here, came_from, due, wanted, draw)
+    """Movers, their destinations and the unmet demand: first who is due to go back, then anyone who is here."""
+    prefecture = places.prefecture[current]
+    back, back_to = _returns(places, prefecture, came_from, due & here, wanted, draw)
     left = wanted.copy()
-    np.subtract.at(left, (here[back], places.prefecture[back_to]), 1)
-    staying = np.ones(len(current), bool)
+    np.subtract.at(left, (prefecture[back], places.prefecture[back_to]), 1)
+    staying = here.copy()
     staying[back] = False
-    new, toward = _new_movers(here, staying, left, draw)
+    new, toward = _new_movers(prefecture, staying, left, draw)
     movers = np.concatenate([back, new])
     destination = np.concatenate([back_to, places.draw_county(toward, draw.random(len(toward)))])
     elsewhere = destination != current[movers]  # a move within a prefecture may draw the county that it starts from

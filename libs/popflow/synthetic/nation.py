@@ -21,6 +21,7 @@ import numpy as np
 from popflow.errors import PopflowError
 from popflow.progress import Progress, silent
 from popflow.synthetic import landing, truth
+from popflow.synthetic.absences import Absences, absences
 from popflow.synthetic.cells import cell_table, place_cells
 from popflow.synthetic.demand import HUBEI, Demand
 from popflow.synthetic.journeys import NO_TRAINS, Trains, trains
@@ -98,8 +99,9 @@ def simulate(
     nation = Nation(places, place_cells(places, troubles, seed), troubles, seed, out)
     summary = SimulationSummary(persons, scale=scale, national=national)
     summary.sims = _write_reference(nation, home, first)
-    moves = plan(places, demand, scale, home, first, days, troubles, seed)
-    tasks = _tasks(nation, home, moves, days, summary)
+    away = absences(persons, days, troubles, seed)
+    moves = plan(places, demand, scale, home, first, days, troubles, seed, away)
+    tasks = _tasks(nation, home, moves, away, days, summary)
     workers = processes or (1 if persons * days < TINY else os.cpu_count() or 1)
     _deliver(nation, tasks, days * len(parts_of(persons)), workers, on_progress, summary)
     return summary
@@ -136,7 +138,7 @@ def _write_reference(nation: Nation, home: Ints, first: dt.date) -> int:
 
 
 def _tasks(
-    nation: Nation, home: Ints, moves: Iterator[DayMoves], days: int, summary: SimulationSummary
+    nation: Nation, home: Ints, moves: Iterator[DayMoves], away: Absences, days: int, summary: SimulationSummary
 ) -> Iterator[Task]:
     of = nation.places.in_province(HUBEI) | summary.national
     for day, (move, arriving, boarding) in enumerate(_with_trains(nation, moves)):
@@ -157,6 +159,7 @@ def _tasks(
                 move.destination[inside],
                 arriving.of(persons.start, persons.stop),
                 boarding.of(persons.start, persons.stop),
+                away.of(persons.start, persons.stop),
             )
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from popflow.synthetic import landing, truth
+from popflow.synthetic.absences import NO_ABSENCES, Absences
 from popflow.synthetic.cells import UNKNOWN_CELLS, Cells
+from popflow.synthetic.commuters import working_today, workplaces
 from popflow.synthetic.journeys import NO_TRAINS, Trains, positions
 from popflow.synthetic.landing import DeliveredFile, Delivery
 from popflow.synthetic.people import MNOS, PART_PERSONS, Sims, sims_of_part
@@ -52,6 +54,7 @@ class Task:
     destination: Ints
     arriving: Trains = NO_TRAINS
     boarding: Trains = NO_TRAINS
+    away: Absences = NO_ABSENCES
 
     def moves_of(self, low: int, high: int) -> tuple[Ints, Ints]:
         """Movers among persons low..high-1, counted from low, and their destinations."""
@@ -63,6 +66,7 @@ def write_part(nation: Nation, task: Task) -> list[FileOf]:
     """Write the landing files and true positions of one part on one date."""
     sims = sims_of_part(task.part, task.home, nation.places, nation.troubles, nation.seed)
     outages = Outages.of(nation.places, nation.troubles, task.day, nation.seed)
+    workplace = workplaces(nation.places, task.home, task.part, nation.troubles, nation.seed)
     files = PartFiles(nation, task)
     with truth.PositionsFile(nation.out, nation.places, task.date, task.part) as true_positions:
         for chunk, low in enumerate(range(0, len(task.home), CHUNK_PERSONS)):
@@ -71,11 +75,13 @@ def write_part(nation: Nation, task: Task) -> list[FileOf]:
             movers, destination = task.moves_of(low, high)
             start = task.start[low:high]
             night = task.arriving.of(low, high), task.boarding.of(low, high)
-            where = positions(nation.places, start, movers, destination, task.date, nation.troubles, draw, *night)
-            true_positions.write(task.part * PART_PERSONS + low, where)
-            of_chunk = sims.of_persons(low, high)
+            work = working_today(nation.places, workplace[low:high], task.home[low:high], start, task.date)
+            where = positions(nation.places, start, movers, destination, task.date, nation.troubles, draw, *night, work)
+            of_chunk, away = sims.of_persons(low, high), task.away.of(low, high)
+            true_positions.write(task.part * PART_PERSONS + low, where, away.abroad_on(task.day))
             made = records(nation.places, nation.cells, of_chunk, where, outages, nation.troubles, draw)
-            files.write(made, of_chunk, draw)
+            silent = away.silent(of_chunk.person[made.sim], task.day + made.second // DAY_SECONDS)
+            files.write(made.take(~silent), of_chunk, draw)
     return files.close()
 
 

@@ -128,6 +128,19 @@ class Places:
         last = np.searchsorted(self.prefecture, prefectures, side="right") - 1
         return np.minimum(np.searchsorted(upper, target, side="right"), last)
 
+    def draw_other_county(self, counties: Ints, uniform: Floats, area: Ints) -> Ints:
+        """A county of the same area as each given one, but another, by residents; the given one where it is alone.
+
+        area: index of each county's area (n), in the order of codes: `prefecture` or `province`.
+        """
+        upper, own = np.cumsum(self.population), self.population[counties]
+        total = np.bincount(area, self.population)
+        starts = (np.cumsum(total) - total)[area[counties]]
+        target = starts + uniform * (total[area[counties]] - own)
+        target += np.where(target >= upper[counties] - own, own, 0)  # step over the given county
+        last = np.searchsorted(area, area[counties], side="right") - 1
+        return np.minimum(np.searchsorted(upper, target, side="right"), last)
+
 
 def unit_vectors(lon: Floats, lat: Floats) -> Floats:
     """Points on the sphere as unit vectors."""

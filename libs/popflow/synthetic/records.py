@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popflow.synthetic.cells import UNKNOWN_CELLS, Cells
-from popflow.synthetic.journeys import SLOTS, Positions
+from popflow.synthetic.journeys import Positions
+from popflow.synthetic.legs import SLOTS
 from popflow.synthetic.people import MNOS, Sims
 from popflow.synthetic.places import Floats, Ints, Places
 from popflow.synthetic.randomness import Stream, stream

@@ -20,7 +20,7 @@ class Troubles:
 
     The rates of the feed are those of 87 daily files of a data-session feed: 2.1 % of records repeat another's token,
     cell and time, 0.25 % belong to another day than their file, 5.8 % of the text lines carry extra fields. The
-    others are assumptions.
+    others are assumptions; what they assume besides their rates stands at the head of the modules that hold them.
     """
 
     several_sims: float = _trouble(0.25, "share of persons with SIMs at two MNOs", everyday=True)
@@ -57,6 +57,13 @@ class Troubles:
     border_dwellers: float = _trouble(0.03, "share of persons at home by a county border, heard from either side")
     thin_phones: float = _trouble(0.10, "share of SIMs that speak `thin_records` times a day, and not on arrival")
     thin_records: float = 8.0  # a day: evenly spaced from 8 on, below that by chance
+
+    commuters: float = _trouble(0.04, "share of persons who spend working days in a near county, and are home at night")
+    local_moves: float = _trouble(
+        0.005, "share of persons a day who move within their prefecture, for good or for some days"
+    )
+    unseen: float = _trouble(0.02, "share of persons whose phones are silent for 2 to 10 whole days, then heard again")
+    abroad: float = _trouble(0.002, "share of persons who leave the country for 2 to 10 days")
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 The true county of a person at a quarter-hour is that of the journey; the true day end is the county of the last
 quarter-hour. Most journeys end by 23:00, so that this is also the day end by definition (METHODS.md) of somebody who is
 seen all day; not where the trouble `late_arrivals` is on. Who is in a train at midnight (`midnight_trains`) is still
-where the journey began.
+where the journey began. Who is abroad has no position, but stays in flows and day ends, at the county that they left.
 """
 
 from __future__ import annotations
@@ -136,9 +136,11 @@ class PositionsFile:
     ) -> None:
         self.writer.close()
 
-    def write(self, first_person: int, where: Positions) -> None:
-        """Append a chunk; first_person: the number of its first person."""
-        person, first_slot, slots, county = where.runs()
+    def write(self, first_person: int, where: Positions, abroad: Ints) -> None:
+        """Append a chunk, who is abroad left out; first_person: the number of its first person."""
+        runs = where.runs()
+        here = ~np.isin(runs[0], abroad)
+        person, first_slot, slots, county = (column[here] for column in runs)
         columns = [
             pa.array(person + first_person),
             pa.repeat(pa.scalar(self.date, pa.date32()), len(person)),
