@@ -2,10 +2,10 @@
 
 Everything is scaled down: groups of 1 to 4 are small, for an MNO of 1 to 2 without it; figures go by tens from 20 on;
 an own part has at least 5 persons, 3 without each MNO, and some more in secret. There are two MNOs, and everybody has
-a SIM of one. A world is the persons of each MNO in each hidden cell, and of each county the own part and the offset;
-those of one county do not hang together with another's, so worlds are counted as the product and gone through county by
-county. Any share of a rest's sum can lie in any cell. The gate's own functions decide what is folded, rounded and told;
-a class is all worlds that a viewer cannot tell apart, and a group is known that has one size in it.
+a SIM of one or of both. A world is the persons of each kind in each hidden cell, and of each county the own part and
+the offset; those of one county do not hang together with another's, so worlds are counted as the product and gone
+through county by county. Any share of a rest's sum can lie in any cell. The gate's own functions decide what is folded,
+rounded and told; a class is all worlds that a viewer cannot tell apart, and a group is known that has one size in it.
 """
 
 from __future__ import annotations
@@ -48,24 +48,34 @@ Test = Callable[[Tree, tuple[int, ...]], bool]  # whether figures may stand, fro
 
 
 def rests(most: int, sibling: tuple[int, int]) -> list[tuple[Cells, Cells]]:
-    """Persons of either MNO in three counties that the gate really folds into one rest beside a shown sibling.
+    """Customers of an MNO, and all others, in three counties that the gate really folds into one rest beside a sibling.
 
-    most: persons of a rest; every way in which the cells can have them is gone through.
+    most: persons of a rest; every way in which the cells can have them is gone through, by whether they have a SIM of
+    the one MNO, of the other, or of both. An MNO knows its customers, not whose they are too; so a cell may always be
+    withheld for the other's sake, as far as it can tell.
     """
-    pairs = np.array([(a, b) for a in range(most + 1) for b in range(most - a + 1)])
-    three = np.array(list(itertools.product(range(len(pairs)), repeat=3)))
-    three = three[pairs[three].sum(axis=(1, 2)) <= most]
-    by_mno = np.concatenate([pairs[three], np.broadcast_to(np.array(sibling), (len(three), 1, 2))], axis=1).reshape(
-        -1, 2
-    )
-    persons = by_mno.sum(axis=1)
-    counts = np.stack([persons, persons, by_mno[:, 1], by_mno[:, 0]], axis=1)  # without the one are the other's
+    kinds = np.array([(a, b, c) for a in range(most + 1) for b in range(most - a + 1) for c in range(most - a - b + 1)])
+    size = kinds.sum(axis=1)
+    pairs = np.array([(p, q) for p, q in itertools.product(range(len(kinds)), repeat=2) if size[p] + size[q] <= most])
+    third = [np.flatnonzero(size <= most - total) for total in range(most + 1)]
+    totals = size[pairs].sum(axis=1)
+    three = np.concatenate([
+        np.column_stack([np.repeat(pairs[totals == total], len(third[total]), axis=0),
+                         np.tile(third[total], int((totals == total).sum()))])
+        for total in range(most + 1)
+    ])  # fmt: skip
+    beside = np.broadcast_to(np.array([*sibling, 0]), (len(three), 1, 3))
+    by_kind = np.concatenate([kinds[three], beside], axis=1).reshape(-1, 3)
+    persons = by_kind.sum(axis=1)
+    counts = np.stack([persons, persons, by_kind[:, 1], by_kind[:, 0]], axis=1)  # without the one have the other alone
     family = np.repeat(np.arange(len(three)), 4)
     every = np.ones(len(three), bool)
     folded = fold(family, counts, np.zeros(len(counts), bool), every, RULES, Determined(RULES))
     there = folded.in_rest.reshape(-1, 4)[:, :3].all(axis=1) & folded.shown.reshape(-1, 4)[:, 3]
-    found = by_mno.reshape(-1, 4, 2)[there, :3]
-    return [(tuple(one[:, 0].tolist()), tuple(one[:, 1].tolist())) for one in found]
+    found = by_kind.reshape(-1, 4, 3)[there, :3]
+    customers, others = found[:, :, 0] + found[:, :, 2], found[:, :, 1]
+    both = np.unique(np.concatenate([customers, others], axis=1), axis=0)
+    return [(tuple(one[:3]), tuple(one[3:])) for one in both.tolist()]
 
 
 @functools.cache

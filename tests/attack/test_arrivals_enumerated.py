@@ -11,7 +11,7 @@ from small_worlds import FLOOR, Outcome, Tree, Worlds, enumerate_worlds, public_
 
 # most: persons of a rest; beside: what other rows show of a county; trees: that are drawn, with one rest and with two.
 SHORT = {"most": 9, "siblings": ((4, 4),), "beside": (15, 18, 20, 22), "trees": 12}
-LONG = {"most": 12, "siblings": ((3, 3), (5, 4)), "beside": (14, 16, 17, 18, 19, 20, 21, 22), "trees": 1500}
+LONG = {"most": 12, "siblings": ((3, 3), (5, 4)), "beside": (14, 16, 17, 18, 19, 20, 21, 22), "trees": 700}
 
 
 @functools.cache
