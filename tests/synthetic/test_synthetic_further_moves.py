@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from popflow.synthetic.demand import WUHAN_CLOSED, Demand
 from popflow.synthetic.moves import DayMoves, plan
 from popflow.synthetic.people import homes
 from popflow.synthetic.places import Ints, Places
+from popflow.synthetic.return_wave import ReturnWave
 from popflow.synthetic.troubles import Troubles
 
 PERSONS = 40_000
@@ -87,3 +89,64 @@ def test_nobody_in_hubei_moves_locally_once_wuhan_is_closed(places: Places, plan
     with_them, without = moved_in_hubei(Troubles.only("local_moves")), moved_in_hubei(Troubles.none())
     assert with_them[0] > without[0]
     assert with_them[1] <= without[1] + 2  # by who the demand finds elsewhere
+
+
+@pytest.fixture(scope="module")
+def nine_weeks(places: Places, home: Ints) -> dict[str, list[DayMoves]]:
+    """22 January to 20 March by a demand of which many leave their place, without and with the return wave."""
+    demand = Demand.of(places)
+    made = {}
+    for name in ("none", "return_wave"):
+        troubles = Troubles.none() if name == "none" else Troubles.only(name)
+        made[name] = list(plan(places, demand, 2e3, home, dt.date(2020, 1, 21), 60, troubles, SEED))
+    return made
+
+
+def went_home(places: Places, home: Ints, move: DayMoves) -> Ints:
+    """Movers of a date who come back to the county of their home from another prefecture."""
+    back = move.destination == home[move.movers]
+    away = places.prefecture[move.start[move.movers]] != places.prefecture[home[move.movers]]
+    return move.movers[back & away]
+
+
+def test_until_10_february_the_return_wave_changes_nothing(nine_weeks: dict[str, list[DayMoves]]) -> None:
+    for without, with_it in zip(nine_weeks["none"], nine_weeks["return_wave"], strict=True):
+        if with_it.date >= dt.date(2020, 2, 10):
+            break
+        assert (without.movers == with_it.movers).all()
+        assert (without.destination == with_it.destination).all()
+
+
+def test_they_go_back_gradually_to_the_county_that_they_left_and_not_into_hubei(
+    places: Places, home: Ints, nine_weeks: dict[str, list[DayMoves]]
+) -> None:
+    days = nine_weeks["return_wave"]
+    away = places.prefecture[days[3].start] != places.prefecture[home]  # on 24 January
+    assert days[3].date == dt.date(2020, 1, 24)
+    returned = {move.date: went_home(places, home, move) for move in days if move.date >= dt.date(2020, 2, 10)}
+    wave = [len(returned[date]) for date in sorted(returned)]
+    assert min(wave[:28]) > 0
+    assert sum(wave[:14]) == pytest.approx(sum(wave[14:28]), rel=0.4)
+    in_hubei = np.char.startswith(places.county_codes, "42")
+    outside = away & ~in_hubei[home] & ~in_hubei[days[20].start]
+    everyone = np.concatenate([persons for date, persons in returned.items() if date <= dt.date(2020, 3, 8)])
+    assert np.isin(np.flatnonzero(outside), everyone).mean() == pytest.approx(0.6, abs=0.1)
+
+
+def test_the_wave_goes_neither_into_hubei_nor_out_of_it(places: Places) -> None:
+    wuhan, shanghai, chengdu = np.searchsorted(places.county_codes, ["420102", "310101", "510104"])
+    home = np.array([wuhan, shanghai, shanghai])
+    wave = ReturnWave(places, home, replace(Troubles.none(), return_wave=1.0), SEED)
+    now, free = np.array([shanghai, wuhan, chengdu]), np.ones(3, bool)
+    wave.on(24, dt.date(2020, 1, 24), now, free)
+    person, toward = wave.on(80, dt.date(2020, 3, 20), now, free)
+    assert (person.tolist(), toward.tolist()) == ([2], [shanghai])
+    assert not len(wave.on(81, dt.date(2020, 3, 21), np.array([shanghai, wuhan, shanghai]), free)[0])
+
+
+def test_a_nation_that_begins_in_the_holiday_has_no_return_wave(planned: Planned) -> None:
+    first = dt.date(2020, 1, 24)
+    for without, with_it in zip(
+        planned(Troubles.none(), first, 22), planned(Troubles.only("return_wave"), first, 22), strict=True
+    ):
+        assert (without.movers == with_it.movers).all()

@@ -7,7 +7,7 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
-from popflow.accuracy.runs import ALL, NONE, PROMISED, THIN, Asked
+from popflow.accuracy.runs import ALL, NONE, NOT_PROMISED, PROMISED, THIN, Asked
 from popflow.synthetic.troubles import Troubles
 
 # What is promised of the nation `promised`: quantity, level, figure, limit.
@@ -85,7 +85,7 @@ def _write_page(asked: Asked, spreads: pd.DataFrame, file: Path) -> None:
     head = (
         f"<h1>Unprotected figures beside the truth</h1><p>Simulated nations of {asked.persons:,} persons over "
         f"{asked.days} dates, seeds {', '.join(map(str, asked.seeds))}. A trouble's name: that one alone; all: every "
-        "one at its rate; promised: all but late hours, borders and thin phones; none: a feed without any. A cell is "
+        f"one at its rate; promised: all but {', '.join(NOT_PROMISED)}; none: a feed without any. A cell is "
         "of one date. Point: mean; line: best to worst seed.</p>"
     )
     tables = "".join(
@@ -120,7 +120,7 @@ def _meaning(trouble: str) -> str:
         return f"every trouble at its rate, and all phones speak {trouble.removesuffix(THIN)} times a day"
     of_several = {
         ALL: "every trouble at its rate",
-        PROMISED: "every trouble but late hours, borders and thin phones",
+        PROMISED: f"every trouble but {', '.join(NOT_PROMISED)}",
         NONE: "no trouble",
     }
     return of_several.get(trouble) or Troubles.meaning(trouble)

@@ -22,14 +22,9 @@ from popflow.synthetic.troubles import Troubles
 FIRST = dt.date(2020, 1, 20)
 ALL, NONE, PROMISED = "all", "none", "promised"
 NOT_PROMISED = (
-    "late_arrivals",
-    "evenings_out",
-    "midnight_trains",
-    "border_dwellers",
-    "thin_phones",
-    "commuters",
-    "local_moves",
-)
+    "late_arrivals", "evenings_out", "midnight_trains", "border_dwellers", "thin_phones",
+    "commuters", "local_moves", "unseen", "abroad", "return_wave",
+)  # fmt: skip
 OF_A_NATION = ["trouble", "seed", *SCORES]
 CELL = ["trouble", "quantity", "level"]
 FIGURES = ["wmape", "bias", "found", "rank"]
@@ -41,9 +36,9 @@ THIN_MOVERS = 0.094  # out of Hubei's prefectures, so that a fifth of all person
 class Asked:
     """What to measure: nations of so many persons and dates, one for each seed and trouble; how, and where to keep it.
 
-    troubles: names of troubles, each alone; all, every one at its rate; promised, all but late hours, borders and thin
-    phones; none; `8 records a day` and the like, every one at its rate and all phones so thin. The first date has no
-    yesterday: flows and day ends are scored from the second on.
+    troubles: names of troubles, each alone; all, every one at its rate; promised, all but those of NOT_PROMISED; none;
+    `8 records a day` and the like, every one at its rate and all phones so thin. The first date has no yesterday: flows
+    and day ends are scored from the second on.
     """
 
     out: Path

@@ -13,7 +13,8 @@ outflow index of Wuhan (Kraemer et al., Science 2020). What is assumed:
 - 70 % of Wuhan's average outflow comes into Wuhan, from where Wuhan's outflow goes, until the city is closed;
 - outside Hubei 0.3 % of the people move to another prefecture a day, and everywhere 0.5 % to another county of their
   own prefecture (no published number depends on either);
-- a date outside the series has the index of the series' nearest date.
+- a date outside the series has the index of the series' nearest date: from 6 February on that of the 5th, with no
+  wave of people who go back to work, which is a trouble of its own (`popflow.synthetic.return_wave`).
 """
 
 from __future__ import annotations

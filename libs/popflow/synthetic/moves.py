@@ -22,6 +22,7 @@ from popflow.synthetic.demand import (
 from popflow.synthetic.local_moves import LocalMoves
 from popflow.synthetic.places import Floats, Ints, Places
 from popflow.synthetic.randomness import Stream, stream
+from popflow.synthetic.return_wave import ReturnWave
 from popflow.synthetic.troubles import Troubles
 
 STAY_BEHIND = 0.1  # share of a prefecture's people who never leave on one day, however great the demand
@@ -89,7 +90,7 @@ def plan(
     current, came_from = home.copy(), np.full(len(home), NOWHERE)
     back_on = np.full(len(home), np.iinfo(np.int64).max)
     rates = background_rates(places, outside_hubei=not demand.of_all)
-    further = _further(places, len(home), troubles, seed, away)
+    further = _further(places, home, troubles, seed, away)
     for day in range(days):
         date = first + dt.timedelta(days=day)
         draw = stream(seed, "moves", day)
@@ -108,12 +109,14 @@ def plan(
         back_on[returning] = day + absence
 
 
-def _further(places: Places, persons: int, troubles: Troubles, seed: int, away: Absences) -> list[FurtherMoves]:
+def _further(places: Places, home: Ints, troubles: Troubles, seed: int, away: Absences) -> list[FurtherMoves]:
     further: list[FurtherMoves] = []
     if troubles.local_moves:
-        further.append(LocalMoves(places, persons, troubles, seed))
+        further.append(LocalMoves(places, len(home), troubles, seed))
     if len(away.person):
         further.append(UnseenMoves(places, away, seed))
+    if troubles.return_wave:
+        further.append(ReturnWave(places, home, troubles, seed))
     return further
 
 

@@ -28,11 +28,12 @@ from popflow.synthetic.journeys import NO_TRAINS, Trains, trains
 from popflow.synthetic.landing import DeliveredFile, Delivery
 from popflow.synthetic.moves import DayMoves, Movement, needed_persons, plan
 from popflow.synthetic.national import NationalDemand
-from popflow.synthetic.parts import FileOf, Nation, Task, write_part
+from popflow.synthetic.parts import Nation, Task, Written, write_part
 from popflow.synthetic.people import MNOS, PART_PERSONS, homes, parts_of
 from popflow.synthetic.places import Floats, Ints, Places, shipped_places
 from popflow.synthetic.randomness import stream
 from popflow.synthetic.troubles import Troubles
+from popflow.synthetic.whereabouts import PresenceFiles
 
 USUAL_MOVER_SHARE = 0.3  # movers a day over persons, where the caller does not say
 LARGEST_NEEDED_SHARE = 0.9  # of the persons that may have to live where the movers leave
@@ -103,7 +104,7 @@ def simulate(
     moves = plan(places, demand, scale, home, first, days, troubles, seed, away)
     tasks = _tasks(nation, home, moves, away, days, summary)
     workers = processes or (1 if persons * days < TINY else os.cpu_count() or 1)
-    _deliver(nation, tasks, days * len(parts_of(persons)), workers, on_progress, summary)
+    _deliver(nation, tasks, days, len(parts_of(persons)), workers, on_progress, summary)
     return summary
 
 
@@ -178,33 +179,36 @@ def _with_trains(nation: Nation, moves: Iterator[DayMoves]) -> Iterator[tuple[Da
 def _deliver(
     nation: Nation,
     tasks: Iterator[Task],
-    units: int,
+    days: int,
+    parts: int,
     workers: int,
     on_progress: Progress,
     summary: SimulationSummary,
 ) -> None:
     """Run the tasks; write the manifests at the end, when the late files are in their deliveries too."""
     files: dict[Delivery, list[DeliveredFile]] = {}
+    presence = PresenceFiles(nation.out, nation.places, parts)
     for done, written in enumerate(_results(nation, tasks, workers), start=1):
-        for delivery, file in written:
+        presence.add(written.date, written.presence)
+        for delivery, file in written.files:
             files.setdefault(delivery, []).append(file)
             summary.records[MNOS[delivery.mno]] += file.rows
             summary.bytes[MNOS[delivery.mno]] += file.bytes
             summary.files += 1
-        on_progress(f"{done} of {units} parts")
+        on_progress(f"{done} of {days * parts} parts")
     for delivery, listed in files.items():
         landing.write_manifest(nation.out, delivery, listed)
 
 
-def _results(nation: Nation, tasks: Iterator[Task], workers: int) -> Iterator[list[FileOf]]:
-    """The files of each task, in whatever order they are done; at most two tasks a worker wait in memory."""
+def _results(nation: Nation, tasks: Iterator[Task], workers: int) -> Iterator[Written]:
+    """What each task has written, in whatever order they are done; at most two tasks a worker wait in memory."""
     if workers == 1:
         yield from (write_part(nation, task) for task in tasks)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of Arrow's threads
     light = replace(nation, places=nation.places.without_polygons())
     with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(light,)) as pool:
-        waiting: set[Future[list[FileOf]]] = set()
+        waiting: set[Future[Written]] = set()
         for task in tasks:
             waiting.add(pool.submit(_run, task))
             if len(waiting) >= 2 * workers:
@@ -213,7 +217,7 @@ def _results(nation: Nation, tasks: Iterator[Task], workers: int) -> Iterator[li
             yield from _finished(waiting)
 
 
-def _finished(waiting: set[Future[list[FileOf]]]) -> Iterator[list[FileOf]]:
+def _finished(waiting: set[Future[Written]]) -> Iterator[Written]:
     done = wait(waiting, return_when=FIRST_COMPLETED).done
     waiting -= done
     yield from (future.result() for future in done)
@@ -227,6 +231,6 @@ def _start(nation: Nation) -> None:
     _nation = nation
 
 
-def _run(task: Task) -> list[FileOf]:
+def _run(task: Task) -> Written:
     assert _nation is not None
     return write_part(_nation, task)

@@ -20,6 +20,7 @@ from popflow.synthetic.places import Ints, Places
 from popflow.synthetic.randomness import Stream, stream
 from popflow.synthetic.records import DAY_SECONDS, WRONG_CLOCK_DAYS, Outages, Records, is_evening, late_files, records
 from popflow.synthetic.troubles import Troubles
+from popflow.synthetic.whereabouts import HOURS, DaysFile, hourly_presence
 
 CHUNK_PERSONS = 25_000  # what a process holds at once: about 0.6 million records
 
@@ -62,13 +63,24 @@ class Task:
         return self.movers[inside] - low, self.destination[inside]
 
 
-def write_part(nation: Nation, task: Task) -> list[FileOf]:
-    """Write the landing files and true positions of one part on one date."""
+@dataclass(frozen=True)
+class Written:
+    """What is known of a part once it is written: its landing files, and its persons by hour and county (24 x n)."""
+
+    date: dt.date
+    files: list[FileOf]
+    presence: Ints
+
+
+def write_part(nation: Nation, task: Task) -> Written:
+    """Write the landing files of one part on one date, and the truth of its persons."""
     sims = sims_of_part(task.part, task.home, nation.places, nation.troubles, nation.seed)
     outages = Outages.of(nation.places, nation.troubles, task.day, nation.seed)
     workplace = workplaces(nation.places, task.home, task.part, nation.troubles, nation.seed)
     files = PartFiles(nation, task)
-    with truth.PositionsFile(nation.out, nation.places, task.date, task.part) as true_positions:
+    about = nation.out, nation.places, task.date, task.part
+    presence = np.zeros((HOURS, len(nation.places)), int)
+    with truth.PositionsFile(*about) as true_positions, DaysFile(*about) as true_days:
         for chunk, low in enumerate(range(0, len(task.home), CHUNK_PERSONS)):
             high = min(low + CHUNK_PERSONS, len(task.home))
             draw = stream(nation.seed, "day", task.day, task.part, chunk)
@@ -78,11 +90,14 @@ def write_part(nation: Nation, task: Task) -> list[FileOf]:
             work = working_today(nation.places, workplace[low:high], task.home[low:high], start, task.date)
             where = positions(nation.places, start, movers, destination, task.date, nation.troubles, draw, *night, work)
             of_chunk, away = sims.of_persons(low, high), task.away.of(low, high)
-            true_positions.write(task.part * PART_PERSONS + low, where, away.abroad_on(task.day))
+            abroad, first = away.abroad_on(task.day), task.part * PART_PERSONS + low
+            true_positions.write(first, where, abroad)
+            true_days.write(first, task.home[low:high], where, abroad)
+            presence += hourly_presence(where, abroad, len(nation.places))
             made = records(nation.places, nation.cells, of_chunk, where, outages, nation.troubles, draw)
             silent = away.silent(of_chunk.person[made.sim], task.day + made.second // DAY_SECONDS)
             files.write(made.take(~silent), of_chunk, draw)
-    return files.close()
+    return Written(task.date, files.close(), presence)
 
 
 def _order(group: Ints, second: Ints) -> Ints:

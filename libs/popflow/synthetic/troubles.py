@@ -64,6 +64,9 @@ class Troubles:
     )
     unseen: float = _trouble(0.02, "share of persons whose phones are silent for 2 to 10 whole days, then heard again")
     abroad: float = _trouble(0.002, "share of persons who leave the country for 2 to 10 days")
+    return_wave: float = _trouble(
+        0.60, "share of those away from their place since before the holiday who go back from 10 February 2020 on"
+    )
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
