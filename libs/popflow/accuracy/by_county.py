@@ -8,15 +8,12 @@ import duckdb
 import pandas as pd
 
 from popflow.accuracy.scores import BY_COUNTY
-from popflow.movement.definition import DAY_HOURS, HOURS_A_DAY, SLOTS_A_DAY, SLOTS_AN_HOUR
+from popflow.movement.definition import DAY_HOURS, SLOTS_A_DAY, SLOTS_AN_HOUR
 
 # A run holds a person from its first slot on for so many slots. Where somebody lives is where the date begins and ends
 # for them; where they spend the day is the county of most quarter-hours of the working day, ties to the smaller code.
-POPULATION = f"""
-SELECT 'population' AS quantity, date, hour, county AS county_code, count(*) AS persons
-FROM runs, range({HOURS_A_DAY}) AS hours(hour)
-WHERE hour * {SLOTS_AN_HOUR} BETWEEN first_slot AND first_slot + slots - 1
-GROUP BY ALL
+POPULATION = """
+SELECT 'population' AS quantity, date, hour, county::VARCHAR AS county_code, persons FROM presence WHERE persons > 0
 """
 ARRIVALS = """
 SELECT 'arrivals' AS quantity, date, 0 AS hour, destination_county AS county_code, sum(persons)::BIGINT AS persons
@@ -42,11 +39,12 @@ FROM persons WHERE begun = ended AND by_day <> begun GROUP BY ALL
 def true_by_county(nation: Path) -> pd.DataFrame:
     """Persons by quantity, date, hour (0 where it has none) and county, as the simulation has them.
 
-    nation: the folder of a simulation, with truth/positions and truth/flows.
+    nation: the folder of a simulation, with truth/positions, truth/presence and truth/flows.
     """
     with duckdb.connect() as db:
         db.execute("SET enable_progress_bar = false")
         db.read_parquet(str(nation / "truth" / "positions" / "*" / "*.parquet")).create_view("runs")
-        db.read_parquet(str(nation / "truth" / "flows" / "*.parquet")).create_view("flows")
+        for name in ("flows", "presence"):
+            db.read_parquet(str(nation / "truth" / name / "*.parquet")).create_view(name)
         frame = pd.concat([db.sql(query).df() for query in (POPULATION, ARRIVALS, DAYTIME)], ignore_index=True)
     return frame.assign(date=pd.to_datetime(frame["date"]).dt.date)[BY_COUNTY]
