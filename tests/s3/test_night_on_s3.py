@@ -62,9 +62,8 @@ def lakes(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
     simulate(root / "simulation", FIRST, len(DATES), 12_000, 1)
     storage = {"AWS_ENDPOINT_URL": server, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
     storage |= {"AWS_ACCESS_KEY_ID": "popflow", "AWS_SECRET_ACCESS_KEY": "popflow"}
-    keys = {name: str(key_file(root / file)) for name, file in (("POPFLOW_KEY_FILE", "person.key"),
-                                                                ("POPFLOW_OFFSET_KEY_FILE", "offsets.key"))}  # fmt: skip
-    settings = keys | {"POPFLOW_DRIVER_MEMORY": "2g"}
+    files = {"POPFLOW_KEY_FILE": "person.key", "POPFLOW_OFFSET_KEY_FILE": "offsets.key"}
+    settings = {name: str(key_file(root / file)) for name, file in files.items()} | {"POPFLOW_DRIVER_MEMORY": "2g"}
     there = {"POPFLOW_ZONE_OPS": str(root / "ops"), "POPFLOW_CLUSTER_STATE": str(root / "cluster")}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (storage | settings).items():
