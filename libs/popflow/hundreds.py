@@ -6,13 +6,12 @@ A county has a row or none. Gate, auditor and reader each interpret these with c
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from popflow.declared import Declared
-from popflow.indicators import DOTTED, NAME, Function, Labels
+from popflow.indicators import DOTTED, Labels, NamesFunction
 
 ROUNDED_TO = 100  # constants of the promise (docs/explanation/disclosure.md): an indicator can only raise the others
 LEAST_FIGURE = 200
@@ -34,7 +33,7 @@ class Part(Declared):
     least: Literal["large", "secret"] | None = None
 
 
-class Hundreds(Declared):
+class Hundreds(NamesFunction):
     """A published indicator of the kind hundreds.
 
     counts: a pure function, by dotted name, from person_day and person_state of a date and the MNOs of the night to
@@ -44,7 +43,6 @@ class Hundreds(Declared):
     raise those of the kind. beside: for each other indicator, why both may stand side by side.
     """
 
-    indicator: str = Field(pattern=NAME)
     kind: Literal["hundreds"]
     labels: Labels
     meaning: Labels
@@ -60,7 +58,6 @@ class Hundreds(Declared):
     least_figure: int = Field(default=LEAST_FIGURE, ge=LEAST_FIGURE, multiple_of=ROUNDED_TO)
     least_without: int = Field(default=LEAST_WITHOUT, ge=LEAST_WITHOUT)
     beside: dict[str, str] = Field(default_factory=dict)
-    _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _of_a_form_that_was_attacked(self) -> Hundreds:
@@ -70,9 +67,19 @@ class Hundreds(Declared):
         own = [name for name, part in self.parts.items() if part.least == "secret"]
         if self.movers != bool(own):
             raise ValueError("parts: where movers are counted, one part is whom no tree counts, with least: secret")
-        if not any(part.counted for part in self.parts.values()):
+        if not self.counted:
             raise ValueError("parts: none is counted")
         return self
+
+    @property
+    def counted(self) -> list[str]:
+        """Parts that a figure counts."""
+        return [name for name, part in self.parts.items() if part.counted]
+
+    @property
+    def of_trees(self) -> list[str]:
+        """Parts that a figure on movers counts and trees count too."""
+        return [name for name in self.counted if self.parts[name].least != "secret"]
 
     @property
     def hours(self) -> tuple[int | None, ...]:
@@ -81,9 +88,4 @@ class Hundreds(Declared):
 
     def function(self) -> Callable[..., Any]:
         """The function that `counts` names. Raises PopflowError where there is none."""
-        return Function(folder=self._folder, contract=self.indicator, field="counts", name=self.counts).found()
-
-    def in_folder(self, folder: Path) -> Hundreds:
-        """The same, knowing the folder of contracts that it was read from."""
-        self._folder = folder
-        return self
+        return self._named_by("counts")

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -46,24 +46,27 @@ class Labels(Declared):
     en: str = Field(min_length=1)
 
 
-class Function(Declared):
-    """A pure function by its dotted name: popflow's own, or of a module that lies in the contracts' folder."""
+class NamesFunction(Declared):
+    """A contract of an indicator that names a pure function: popflow's own, or of a module in the contracts' folder."""
 
-    folder: Path
-    contract: str
-    field: str
-    name: str
+    indicator: str = Field(pattern=NAME)
+    _folder: Path = PrivateAttr(default=Path())
 
-    def found(self) -> Callable[..., Any]:
-        """The function itself. Raises PopflowError, with file and field, where there is none."""
-        module, _, name = self.name.rpartition(".")
-        beside = self.folder / f"{module}.py"
+    def in_folder(self, folder: Path) -> Self:
+        """This contract, knowing the folder of contracts that it was read from."""
+        self._folder = folder
+        return self
+
+    def _named_by(self, field: str) -> Callable[..., Any]:
+        """The function that a field names. Raises PopflowError, with file and field, where there is none."""
+        module, _, name = str(getattr(self, field)).rpartition(".")
+        beside = self._folder / f"{module}.py"
         try:
             there = _loaded(module, beside) if beside.is_file() else importlib.import_module(f"popflow.{module}")
             made: Callable[..., Any] = getattr(there, name)
         except (ImportError, AttributeError, SyntaxError):
             raise PopflowError(
-                f"{self.folder}/indicators/{self.contract}.yaml: {self.field}: there is no function {name} in "
+                f"{self._folder}/indicators/{self.indicator}.yaml: {field}: there is no function {name} in "
                 f"popflow.{module} or {beside}"
             ) from None
         return made
@@ -84,7 +87,7 @@ class Thresholds(Declared):
     floor: int = Field(default=0, ge=0)
 
 
-class Indicator(Declared):
+class Indicator(NamesFunction):
     """A published indicator of the kind chain.
 
     persons: a pure function, by dotted name, from person_state of a date to the persons that it counts (date,
@@ -94,7 +97,6 @@ class Indicator(Declared):
     may stand side by side. headline: what briefing, status and commands speak of where none is named.
     """
 
-    indicator: str = Field(pattern=NAME)
     kind: Literal["chain"]
     headline: bool = False
     labels: Labels
@@ -110,7 +112,6 @@ class Indicator(Declared):
     links: list[Link] = Field(default_factory=list)
     beside: dict[str, str] = Field(default_factory=dict)
     steps: list[Step] = Field(min_length=3)
-    _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _steps_refine(self) -> Indicator:
@@ -133,12 +134,7 @@ class Indicator(Declared):
 
     def function(self) -> Callable[..., Any]:
         """The function that `persons` names. Raises PopflowError where there is none."""
-        return Function(folder=self._folder, contract=self.indicator, field="persons", name=self.persons).found()
-
-    def in_folder(self, folder: Path) -> Indicator:
-        """The same, knowing the folder of contracts that it was read from."""
-        self._folder = folder
-        return self
+        return self._named_by("persons")
 
     def areas_of(self, areas: Mapping[str, Any]) -> dict[str, Any]:
         """Areas, by name, that the indicator is published of, out of some."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,14 +32,6 @@ DAY = dt.date(2020, 1, 15)
 LATE = {("420102", "430102"): 80, ("420102", "430202"): 45, ("420102", "420502"): 60, ("420502", "430102"): 60,
         ("420502", "420102"): 40, ("420502", "430202"): 9}  # fmt: skip
 NAMES = ["late_departures", "outflow"]
-
-
-@pytest.fixture(scope="module")
-def known() -> Iterator[Contracts]:
-    """The shipped contracts and those of this folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POPFLOW_CONTRACTS", str(HERE))
-        yield contracts.load()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,8 @@
-"""The same in hundreds: a YAML, its exact table and one pure function; night, gate, auditor, reader, share find it."""
+"""A YAML of the kind hundreds, its exact table, one pure function: night, gate, auditor, reader, share need no more."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,14 +29,6 @@ HERE = Path(__file__).parent
 DAY = dt.date(2020, 1, 15)
 AWAY = {("420102", "420102"): 1460, ("430102", "430102"): 299 - 99, ("430202", "430202"): 900}
 ONE_MNO = {("430202", "430202"): 900}  # all of one MNO's
-
-
-@pytest.fixture(scope="module")
-def known() -> Iterator[Contracts]:
-    """The shipped contracts and those of this folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POPFLOW_CONTRACTS", str(HERE))
-        yield contracts.load()
 
 
 @pytest.fixture(scope="module")

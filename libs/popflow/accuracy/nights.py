@@ -77,7 +77,7 @@ def _by_county(lake: Lake, date: dt.date, known: Contracts) -> pd.DataFrame:
     frames = []
     for name, indicator in known.hundreds.items():
         exact = indicator.function()(days, states, bits).toPandas()
-        told = exact[exact["part"].isin([part for part, one in indicator.parts.items() if one.counted])]
+        told = exact[exact["part"].isin(indicator.counted)]
         hour = told["hour"] if indicator.hourly else 0
         frames.append(told.assign(quantity=name, hour=hour)[BY_COUNTY])
     return pd.concat(frames, ignore_index=True)

@@ -173,8 +173,7 @@ def _beside_trees(figures: Figures, exact: pd.DataFrame) -> Iterator[Finding]:
     if figures.trees is None:
         yield Finding("B5", figures.where, (), "the flows of the date are not there to look at both together")
         return
-    mine = {name for name, part in figures.indicator.parts.items() if part.counted and part.least != "secret"}
-    crossed = _summed(exact[exact["part"].isin(mine)], "persons")
+    crossed = _summed(exact[exact["part"].isin(figures.indicator.of_trees)], "persons")
     trees = figures.trees.arrivals()
     other = [code for code in sorted({*crossed, *trees}) if crossed.get(code, 0) != trees.get(code, 0)]
     for county in other[:MOST_EACH]:
@@ -192,7 +191,7 @@ def _beside_trees(figures: Figures, exact: pd.DataFrame) -> Iterator[Finding]:
 def _knowers(figures: Figures, exact: pd.DataFrame) -> Iterator[Knower]:
     """A reader, and each MNO, which knows those of a figure who have a SIM of it, or no entry in the register."""
     yield Knower("a reader", EVERYBODY, figures.rules.k, {})
-    counted = exact[exact["part"].isin([n for n, part in figures.indicator.parts.items() if part.counted])]
+    counted = exact[exact["part"].isin(figures.indicator.counted)]
     for mno in figures.mnos if len(figures.mnos) > 1 else ():
         without = [int(dict(one).get(mno, 0)) for one in counted["persons_without"]]
         known = _summed(counted.assign(known=counted["persons"] - without), "known")
@@ -226,7 +225,7 @@ def _places(exact: pd.DataFrame, hourly: bool) -> dict[Place, dict[str, Counted]
 def _figure_of(place: Place, parts: Mapping[str, Counted], figures: Figures, key: bytes, draw: int = 0) -> int | None:
     """What has to stand at a place; None: no row."""
     indicator, rules = figures.indicator, figures.rules
-    counted = [parts.get(name, Counted()) for name, part in indicator.parts.items() if part.counted]
+    counted = [parts.get(name, Counted()) for name in indicator.counted]
     if place[0] in rules.sensitive_counties:
         return None
     offset = _offset(key, place[0], figures, draw)

@@ -40,8 +40,7 @@ def without_offset(figures: Figures, rng: Rng) -> Result:
     del rng
     if figures.exact is None:
         return "the exact table is gone"
-    counted = [name for name, part in figures.indicator.parts.items() if part.counted]
-    exact = figures.exact[figures.exact["part"].isin(counted)]
+    exact = figures.exact[figures.exact["part"].isin(figures.indicator.counted)]
     key = ["county_code", *(["hour"] if figures.indicator.hourly else [])]
     persons = exact.groupby(key)["persons"].sum().rename("plain").reset_index()
     plain = figures.rows.merge(persons, on=key, how="left")["plain"].to_numpy() // ROUNDED_TO * ROUNDED_TO
@@ -55,9 +54,8 @@ def offset_of_another_date(figures: Figures, rng: Rng) -> Result:
     del rng
     if figures.indicator.offset == "fixed":
         return "the offset is the same on every date"
-    if not list(figures_findings(figures.planted(date=figures.date - ONE_DAY, rows=_dated(figures)))):
-        return "the offsets of both dates make the same figures"
-    return figures.planted(date=figures.date - ONE_DAY, rows=_dated(figures))
+    eve = figures.planted(date=figures.date - ONE_DAY, rows=_dated(figures), drawn=())
+    return eve if any(figures_findings(eve)) else "the offsets of both dates make the same figures"
 
 
 def rest_row(figures: Figures, rng: Rng) -> Result:
@@ -143,10 +141,7 @@ def other_persons(figures: Figures, rng: Rng) -> Result:
     """A figure that holds somebody whom trees count as no arrival, or lacks one."""
     if figures.trees is None or figures.exact is None:
         return "no movers are counted"
-    mine = figures.exact["part"].isin(
-        [name for name, part in figures.indicator.parts.items() if part.counted and part.least != "secret"]
-    )
-    places = np.flatnonzero(mine)
+    places = np.flatnonzero(figures.exact["part"].isin(figures.indicator.of_trees))
     if not len(places):
         return "nobody came from elsewhere"
     at = int(places[rng.integers(len(places))])

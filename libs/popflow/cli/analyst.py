@@ -56,10 +56,12 @@ def register(app: typer.Typer) -> None:
     known = contracts.load()
     for indicator in known.indicators.values():
         words = f"{indicator.meaning.en}.\n\n{EXAMPLE.format(name=indicator.indicator)}"
-        pull.command(indicator.indicator, help=words)(_asking(indicator.indicator))
+        pull.command(indicator.indicator, help=words)(_asking(_ask, indicator.indicator))
     for counted in known.hundreds.values():
         words = f"{counted.meaning.en}.\n\n{COUNTS_EXAMPLE.format(name=counted.indicator)}"
-        pull.command(counted.indicator, help=words)(_counting(counted.indicator, hourly=counted.hourly))
+        pull.command(counted.indicator, help=words)(
+            _asking(_count, counted.indicator, *([] if counted.hourly else ["hours"]))
+        )
     pull.command("inflow")(_inflow)
     pull.command("net")(_net)
     pull.command("matrix")(_matrix)
@@ -69,31 +71,17 @@ def register(app: typer.Typer) -> None:
     app.add_typer(pull, name="pull")
 
 
-def _asking(indicator: str) -> Callable[..., None]:
-    """The command that asks for an indicator; all have the same words."""
+def _asking(ask: Callable[..., None], indicator: str, *left_out: str) -> Callable[..., None]:
+    """The command that asks for an indicator, with the words of a function but those that are left out."""
 
-    @functools.wraps(_ask)
+    @functools.wraps(ask)
     def asking(*args: Any, **given: Any) -> None:
-        _ask(*args, **given, indicator=indicator)
+        ask(*args, **given, indicator=indicator)
 
-    words = inspect.signature(_ask, eval_str=True)
-    mine = [one for name, one in words.parameters.items() if name != "indicator"]
+    words = inspect.signature(ask, eval_str=True)
+    mine = [one for name, one in words.parameters.items() if name not in ("indicator", *left_out)]
     asking.__signature__ = words.replace(parameters=mine)  # type: ignore[attr-defined]
     return asking
-
-
-def _counting(indicator: str, *, hourly: bool) -> Callable[..., None]:
-    """The command that asks for an indicator in hundreds; one of whole dates has no --hour."""
-
-    @functools.wraps(_count)
-    def counting(*args: Any, **given: Any) -> None:
-        _count(*args, **given, indicator=indicator)
-
-    words = inspect.signature(_count, eval_str=True)
-    left_out = {"indicator"} if hourly else {"indicator", "hours"}
-    mine = [one for name, one in words.parameters.items() if name not in left_out]
-    counting.__signature__ = words.replace(parameters=mine)  # type: ignore[attr-defined]
-    return counting
 
 
 def _count(

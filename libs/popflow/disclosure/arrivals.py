@@ -1,8 +1,8 @@
 """What the trees of a date show and hide of each county's arrivals: public rows, and the counties that each may hold.
 
 Arrivals are seen from their origin's prefecture: finer rows divide what is known of a prefecture's moves to a county
-and add nothing to it. Of a prefecture and a county the lowest row that holds the moves between them is what is known:
-where it is of the county itself they are shown, else the row is a sum that several counties share.
+and add nothing to it. What is known of the moves from a prefecture to a county is the lowest row that holds them: where
+that row is of the county itself they are shown, else it is a sum that several counties share.
 """
 
 from __future__ import annotations

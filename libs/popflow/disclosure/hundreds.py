@@ -57,7 +57,7 @@ class Exact:
 
     def counted(self, indicator: Hundreds) -> Ints:
         """Counts of all parts that a figure holds."""
-        return sum((self.parts[name] for name, part in indicator.parts.items() if part.counted), start=self._nobody())
+        return sum((self.parts[name] for name in indicator.counted), start=self._nobody())
 
     def _nobody(self) -> Ints:
         return np.zeros_like(next(iter(self.parts.values())))
@@ -223,10 +223,9 @@ def _refuse_other_trees(found: Exact, indicator: Hundreds, trees: Arrived | None
     if strange := sorted(set(found.county) - set(trees.counties)):
         raise PopflowError(f"{indicator.exact}: {strange[0]} is a county in which the date cannot have ended")
     mine = dict.fromkeys(trees.counties, 0)
-    for name, part in indicator.parts.items():
-        if part.counted and part.least != "secret":
-            for county, persons in zip(found.county, found.parts[name][:, PERSONS], strict=True):
-                mine[county] += int(persons)
+    for name in indicator.of_trees:
+        for county, persons in zip(found.county, found.parts[name][:, PERSONS], strict=True):
+            mine[county] += int(persons)
     hidden = np.bincount(trees.county, weights=trees.hidden[EVERYBODY], minlength=len(trees.counties))
     if ((hidden + trees.visible[EVERYBODY]) != np.array(list(mine.values()))).any():
         raise PopflowError(f"{indicator.exact}: those who came from other prefectures are not those of the flows")

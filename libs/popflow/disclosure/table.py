@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, NoReturn, final
+from typing import Any, ClassVar, Final, NoReturn, final
 
 import pandas as pd
 import pyarrow as pa
@@ -38,6 +38,7 @@ class Sealed:
     """What the gate made: it cannot be changed, copied, pickled, or made elsewhere."""
 
     __slots__ = ("_seal", "date", "definition", "digest", "indicator", "mnos", "release")
+    _HELD: ClassVar[tuple[str, ...]]  # names of the tables that the digest is of
 
     indicator: str
     date: dt.date
@@ -55,7 +56,7 @@ class Sealed:
 
     def _tables(self) -> tuple[pa.Table, ...]:
         """What the digest is of."""
-        raise NotImplementedError
+        return tuple(getattr(self, name) for name in self._HELD)
 
     def refuse_if_changed(self) -> None:
         """Raise PopflowError unless the content is what the gate made."""
@@ -81,6 +82,7 @@ class ProtectedTable(Sealed):
     """
 
     __slots__ = ("_base_cells", "_rows", "cells", "root_persons", "shares")
+    _HELD = ("_rows", "_base_cells")
 
     def __init__(
         self,
@@ -118,9 +120,6 @@ class ProtectedTable(Sealed):
     _rows: pa.Table
     _base_cells: pa.Table
 
-    def _tables(self) -> tuple[pa.Table, ...]:
-        return self._rows, self._base_cells
-
     @property
     def rows(self) -> pd.DataFrame:
         """The rows to publish, contract `flows`: a fresh frame at every call."""
@@ -154,6 +153,7 @@ class ProtectedCounts(Sealed):
     """
 
     __slots__ = ("_rows", "draws", "shown_percent")
+    _HELD = ("_rows",)
 
     def __init__(
         self,
@@ -183,9 +183,6 @@ class ProtectedCounts(Sealed):
     shown_percent: int
     draws: Mapping[str, int]
     _rows: pa.Table
-
-    def _tables(self) -> tuple[pa.Table, ...]:
-        return (self._rows,)
 
     @property
     def rows_table(self) -> pa.Table:
