@@ -52,7 +52,7 @@ def test_a_file_that_another_delivery_has_brought_is_no_fault(dry_lake: Lake, re
     assert (mobile.quarantined_files, mobile.by_reason) == (0, {})
     here = 5 if date == D else 0
     assert (mobile.files, mobile.rows, mobile.accepted) == (1 + (date == D), 7 + here, 7 + here)
-    assert not [line for line in summary.warnings() if "quarantine" in line]
+    assert not [line for line in summary.warnings() if "set aside" in line]
 
 
 def test_a_file_that_has_not_come_in_is_one(dry_lake: Lake) -> None:
@@ -60,7 +60,14 @@ def test_a_file_that_has_not_come_in_is_one(dry_lake: Lake) -> None:
                        ("m3", D, "a", OTHER, "accepted", 5))  # fmt: skip
     mobile = summary.mnos["mobile"]
     assert (mobile.quarantined_files, mobile.by_reason, mobile.rows) == (2, {"file_hash": 10}, 15)
-    assert summary.warnings() == ["mobile: 2 whole file(s) in quarantine"]
+    first = "the first is m1/a: its fingerprint is not the manifest's"
+    assert summary.warnings() == [f"mobile: 2 file(s) set aside whole; {first}"]
+
+
+def test_a_file_name_is_data_in_the_warning(dry_lake: Lake) -> None:
+    summary = taken_in(dry_lake, ("m1", D, "two\nlines\x1b[31m", SAME, "file_hash", 5))
+    (line,) = summary.warnings()
+    assert line.isprintable()
 
 
 def test_the_check_sees_what_stands(dry_lake: Lake) -> None:

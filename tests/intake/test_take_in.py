@@ -76,6 +76,10 @@ def test_redelivered_and_late_files_and_the_report(known_cells: Lake, landing: P
     assert (mobile.files, mobile.redelivered_files, mobile.quarantined_files) == (4, 2, 1)
     named = {(r.file, r.reason) for r in lake.read("quarantine").collect()}
     assert named == {("gone.csv.gz", "file_missing"), ("other.csv.gz", "file_unlisted")}
+    assert [line.removeprefix(f"{landing}/") for line in summary.warnings() if "set aside" in line] == [
+        "mobile: 1 file(s) set aside whole; the first is m2/gone.csv.gz: the manifest lists it and it is not there",
+        f"mobile/{D}/m2: 1 file(s) that its manifest does not list, set aside; the first is other.csv.gz",
+    ]
 
     tomorrow = D + dt.timedelta(days=1)
     late = mobile_bytes((A, "2020-01-22 08:00:00", 1, 2), (A, "2020-01-23 08:00:00", 1, 2))

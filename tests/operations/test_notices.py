@@ -226,3 +226,14 @@ def test_what_the_metrics_read_of_the_restricted_zone_is_on_the_trail(
     assert samples(tmp_path / "popflow.prom")["popflow_mno_landed", "telecom"] == 1
     entries = (Path(lake.zone("ops")) / "trail.jsonl").read_text().splitlines()
     assert {(json.loads(line)["verb"], json.loads(line)["table"]) for line in entries} == {("read", "deliveries")}
+
+
+def test_a_first_night_is_no_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lake, file = Lake(tmp_path / "new", contracts.load()), tmp_path / "popflow.prom"
+    monkeypatch.setenv("POPFLOW_METRICS", str(file))
+    with told_of(lake, D20, print), recorded_run(lake, D20, "run", "a night") as log:
+        log.finish("done")
+    first = samples(file)
+    assert first["popflow_night_state", "done"] == 1
+    assert first["popflow_newest_night_timestamp_seconds",] > 0
+    assert first["popflow_newest_release_timestamp_seconds",] == 0

@@ -82,8 +82,15 @@ def take_in(
         now = {_key(planned.delivery) for planned in wave}
         left = [delivery for delivery in left if _key(delivery) not in now]
         taken += [f"{planned.delivery.mno}/{planned.delivery.delivery_id}" for planned in wave]
-    notes = _by_duckdb(lake, found.ready) if engine == "kernel" else []
+    notes = _unlisted(found.ready) + (_by_duckdb(lake, found.ready) if engine == "kernel" else [])
     return summarise(lake, date, (*mnos, *may_miss), taken, found.waiting, found.refused, notes)
+
+
+def _unlisted(ready: list[Delivery]) -> list[str]:
+    """Deliveries in which there are files that their manifests do not list, a line each."""
+    listed = ((printable(delivery.address), [printable(name) for name in delivery.unlisted]) for delivery in ready)
+    return [f"{address}: {len(names)} file(s) that its manifest does not list, set aside; the first is {names[0]}"
+            for address, names in listed if names]  # fmt: skip
 
 
 def _by_duckdb(lake: Lake, ready: list[Delivery]) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from popflow.errors import printable
+from popflow.intake.conservation import FileKey, whole_files
 from popflow.intake.feed_sql import REASONS
 from popflow.intake.file_checks import FILE_REASONS
 from popflow.intake.standing import standing_files, standing_tallies
@@ -27,6 +29,7 @@ class MnoIntake:
     deliveries: int = 0
     files: int = 0
     quarantined_files: int = 0
+    first_quarantined: tuple[str, str, str] | None = None  # delivery_id, file and reason, while `tallies` has them
     redelivered_files: int = 0
     rows: int = 0
     accepted: int = 0
@@ -70,7 +73,9 @@ class IntakeSummary:
         lines = [f"not ready: {address} has no manifest yet" for address in self.waiting]
         lines += [f"refused: {line}" for line in self.refused]
         for mno in self.mnos.values():
-            lines += [f"{mno.mno}: {files} whole file(s) in quarantine" for files in [mno.quarantined_files] if files]
+            if mno.quarantined_files:
+                first = _named(mno.first_quarantined)
+                lines.append(f"{mno.mno}: {mno.quarantined_files} file(s) set aside whole{first}")
             if 0 < mno.reduction_factor < LEAST_REDUCTION:
                 lines.append(f"{mno.mno}: reduction factor {mno.reduction_factor:.1f} is below {LEAST_REDUCTION}")
         return lines + self.notes
@@ -106,6 +111,7 @@ def mno_intake(mno: str, files: pd.DataFrame, tallies: pd.DataFrame) -> MnoIntak
         deliveries=files.delivery_id.nunique(),
         files=len(files),
         quarantined_files=int((files.status == "quarantined").sum()),
+        first_quarantined=_first(whole_files(tallies)),
         redelivered_files=int((files.status == "redelivered").sum()),
         rows=count.get("rows", 0),
         accepted=count.get("accepted", 0),
@@ -115,6 +121,18 @@ def mno_intake(mno: str, files: pd.DataFrame, tallies: pd.DataFrame) -> MnoIntak
         sampled_duplicates=count.get("sampled_duplicates", 0),
         reduced_rows=count.get("reduced_rows", 0),
     )
+
+
+def _named(first: tuple[str, str, str] | None) -> str:
+    if first is None:
+        return ""
+    delivery_id, file, reason = first
+    return f"; the first is {printable(f'{delivery_id}/{file}')}: {FILE_REASONS[reason]}"
+
+
+def _first(set_aside: Mapping[FileKey, str]) -> tuple[str, str, str] | None:
+    key = min(set_aside, default=None)
+    return (*key[1:], set_aside[key]) if key else None
 
 
 def tallies_of(lake: Lake, files: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from popflow.errors import AtWork, Held, PopflowError
 from popflow.operations.events import reason_of
 from popflow.operations.posting import NOT_SENT, SECONDS, kind_of, post
 from popflow.operations.purposes import watch
-from popflow.operations.status import GOOD, STATES, status
+from popflow.operations.status import RELEASED, STATES, status
 from popflow.reading.tables_out import at_once
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def metrics(lake: Lake) -> CollectorRegistry:
     newest = nights.iloc[0] if len(nights) else None
     for name in STATES:
         state.labels(name).set(newest is not None and newest["state"] == name)
-    released = nights[nights["state"].isin(GOOD)] if len(nights) else nights
+    released = nights[nights["state"].isin(RELEASED)] if len(nights) else nights
     for name, meaning, row in (
         ("popflow_newest_night_timestamp_seconds", "date of the newest night", newest),
         (

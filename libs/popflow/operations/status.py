@@ -17,7 +17,8 @@ from popflow.release.ledger import standing
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
-GOOD = ("released", "empty", "done")  # nothing is to be done about such a night
+RELEASED = ("released", "empty")  # of these the ledger has a release that stands
+GOOD = (*RELEASED, "done")  # nothing is to be done about such a night
 STATES = (*GOOD, "held", "landed", "refused", "failed", "withdrawn", "unknown")
 COLUMNS = ["date", "landed", "state", "release", "why", "run_id", "ended_at_utc"]
 
