@@ -29,7 +29,7 @@ class MnoIntake:
     deliveries: int = 0
     files: int = 0
     quarantined_files: int = 0
-    first_quarantined: tuple[str, str, str] | None = None  # delivery_id, file and reason, while `tallies` has them
+    first_quarantined: str = ""  # delivery_id, file and why, as they can be shown; empty once `tallies` lacks them
     redelivered_files: int = 0
     rows: int = 0
     accepted: int = 0
@@ -74,7 +74,7 @@ class IntakeSummary:
         lines += [f"refused: {line}" for line in self.refused]
         for mno in self.mnos.values():
             if mno.quarantined_files:
-                first = _named(mno.first_quarantined)
+                first = mno.first_quarantined and f"; the first is {mno.first_quarantined}"
                 lines.append(f"{mno.mno}: {mno.quarantined_files} file(s) set aside whole{first}")
             if 0 < mno.reduction_factor < LEAST_REDUCTION:
                 lines.append(f"{mno.mno}: reduction factor {mno.reduction_factor:.1f} is below {LEAST_REDUCTION}")
@@ -123,16 +123,12 @@ def mno_intake(mno: str, files: pd.DataFrame, tallies: pd.DataFrame) -> MnoIntak
     )
 
 
-def _named(first: tuple[str, str, str] | None) -> str:
-    if first is None:
+def _first(set_aside: Mapping[FileKey, str]) -> str:
+    """The first of some files that were set aside whole, and why, as it can be shown; empty where there are none."""
+    if not set_aside:
         return ""
-    delivery_id, file, reason = first
-    return f"; the first is {printable(f'{delivery_id}/{file}')}: {FILE_REASONS[reason]}"
-
-
-def _first(set_aside: Mapping[FileKey, str]) -> tuple[str, str, str] | None:
-    key = min(set_aside, default=None)
-    return (*key[1:], set_aside[key]) if key else None
+    key = _, delivery_id, file = min(set_aside)
+    return f"{printable(f'{delivery_id}/{file}')}: {FILE_REASONS[set_aside[key]]}"
 
 
 def tallies_of(lake: Lake, files: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from popflow.release.ledger import standing
 if TYPE_CHECKING:
     from popflow.lake import Lake
 
-RELEASED = ("released", "empty")  # of these the ledger has a release that stands
+RELEASED = ("released", "empty")  # the ledger holds a release of such a night
 GOOD = (*RELEASED, "done")  # nothing is to be done about such a night
 STATES = (*GOOD, "held", "landed", "refused", "failed", "withdrawn", "unknown")
 COLUMNS = ["date", "landed", "state", "release", "why", "run_id", "ended_at_utc"]
